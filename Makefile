@@ -1,0 +1,28 @@
+# The commands of this project. `make up` and `make test` set up all that they need.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: up down test check bench lock clean
+up: $(BIN)/.installed            ## deploy the examples to the embedded cloud and ask one a question
+	@$(BIN)/agent-hosting up
+
+down: $(BIN)/.installed          ## destroy the stack `local` and stop what was started
+	@$(BIN)/agent-hosting down
+
+test: $(BIN)/.installed          ## every test
+	@$(BIN)/agent-hosting tools
+	@$(BIN)/pytest -n 2 --dist loadgroup
+
+check: $(BIN)/.installed         ## format, lint, types, dependency rule
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+	@$(BIN)/basedpyright
+	@$(BIN)/lint-imports
+
+bench: $(BIN)/.installed         ## figures, as ratios against a floor in the same run
+	@$(BIN)/python -m tests.bench
+
+lock: $(BIN)/.installed          ## resolve the dependencies anew
+	@sh requirements/lock.sh
+
+$(BIN)/.installed: pyproject.toml requirements/dev.lock requirements/bootstrap.sh
+	@PYTHON=$(PYTHON) sh requirements/bootstrap.sh

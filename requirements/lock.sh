@@ -1,0 +1,9 @@
+#!/bin/sh
+# Resolves pyproject.toml anew. The lock holds versions and hashes, and no address of a registry.
+set -eu
+cd "$(dirname "$0")/.."
+UV=$(command -v uv || echo .venv/.uv/bin/uv)
+lock() { "$UV" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header "$@"; }
+
+lock pyproject.toml --extra embedded --group pyproject.toml:dev -o requirements/dev.lock
+echo uv | lock - -o requirements/uv.lock
