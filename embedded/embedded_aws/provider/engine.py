@@ -1,0 +1,230 @@
+"""The provider: checks, diffs, creates, reads, updates and deletes whatever the tables have a row for."""
+
+import asyncio
+import re
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pulumi
+from botocore.exceptions import BotoCoreError, ClientError
+from pulumi.provider.experimental import provider as api
+
+from embedded_aws.provider import invokes
+from embedded_aws.provider.calls import Calls, PartlyCreated, explain
+from embedded_aws.provider.recorded import Records
+from embedded_aws.provider.rows import AnyRow, AutoName, Client, Recorded, Row
+from embedded_aws.provider.schema import mistakes, nested, schema_of, unknown_properties
+from embedded_aws.provider.values import (
+    UNKNOWN,
+    Properties,
+    has_unknown,
+    plain_map,
+    same,
+    secret_keys,
+    wrap_map,
+)
+
+_AUTONAMED = re.compile(r"-[0-9a-f]{7}(\.fifo)?$")
+
+
+class Refused(Exception):
+    """What AWS or a table said no to; its text is what the user reads."""
+
+
+class Change(api.UpdateRequest):
+    """An update together with the inputs before it, which the SDK's request leaves out."""
+
+    old_inputs: Properties
+
+
+class EmbeddedAws(api.Provider):
+    def __init__(self, rows: Mapping[str, AnyRow], client: Callable[[str], Client], region: str, records: Records) -> None:
+        self._rows, self._client, self._region, self._records = rows, client, region, records
+        self._clients: dict[str, Client] = {}
+        self._lock = threading.Lock()
+
+    async def configure(self, request: api.ConfigureRequest) -> api.ConfigureResponse:
+        region = plain_map(request.args).get("region", self._region)
+        if region != self._region:
+            raise Refused(
+                f"aws:region is {region}, but the embedded cloud that runs holds {self._region}. "
+                f"Set aws:region to {self._region}."
+            )
+        return api.ConfigureResponse(accept_secrets=True, supports_preview=True)
+
+    async def check(self, request: api.CheckRequest) -> api.CheckResponse:
+        inputs, old = plain_map(request.new_inputs), plain_map(request.old_inputs)
+        row = self._row(request.type)
+        _fill_name(row.name, request, inputs, old)
+        if isinstance(row, Row) and row.derived is not None and not has_unknown(inputs):
+            inputs |= row.derived(inputs)
+        known = schema_of(row.token).inputs
+        found = [*unknown_properties(inputs, known, "")]
+        for name, value in inputs.items():
+            if name in known:
+                found += mistakes(value, known[name], name)
+        if not found and isinstance(row, Row):
+            found = self._calls(row).mistakes({k: v for k, v in inputs.items() if v is not None})
+        return api.CheckResponse(
+            inputs=wrap_map(inputs, secret_keys(request.new_inputs)),
+            failures=[api.CheckFailure(path, reason) for path, reason in found],
+        )
+
+    async def diff(self, request: api.DiffRequest) -> api.DiffResponse:
+        row = self._row(request.type)
+        old, new = plain_map(request.old_state), plain_map(request.new_inputs)
+        changed = _changed(old, new)
+        replaces = [n for n in changed if isinstance(row, Recorded) or self._calls(row).forces_replacement(n)]
+        if isinstance(row, Recorded):
+            replaces = []
+        kinds = {
+            name: api.PropertyDiff(_kind(name in old, name in new, name in replaces), input_diff=True)
+            for name in changed
+        }
+        fixed_name = row.name is not None and not _AUTONAMED.search(str(new.get(row.name.property, "")))
+        return api.DiffResponse(
+            changes=bool(changed),
+            replaces=replaces,
+            diffs=sorted(changed),
+            detailed_diff=kinds,
+            delete_before_replace=bool(replaces) and fixed_name,
+        )
+
+    async def create(self, request: api.CreateRequest) -> api.CreateResponse:
+        row, inputs = self._row(request.type), plain_map(request.properties)
+        secrets = secret_keys(request.properties) | (row.secrets if isinstance(row, Row) else frozenset())
+        if request.preview:
+            return api.CreateResponse("", wrap_map(inputs, secrets))
+        if isinstance(row, Recorded):
+            resource_id, state = self._records.create(row, inputs)
+        else:
+            resource_id, state = await self._aws(self._calls(row).create, inputs)
+        return api.CreateResponse(resource_id, wrap_map(state, secrets))
+
+    async def read(self, request: api.ReadRequest) -> api.ReadResponse:
+        row = self._row(request.type)
+        state, inputs = plain_map(request.properties), plain_map(request.inputs)
+        resource_id = request.resource_id
+        if isinstance(row, Recorded):
+            found = self._records.read(resource_id)
+        elif state:
+            found = await self._aws(self._calls(row).read, resource_id, state)
+        else:
+            adopted = await self._aws(self._calls(row).adopt, resource_id)
+            resource_id, found = adopted or ("", None)
+        if found is None:
+            return api.ReadResponse("")
+        known = schema_of(row.token).inputs
+        if inputs:
+            inputs = {k: _reconcile(v, found.get(k, v), known.get(k)) for k, v in inputs.items()}
+        else:
+            inputs = _imported(found, known, row)
+        secrets = secret_keys(request.properties) | secret_keys(request.inputs)
+        if isinstance(row, Row):
+            secrets |= row.secrets
+        return api.ReadResponse(resource_id, wrap_map(found, secrets), wrap_map(inputs, secrets))
+
+    async def update(self, request: api.UpdateRequest) -> api.UpdateResponse:
+        assert isinstance(request, Change)
+        row, state, new = self._row(request.type), plain_map(request.olds), plain_map(request.news)
+        secrets = secret_keys(request.news) | (row.secrets if isinstance(row, Row) else frozenset())
+        if request.preview:
+            unknown = dict.fromkeys(row.volatile, UNKNOWN) if isinstance(row, Row) else {}
+            return api.UpdateResponse(wrap_map({**state, **new, **unknown}, secrets))
+        if isinstance(row, Recorded):
+            return api.UpdateResponse(wrap_map(self._records.update(request.resource_id, new), secrets))
+        changed = _changed(request.old_inputs, new)
+        result = await self._aws(
+            self._calls(row).update, request.resource_id, state, request.old_inputs, new, changed
+        )
+        return api.UpdateResponse(wrap_map(result, secrets))
+
+    async def delete(self, request: api.DeleteRequest) -> None:
+        row = self._row(request.type)
+        if isinstance(row, Recorded):
+            self._records.delete(request.resource_id)
+        else:
+            await self._aws(self._calls(row).delete, request.resource_id, plain_map(request.properties))
+
+    async def invoke(self, request: api.InvokeRequest) -> api.InvokeResponse:
+        answer = await self._aws(
+            invokes.answer, request.tok, plain_map(request.args), self.client_for, self._region
+        )
+        return api.InvokeResponse(wrap_map(answer))
+
+    def client_for(self, service: str) -> Client:
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._client(service)
+            return self._clients[service]
+
+    def _calls(self, row: Row) -> Calls:
+        return Calls(row, self.client_for(row.service))
+
+    def _row(self, token: str) -> AnyRow:
+        row = self._rows.get(token)
+        if row is None:
+            raise Refused(
+                f"the embedded AWS has no row for the resource type {token}. It knows "
+                f"{len(self._rows)} types; add one to embedded/embedded_aws/tables/, or deploy to an AWS account."
+            )
+        return row
+
+    @staticmethod
+    async def _aws(call: Callable[..., Any], *arguments: Any) -> Any:
+        """Runs blocking calls beside the event loop; AWS's refusals become the text a user reads."""
+        try:
+            return await asyncio.to_thread(call, *arguments)
+        except ClientError as error:
+            raise Refused(explain(error)) from error
+        except (BotoCoreError, ValueError, OSError) as error:
+            raise Refused(str(error)) from error
+
+
+def _fill_name(name: AutoName | None, request: api.CheckRequest, inputs: Properties, old: Properties) -> None:
+    if name is None or inputs.get(name.property) is not None:
+        return
+    fifo = ".fifo" if inputs.get("fifoQueue") or inputs.get("fifoTopic") else ""
+    if name.property in old:
+        inputs[name.property] = old[name.property]
+    else:
+        seed = request.random_seed.hex()[:7].ljust(7, "0")
+        room = name.longest - len(seed) - len(fifo) - 1
+        inputs[name.property] = f"{request.name[:room]}-{seed}{fifo}"
+
+
+def _changed(old: Properties, new: Properties) -> frozenset[str]:
+    return frozenset(
+        name for name in old.keys() | new.keys() if has_unknown(new.get(name)) or not same(old.get(name), new.get(name))
+    )
+
+
+def _kind(in_old: bool, in_new: bool, replaces: bool) -> api.PropertyDiffKind:
+    kinds = api.PropertyDiffKind
+    if not in_old:
+        return kinds.ADD_REPLACE if replaces else kinds.ADD
+    if not in_new:
+        return kinds.DELETE_REPLACE if replaces else kinds.DELETE
+    return kinds.UPDATE_REPLACE if replaces else kinds.UPDATE
+
+
+def _reconcile(old: Any, actual: Any, kind: Any) -> Any:
+    """What the program would have to say to get `actual`: AWS's own defaults beside it are left out."""
+    if same(old, actual) or isinstance(old, pulumi.Archive | pulumi.Asset):
+        return old
+    if isinstance(old, list) and isinstance(actual, list) and sorted(map(repr, old)) == sorted(map(repr, actual)):
+        return old
+    if isinstance(old, dict) and isinstance(actual, dict) and nested(kind):
+        return {k: _reconcile(v, actual.get(k), nested(kind).get(k)) for k, v in old.items()}
+    return actual
+
+
+def _imported(found: Properties, known: Mapping[str, Any], row: AnyRow) -> Properties:
+    defaults = row.defaults if isinstance(row, Row) else {}
+    left_out = {"region", "tagsAll"}
+    return {
+        k: v
+        for k, v in found.items()
+        if k in known and k not in left_out and v not in (None, "", [], {}) and v != defaults.get(k)
+    }

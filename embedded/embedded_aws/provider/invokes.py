@@ -1,0 +1,116 @@
+"""The look-ups that stacks commonly use, answered from the embedded cloud."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from embedded_aws.provider.rows import Client
+from embedded_aws.provider.values import Properties
+
+ClientFor = Callable[[str], Client]
+
+
+def answer(token: str, given: Properties, client: ClientFor, region: str) -> Properties:
+    """Result of the function `token`. Raises ValueError for one that has no answer here."""
+    known = {
+        "aws:index/getCallerIdentity:getCallerIdentity": _caller_identity,
+        "aws:index/getRegion:getRegion": _region,
+        "aws:index/getPartition:getPartition": _partition,
+        "aws:index/getAvailabilityZones:getAvailabilityZones": _availability_zones,
+        "aws:iam/getPolicyDocument:getPolicyDocument": _policy_document,
+        "aws:dynamodb/getTableItem:getTableItem": _table_item,
+        "aws:lambda/getAlias:getAlias": _lambda_alias,
+        "aws:lambda/getFunction:getFunction": _lambda_function,
+        "aws:secretsmanager/getSecret:getSecret": _secret,
+        "aws:ssm/getParameter:getParameter": _parameter,
+    }
+    if token not in known:
+        raise ValueError(f"the embedded AWS does not answer {token}; it answers {', '.join(sorted(known))}")
+    return known[token](given, client, region)
+
+
+def _caller_identity(_given: Properties, client: ClientFor, _region_name: str) -> Properties:
+    said = client("sts").get_caller_identity()
+    return {"id": said["Account"], "accountId": said["Account"], "arn": said["Arn"], "userId": said["UserId"]}
+
+
+def _region(given: Properties, _client: ClientFor, region: str) -> Properties:
+    name = given.get("region") or given.get("name") or region
+    return {"id": name, "name": name, "region": name, "description": name, "endpoint": f"ec2.{name}.amazonaws.com"}
+
+
+def _partition(_given: Properties, _client: ClientFor, _region_name: str) -> Properties:
+    return {"id": "aws", "partition": "aws", "dnsSuffix": "amazonaws.com", "reverseDnsPrefix": "com.amazonaws"}
+
+
+def _availability_zones(given: Properties, client: ClientFor, region: str) -> Properties:
+    zones = client("ec2").describe_availability_zones()["AvailabilityZones"]
+    names, ids = [z["ZoneName"] for z in zones], [z["ZoneId"] for z in zones]
+    return {"id": region, "names": names, "zoneIds": ids, "groupNames": [region], **given}
+
+
+def _policy_document(given: Properties, _client: ClientFor, _region_name: str) -> Properties:
+    document = {"Version": given.get("version", "2012-10-17"), "Statement": [_statement(s) for s in given.get("statements", [])]}
+    text = json.dumps(document, indent=2)
+    return {"id": str(hash(text)), "json": text, "minifiedJson": json.dumps(document, separators=(",", ":")), **given}
+
+
+def _statement(given: Mapping[str, Any]) -> dict[str, Any]:
+    statement: dict[str, Any] = {"Effect": given.get("effect", "Allow")}
+    if given.get("sid"):
+        statement["Sid"] = given["sid"]
+    for name in ("actions", "notActions", "resources", "notResources"):
+        if given.get(name):
+            statement[name[0].upper() + name[1:-1]] = given[name]
+    for name in ("principals", "notPrincipals"):
+        if given.get(name):
+            statement[name[0].upper() + name[1:-1]] = {p["type"]: p["identifiers"] for p in given[name]}
+    for condition in given.get("conditions") or []:
+        operators = statement.setdefault("Condition", {})
+        operators.setdefault(condition["test"], {})[condition["variable"]] = condition["values"]
+    return statement
+
+
+def _table_item(given: Properties, client: ClientFor, _region_name: str) -> Properties:
+    found = client("dynamodb").get_item(TableName=given["tableName"], Key=json.loads(given["key"]), ConsistentRead=True)
+    if "Item" not in found:
+        raise ValueError(f"ResourceNotFoundException: no item {given['key']} in table {given['tableName']}")
+    return {"id": f"{given['tableName']}|{given['key']}", "item": json.dumps(found["Item"]), **given}
+
+
+def _lambda_alias(given: Properties, client: ClientFor, _region_name: str) -> Properties:
+    found = client("lambda").get_alias(FunctionName=given["functionName"], Name=given["name"])
+    weights = (found.get("RoutingConfig") or {}).get("AdditionalVersionWeights", {})
+    return {
+        "id": found["AliasArn"],
+        "arn": found["AliasArn"],
+        "description": found.get("Description", ""),
+        "functionVersion": found["FunctionVersion"],
+        "routingConfigs": [{"additionalVersionWeights": weights}] if weights else [],
+        "invokeArn": "",
+        **given,
+    }
+
+
+def _lambda_function(given: Properties, client: ClientFor, _region_name: str) -> Properties:
+    asked = {"FunctionName": given["functionName"]} | ({"Qualifier": given["qualifier"]} if given.get("qualifier") else {})
+    found = client("lambda").get_function_configuration(**asked)
+    return {
+        "id": found["FunctionName"],
+        "arn": found["FunctionArn"],
+        "version": found["Version"],
+        "description": found.get("Description", ""),
+        "environment": {"variables": found.get("Environment", {}).get("Variables", {})},
+        "role": found["Role"],
+        **given,
+    }
+
+
+def _secret(given: Properties, client: ClientFor, _region_name: str) -> Properties:
+    found = client("secretsmanager").describe_secret(SecretId=given.get("arn") or given["name"])
+    return {"id": found["ARN"], "arn": found["ARN"], "name": found["Name"], "kmsKeyId": found.get("KmsKeyId", "")}
+
+
+def _parameter(given: Properties, client: ClientFor, _region_name: str) -> Properties:
+    found = client("ssm").get_parameter(Name=given["name"], WithDecryption=True)["Parameter"]
+    return {"id": found["Name"], "arn": found["ARN"], "value": found["Value"], "type": found["Type"], **given}

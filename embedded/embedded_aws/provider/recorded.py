@@ -1,0 +1,38 @@
+"""Resources that moto cannot hold: kept as Pulumi wrote them, and reported as "recorded, not emulated"."""
+
+import threading
+
+from embedded_aws.provider.rows import Recorded
+from embedded_aws.provider.values import Properties
+
+
+class Records:
+    def __init__(self) -> None:
+        self._held: dict[str, tuple[str, Properties]] = {}
+        self._lock = threading.Lock()
+
+    def create(self, row: Recorded, inputs: Properties) -> tuple[str, Properties]:
+        resource_id = row.id.format_map(inputs)
+        state = {**inputs, **(row.outputs(inputs) if row.outputs else {})}
+        with self._lock:
+            self._held[resource_id] = (row.token, state)
+        return resource_id, state
+
+    def read(self, resource_id: str) -> Properties | None:
+        with self._lock:
+            return self._held.get(resource_id, ("", None))[1]
+
+    def update(self, resource_id: str, inputs: Properties) -> Properties:
+        with self._lock:
+            token, state = self._held[resource_id]
+            self._held[resource_id] = (token, {**state, **inputs})
+            return self._held[resource_id][1]
+
+    def delete(self, resource_id: str) -> None:
+        with self._lock:
+            self._held.pop(resource_id, None)
+
+    def listed(self) -> list[tuple[str, str]]:
+        """(type, id) of each, sorted."""
+        with self._lock:
+            return sorted((token, resource_id) for resource_id, (token, _) in self._held.items())
