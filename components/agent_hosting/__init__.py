@@ -1,0 +1,42 @@
+"""Pulumi components that host AI agents on AWS."""
+
+from agent_hosting.agent import Agent, AgentArgs
+from agent_hosting.agent_budget import AgentBudget, AgentBudgetArgs
+from agent_hosting.agent_bundle import AgentBundle, AgentBundleArgs, ModelArgs
+from agent_hosting.agent_identity import AgentIdentity, AgentIdentityArgs
+from agent_hosting.agent_platform import AgentPlatform, AgentPlatformArgs, PlatformReference
+from agent_hosting.canary_traffic import CanaryTraffic, CanaryTrafficArgs
+from agent_hosting.checkpoint_table import CheckpointTable, CheckpointTableArgs
+from agent_hosting.front_door import FrontDoor, FrontDoorArgs, JwtArgs
+from agent_hosting.hosting import Host, RunProfile
+from agent_hosting.lambda_agent import LambdaAgent, LambdaAgentArgs, Release
+from agent_hosting.secret_scope import SecretScope, SecretScopeArgs
+
+__all__ = [
+    "Agent",
+    "AgentArgs",
+    "AgentBudget",
+    "AgentBudgetArgs",
+    "AgentBundle",
+    "AgentBundleArgs",
+    "AgentIdentity",
+    "AgentIdentityArgs",
+    "AgentPlatform",
+    "AgentPlatformArgs",
+    "CanaryTraffic",
+    "CanaryTrafficArgs",
+    "CheckpointTable",
+    "CheckpointTableArgs",
+    "FrontDoor",
+    "FrontDoorArgs",
+    "Host",
+    "JwtArgs",
+    "LambdaAgent",
+    "LambdaAgentArgs",
+    "ModelArgs",
+    "PlatformReference",
+    "Release",
+    "RunProfile",
+    "SecretScope",
+    "SecretScopeArgs",
+]

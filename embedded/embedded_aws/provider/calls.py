@@ -89,7 +89,7 @@ class Calls:
                 self._call(operation, {k: v for k, v in params.items() if k not in row.constant})
         for setting in row.settings:
             if changed & set(setting.properties):
-                setting.write(self.client, resource_id, wanted)
+                setting.write(self.client, resource_id, {**state, **wanted})
         kept = {k: v for k, v in state.items() if k not in old or k in new}
         return self.read(resource_id, {**kept, **new}) or {**kept, **new}
 
@@ -122,7 +122,8 @@ class Calls:
         return {**{k: v for k, v in state.items() if v is not UNKNOWN}, **settled}
 
     def adopt(self, import_id: str) -> tuple[str, Properties] | None:
-        """(id, properties) of a resource that Pulumi does not know yet, by the id that `pulumi import` takes."""
+        """(id, properties) of a resource that Pulumi does not know yet, by the id that `pulumi import`
+        takes."""
         template = self.row.imported
         parts: Properties = parse_id(template, import_id) if template else {}
         if not template and isinstance(self.row.id, str):
@@ -158,7 +159,9 @@ class Calls:
         given = row.prepare(dict(properties)) if row.prepare else properties
         given = {k: v for k, v in given.items() if k not in row.attributes and k not in row.recorded}
         params = fit(given, shape, "", row.renames, found) if isinstance(shape, StructureShape) else {}
-        attributes = {key: _text(properties[p]) for p, key in row.attributes.items() if properties.get(p) is not None}
+        attributes = {
+            key: _text(properties[p]) for p, key in row.attributes.items() if properties.get(p) is not None
+        }
         if attributes and isinstance(shape, StructureShape) and "Attributes" in shape.members:
             params["Attributes"] = attributes
         return {**row.constant, **params}
@@ -181,12 +184,16 @@ class Calls:
         known = {**state, **parts, "id": resource_id}
         return {member: template.format_map(known) for member, template in self.row.key.items()}
 
-    def _properties(self, found: Any, operation: OperationModel | None, path: str | None = None) -> Properties:
+    def _properties(
+        self, found: Any, operation: OperationModel | None, path: str | None = None
+    ) -> Properties:
         row, outputs = self.row, schema_of(self.row.token).outputs
         if not isinstance(found, dict):
             return {}
         shape = shape_at(operation.output_shape, row.at if path is None else path) if operation else None
-        properties = unfit_members(found, shape, outputs, row.renames) if isinstance(shape, StructureShape) else {}
+        properties = (
+            unfit_members(found, shape, outputs, row.renames) if isinstance(shape, StructureShape) else {}
+        )
         attributes = found.get("Attributes", found) if row.attributes else {}
         for name, key in row.attributes.items():
             if attributes.get(key) not in (None, ""):
@@ -202,16 +209,22 @@ class Calls:
 
 
 def is_gone(error: ClientError) -> bool:
-    return bool(_GONE.search(error.response["Error"]["Code"]))
+    return bool(_GONE.search(_said(error)["Code"]))
 
 
 def explain(error: ClientError) -> str:
-    said = error.response["Error"]
+    said = _said(error)
     return f"{error.operation_name}: {said['Code']}: {said['Message']}"
 
 
+def _said(error: ClientError) -> Mapping[str, str]:
+    said: Any = error.response.get("Error", {})
+    return {"Code": str(said.get("Code", "")), "Message": str(said.get("Message", ""))}
+
+
 def parse_id(template: str, resource_id: str) -> dict[str, str]:
-    """The parts of an id: `{role}/{name}` and `a/b` give role a, name b. Raises ValueError when it does not fit."""
+    """The parts of an id: `{role}/{name}` and `a/b` give role a, name b. Raises ValueError when it does
+    not fit."""
     names = re.findall(r"{(\w+)}", template)
     pattern = re.sub(r"\\{(\w+)\\}", lambda m: f"(?P<{m[1]}>.+?)", re.escape(template))
     match = re.fullmatch(pattern, resource_id)

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pulumi.provider.experimental import provider as api
 
 from embedded_aws.provider import invokes
-from embedded_aws.provider.calls import Calls, PartlyCreated, explain
+from embedded_aws.provider.calls import Calls, explain
 from embedded_aws.provider.recorded import Records
 from embedded_aws.provider.rows import AnyRow, AutoName, Client, Recorded, Row
 from embedded_aws.provider.schema import mistakes, nested, schema_of, unknown_properties
@@ -39,10 +39,14 @@ class Change(api.UpdateRequest):
 
 
 class EmbeddedAws(api.Provider):
-    def __init__(self, rows: Mapping[str, AnyRow], client: Callable[[str], Client], region: str, records: Records) -> None:
+    def __init__(
+        self, rows: Mapping[str, AnyRow], client: Callable[[str], Client], region: str, records: Records
+    ) -> None:
         self._rows, self._client, self._region, self._records = rows, client, region, records
         self._clients: dict[str, Client] = {}
         self._lock = threading.Lock()
+        self._under_way = 0
+        self._ended = threading.Condition(self._lock)
 
     async def configure(self, request: api.ConfigureRequest) -> api.ConfigureResponse:
         region = plain_map(request.args).get("region", self._region)
@@ -118,6 +122,8 @@ class EmbeddedAws(api.Provider):
         known = schema_of(row.token).inputs
         if inputs:
             inputs = {k: _reconcile(v, found.get(k, v), known.get(k)) for k, v in inputs.items()}
+            appeared = (row.owned | {"tags"}) & known.keys() - inputs.keys() if isinstance(row, Row) else ()
+            inputs |= {k: found[k] for k in appeared if found.get(k)}
         else:
             inputs = _imported(found, known, row)
         secrets = secret_keys(request.properties) | secret_keys(request.inputs)
@@ -163,19 +169,36 @@ class EmbeddedAws(api.Provider):
         return Calls(row, self.client_for(row.service))
 
     def _row(self, token: str) -> AnyRow:
+        token = token.rsplit("$", 1)[-1]  # a URN names the types of the parents too
         row = self._rows.get(token)
         if row is None:
             raise Refused(
                 f"the embedded AWS has no row for the resource type {token}. It knows "
-                f"{len(self._rows)} types; add one to embedded/embedded_aws/tables/, or deploy to an AWS account."
+                f"{len(self._rows)} types; add one to embedded/embedded_aws/tables/, or deploy to an "
+                f"AWS account."
             )
         return row
 
-    @staticmethod
-    async def _aws(call: Callable[..., Any], *arguments: Any) -> Any:
+    def settled(self, seconds: float) -> bool:
+        """Waits until no AWS call is under way: one outlives the Pulumi process that asked for it."""
+        with self._ended:
+            return self._ended.wait_for(lambda: self._under_way == 0, seconds)
+
+    async def _aws(self, call: Callable[..., Any], *arguments: Any) -> Any:
         """Runs blocking calls beside the event loop; AWS's refusals become the text a user reads."""
+
+        def counted() -> Any:
+            try:
+                return call(*arguments)
+            finally:
+                with self._ended:
+                    self._under_way -= 1
+                    self._ended.notify_all()
+
+        with self._lock:
+            self._under_way += 1
         try:
-            return await asyncio.to_thread(call, *arguments)
+            return await asyncio.to_thread(counted)
         except ClientError as error:
             raise Refused(explain(error)) from error
         except (BotoCoreError, ValueError, OSError) as error:
@@ -196,7 +219,9 @@ def _fill_name(name: AutoName | None, request: api.CheckRequest, inputs: Propert
 
 def _changed(old: Properties, new: Properties) -> frozenset[str]:
     return frozenset(
-        name for name in old.keys() | new.keys() if has_unknown(new.get(name)) or not same(old.get(name), new.get(name))
+        name
+        for name in old.keys() | new.keys()
+        if has_unknown(new.get(name)) or not same(old.get(name), new.get(name))
     )
 
 
@@ -213,7 +238,11 @@ def _reconcile(old: Any, actual: Any, kind: Any) -> Any:
     """What the program would have to say to get `actual`: AWS's own defaults beside it are left out."""
     if same(old, actual) or isinstance(old, pulumi.Archive | pulumi.Asset):
         return old
-    if isinstance(old, list) and isinstance(actual, list) and sorted(map(repr, old)) == sorted(map(repr, actual)):
+    if (
+        isinstance(old, list)
+        and isinstance(actual, list)
+        and sorted(map(repr, old)) == sorted(map(repr, actual))
+    ):
         return old
     if isinstance(old, dict) and isinstance(actual, dict) and nested(kind):
         return {k: _reconcile(v, actual.get(k), nested(kind).get(k)) for k, v in old.items()}

@@ -68,7 +68,11 @@ def _fit_structure(
                 found.append((where, f"AWS knows no such setting; known are: {', '.join(shape.members)}"))
         elif item is not None:
             fitted[member] = fit(item, shape.members[member], where, renames, found)
-    found.extend((f"{path}.{m}" if path else m, "is required") for m in shape.required_members if path and m not in fitted)
+    found.extend(
+        (f"{path}.{m}" if path else m, "is required")
+        for m in shape.required_members
+        if path and m not in fitted
+    )
     return fitted
 
 
@@ -77,9 +81,18 @@ def _fit_scalar(value: Any, shape: Shape, path: str, found: Mistakes) -> Any:
         value = int(value)
     if shape.type_name == "string" and isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)
-    expected = {"string": str, "boolean": bool, "integer": int, "long": int, "float": (int, float), "double": (int, float)}
+    expected = {
+        "string": str,
+        "boolean": bool,
+        "integer": int,
+        "long": int,
+        "float": (int, float),
+        "double": (int, float),
+    }
     allowed = expected.get(shape.type_name)
-    if allowed and (not isinstance(value, allowed) or (shape.type_name != "boolean" and isinstance(value, bool))):
+    if allowed and (
+        not isinstance(value, allowed) or (shape.type_name != "boolean" and isinstance(value, bool))
+    ):
         found.append((path, f"must be {shape.type_name}, not {value!r}"))
         return value
     if isinstance(value, str):
@@ -98,9 +111,13 @@ def _fit_scalar(value: Any, shape: Shape, path: str, found: Mistakes) -> Any:
 def _check_size(size: float, unit: str, shape: Shape, path: str, found: Mistakes) -> None:
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     if low is not None and size < low:
-        found.append((path, f"must be at least {low} {unit}; it is {size}".replace("  ", " ").replace(" ;", ";")))
+        found.append(
+            (path, f"must be at least {low} {unit}; it is {size}".replace("  ", " ").replace(" ;", ";"))
+        )
     if high is not None and size > high:
-        found.append((path, f"must be at most {high} {unit}; it is {size}".replace("  ", " ").replace(" ;", ";")))
+        found.append(
+            (path, f"must be at most {high} {unit}; it is {size}".replace("  ", " ").replace(" ;", ";"))
+        )
 
 
 def missing(params: Mapping[str, Any], shape: StructureShape) -> list[str]:
@@ -150,11 +167,13 @@ def unfit_members(
 
 def is_pair_list(shape: ListShape) -> bool:
     member = shape.member
-    return isinstance(member, StructureShape) and len(member.members) == 2 and _pair_members(shape) != ("", "")
+    return (
+        isinstance(member, StructureShape) and len(member.members) == 2 and _pair_members(shape) != ("", "")
+    )
 
 
 def _pair_members(shape: ListShape) -> tuple[str, str]:
-    members = {name.lower(): name for name in shape.member.members}  # type: ignore[attr-defined]
+    members = _members_by_lower(shape.member) if isinstance(shape.member, StructureShape) else {}
     for key, value in _PAIRS.items():
         if key in members and value in members:
             return members[key], members[value]

@@ -1,6 +1,7 @@
 """The look-ups that stacks commonly use, answered from the embedded cloud."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ def answer(token: str, given: Properties, client: ClientFor, region: str) -> Pro
         "aws:index/getRegion:getRegion": _region,
         "aws:index/getPartition:getPartition": _partition,
         "aws:index/getAvailabilityZones:getAvailabilityZones": _availability_zones,
+        "aws:iam/getSessionContext:getSessionContext": _session_context,
         "aws:iam/getPolicyDocument:getPolicyDocument": _policy_document,
         "aws:dynamodb/getTableItem:getTableItem": _table_item,
         "aws:lambda/getAlias:getAlias": _lambda_alias,
@@ -36,11 +38,22 @@ def _caller_identity(_given: Properties, client: ClientFor, _region_name: str) -
 
 def _region(given: Properties, _client: ClientFor, region: str) -> Properties:
     name = given.get("region") or given.get("name") or region
-    return {"id": name, "name": name, "region": name, "description": name, "endpoint": f"ec2.{name}.amazonaws.com"}
+    return {
+        "id": name,
+        "name": name,
+        "region": name,
+        "description": name,
+        "endpoint": f"ec2.{name}.amazonaws.com",
+    }
 
 
 def _partition(_given: Properties, _client: ClientFor, _region_name: str) -> Properties:
-    return {"id": "aws", "partition": "aws", "dnsSuffix": "amazonaws.com", "reverseDnsPrefix": "com.amazonaws"}
+    return {
+        "id": "aws",
+        "partition": "aws",
+        "dnsSuffix": "amazonaws.com",
+        "reverseDnsPrefix": "com.amazonaws",
+    }
 
 
 def _availability_zones(given: Properties, client: ClientFor, region: str) -> Properties:
@@ -49,10 +62,29 @@ def _availability_zones(given: Properties, client: ClientFor, region: str) -> Pr
     return {"id": region, "names": names, "zoneIds": ids, "groupNames": [region], **given}
 
 
+def _session_context(given: Properties, client: ClientFor, _region_name: str) -> Properties:
+    """The role behind an assumed-role session; any other caller is its own issuer."""
+    arn = str(given["arn"])
+    session = re.fullmatch(r"arn:aws:sts::\d+:assumed-role/([^/]+)/(.+)", arn)
+    if session is None:
+        return {"id": arn, "issuerArn": arn, "issuerId": "", "issuerName": "", "sessionName": "", **given}
+    role = client("iam").get_role(RoleName=session[1])["Role"]
+    names = {"issuerArn": role["Arn"], "issuerId": role["RoleId"], "issuerName": role["RoleName"]}
+    return {"id": arn, "sessionName": session[2], **names, **given}
+
+
 def _policy_document(given: Properties, _client: ClientFor, _region_name: str) -> Properties:
-    document = {"Version": given.get("version", "2012-10-17"), "Statement": [_statement(s) for s in given.get("statements", [])]}
+    document = {
+        "Version": given.get("version", "2012-10-17"),
+        "Statement": [_statement(s) for s in given.get("statements", [])],
+    }
     text = json.dumps(document, indent=2)
-    return {"id": str(hash(text)), "json": text, "minifiedJson": json.dumps(document, separators=(",", ":")), **given}
+    return {
+        "id": str(hash(text)),
+        "json": text,
+        "minifiedJson": json.dumps(document, separators=(",", ":")),
+        **given,
+    }
 
 
 def _statement(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,7 +104,9 @@ def _statement(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _table_item(given: Properties, client: ClientFor, _region_name: str) -> Properties:
-    found = client("dynamodb").get_item(TableName=given["tableName"], Key=json.loads(given["key"]), ConsistentRead=True)
+    found = client("dynamodb").get_item(
+        TableName=given["tableName"], Key=json.loads(given["key"]), ConsistentRead=True
+    )
     if "Item" not in found:
         raise ValueError(f"ResourceNotFoundException: no item {given['key']} in table {given['tableName']}")
     return {"id": f"{given['tableName']}|{given['key']}", "item": json.dumps(found["Item"]), **given}
@@ -93,7 +127,9 @@ def _lambda_alias(given: Properties, client: ClientFor, _region_name: str) -> Pr
 
 
 def _lambda_function(given: Properties, client: ClientFor, _region_name: str) -> Properties:
-    asked = {"FunctionName": given["functionName"]} | ({"Qualifier": given["qualifier"]} if given.get("qualifier") else {})
+    asked = {"FunctionName": given["functionName"]} | (
+        {"Qualifier": given["qualifier"]} if given.get("qualifier") else {}
+    )
     found = client("lambda").get_function_configuration(**asked)
     return {
         "id": found["FunctionName"],
@@ -108,7 +144,12 @@ def _lambda_function(given: Properties, client: ClientFor, _region_name: str) ->
 
 def _secret(given: Properties, client: ClientFor, _region_name: str) -> Properties:
     found = client("secretsmanager").describe_secret(SecretId=given.get("arn") or given["name"])
-    return {"id": found["ARN"], "arn": found["ARN"], "name": found["Name"], "kmsKeyId": found.get("KmsKeyId", "")}
+    return {
+        "id": found["ARN"],
+        "arn": found["ARN"],
+        "name": found["Name"],
+        "kmsKeyId": found.get("KmsKeyId", ""),
+    }
 
 
 def _parameter(given: Properties, client: ClientFor, _region_name: str) -> Properties:

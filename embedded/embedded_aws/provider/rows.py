@@ -77,6 +77,8 @@ class Row:
     """Held in Pulumi's state; this cloud does nothing with them."""
     volatile: frozenset[str] = frozenset()
     """Outputs that an update may change: unknown in its preview."""
+    owned: frozenset[str] = frozenset()
+    """Properties that AWS never sets by itself: one that appears without the program naming it is drift."""
     secrets: frozenset[str] = frozenset()
     """Outputs that are secret whatever the program says."""
     defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])

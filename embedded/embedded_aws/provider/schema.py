@@ -82,7 +82,7 @@ def mistakes(value: Any, kind: Any, path: str) -> Iterator[tuple[str, str]]:
         words, allowed = _SCALARS[kind]
         if not isinstance(value, allowed) or (kind is not bool and isinstance(value, bool)):
             yield path, f"must be {words}, not {value!r}"
-    elif kind in (pulumi.Archive, pulumi.Asset) or origin is None and not nested(kind):
+    elif kind in (pulumi.Archive, pulumi.Asset) or (origin is None and not nested(kind)):
         return
     elif origin in (collections.abc.Sequence, list):
         if not isinstance(value, list):

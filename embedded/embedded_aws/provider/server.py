@@ -1,6 +1,6 @@
 """Serves the provider to Pulumi's engine, which attaches through PULUMI_DEBUG_PROVIDERS=aws:PORT."""
 
-from collections.abc import Awaitable, Callable
+import json
 from typing import Any
 
 import grpc
@@ -20,10 +20,11 @@ from embedded_aws.provider.values import plain_map, wrap_map
 VERSION = "7.51.1"
 """The version of the official plugin whose place this provider takes."""
 
-Method = Callable[[Any, Any, Any], Awaitable[Any]]
+Method = Any
+"""A method of the protocol: (servicer, request, context) to an awaitable answer."""
 
 
-def _speaking_plainly(method: Method) -> Method:
+def _speaking_plainly(method: Method) -> Any:
     """A user's mistake reaches the terminal as one sentence, not as a traceback of the provider."""
 
     async def call(self: Any, request: Any, context: Any) -> Any:
@@ -76,14 +77,14 @@ def _init_failed(error: PartlyCreated) -> grpc.Status:
 class Servicer(ProviderServicer):
     """The SDK's servicer, with the calls that it lacks and the old inputs that it leaves out."""
 
-    _provider: EmbeddedAws
+    _provider: EmbeddedAws  # pyright: ignore[reportIncompatibleVariableOverride]
 
     async def Attach(self, request: Any, context: Any) -> Any:
         self._engine_address = request.address
         return empty_pb2.Empty()
 
     async def GetSchema(self, request: Any, context: Any) -> Any:
-        return provider_pb2.GetSchemaResponse(schema='{"name": "aws", "version": "%s"}' % VERSION)
+        return provider_pb2.GetSchemaResponse(schema=json.dumps({"name": "aws", "version": VERSION}))
 
     @_speaking_plainly
     async def Diff(self, request: Any, context: Any) -> Any:
@@ -106,12 +107,12 @@ class Servicer(ProviderServicer):
         done = await self._provider.update(change)
         return provider_pb2.UpdateResponse(properties=PropertyValue.marshal_map(done.properties))
 
-    Check = _speaking_plainly(ProviderServicer.Check)
-    Configure = _speaking_plainly(ProviderServicer.Configure)
-    Create = _speaking_plainly(ProviderServicer.Create)
-    Read = _speaking_plainly(ProviderServicer.Read)
-    Delete = _speaking_plainly(ProviderServicer.Delete)
-    Invoke = _speaking_plainly(ProviderServicer.Invoke)
+    Check: Any = _speaking_plainly(ProviderServicer.Check)
+    Configure: Any = _speaking_plainly(ProviderServicer.Configure)
+    Create: Any = _speaking_plainly(ProviderServicer.Create)
+    Read: Any = _speaking_plainly(ProviderServicer.Read)
+    Delete: Any = _speaking_plainly(ProviderServicer.Delete)
+    Invoke: Any = _speaking_plainly(ProviderServicer.Invoke)
 
 
 async def serve(provider: EmbeddedAws, port: int) -> tuple[grpc.aio.Server, int]:

@@ -114,7 +114,8 @@ def asset_bytes(asset: Any) -> bytes:
 
 
 def archive_bytes(archive: Any) -> bytes:
-    """The zip that AWS would be sent: a zip file as it is, a folder or a set of assets packed without dates."""
+    """The zip that AWS would be sent: a zip file as it is, a folder or a set of assets packed without
+    dates."""
     if isinstance(archive, pulumi.FileArchive):
         path = Path(archive.path)
         if path.is_file():

@@ -2,13 +2,18 @@
 
 from typing import Any
 
+from embedded_aws.provider.fit import fit
 from embedded_aws.provider.rows import AutoName, Client, Row, Setting
 from embedded_aws.provider.values import Properties
 from embedded_aws.tables.common import ACCOUNT, REGION
 
 
 def _api(found: Any) -> Properties:
-    return {"apiEndpoint": found["ApiEndpoint"], "arn": _arn(found["ApiId"]), "executionArn": _execution(found["ApiId"])}
+    return {
+        "apiEndpoint": found["ApiEndpoint"],
+        "arn": _arn(found["ApiId"]),
+        "executionArn": _execution(found["ApiId"]),
+    }
 
 
 def _arn(api: str) -> str:
@@ -29,9 +34,16 @@ def _stage_addresses(_client: Client, name: str, state: Properties) -> Propertie
     }
 
 
-def _nothing(_client: Client, _name: str, _properties: Properties) -> None:
-    """The addresses follow from the stage: there is nothing to write."""
+def _write_stage(client: Client, name: str, properties: Properties) -> None:
+    """moto has no UpdateStage: the stage is made anew under its name, with no call lost between on one
+    machine."""
+    wanted = {k: properties[k] for k in _STAGE if properties.get(k) is not None}
+    shape = client.meta.service_model.operation_model("CreateStage").input_shape
+    client.delete_stage(ApiId=properties["apiId"], StageName=name)
+    client.create_stage(ApiId=properties["apiId"], StageName=name, **fit(wanted, shape, "", {}, []))
 
+
+_STAGE = ("accessLogSettings", "autoDeploy", "defaultRouteSettings", "description", "stageVariables", "tags")
 
 ROWS = (
     Row(
@@ -46,7 +58,10 @@ ROWS = (
         outputs=_api,
         name=AutoName(longest=128),
         replaces=frozenset({"protocolType"}),
-        defaults={"apiKeySelectionExpression": "$request.header.x-api-key", "routeSelectionExpression": "$request.method $request.path"},
+        defaults={
+            "apiKeySelectionExpression": "$request.header.x-api-key",
+            "routeSelectionExpression": "$request.method $request.path",
+        },
     ),
     Row(
         token="aws:apigatewayv2/authorizer:Authorizer",
@@ -94,12 +109,11 @@ ROWS = (
         create="CreateStage",
         id="{name}",
         imported="{apiId}/{id}",
-        update="UpdateStage",
         delete="DeleteStage",
         read="GetStage",
         key={"ApiId": "{apiId}", "StageName": "{id}"},
         renames={"name": "StageName"},
-        settings=(Setting(("invokeUrl",), _nothing, _stage_addresses, on_create=False),),
+        settings=(Setting(_STAGE, _write_stage, _stage_addresses, on_create=False),),
         replaces=frozenset({"apiId", "name"}),
     ),
 )

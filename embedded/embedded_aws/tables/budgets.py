@@ -15,14 +15,19 @@ def _budget(given: Properties) -> Properties:
         "budgetLimit": {"amount": str(given.get("limitAmount", "")), "unit": given.get("limitUnit")},
         "costFilters": {f["name"]: f["values"] for f in given.get("costFilters") or []},
     }
-    return {"budget": budget, "notificationsWithSubscribers": [_notification(n) for n in given.get("notifications") or []]}
+    return {
+        "budget": budget,
+        "notificationsWithSubscribers": [_notification(n) for n in given.get("notifications") or []],
+    }
 
 
 def _notification(given: Properties) -> Properties:
     kinds = (("SNS", "subscriberSnsTopicArns"), ("EMAIL", "subscriberEmailAddresses"))
     return {
         "notification": {k: v for k, v in given.items() if not k.startswith("subscriber")},
-        "subscribers": [{"subscriptionType": k, "address": a} for k, name in kinds for a in given.get(name) or []],
+        "subscribers": [
+            {"subscriptionType": k, "address": a} for k, name in kinds for a in given.get(name) or []
+        ],
     }
 
 
@@ -44,7 +49,10 @@ def _write(client: Client, budget_id: str, properties: Properties) -> None:
         NotificationsWithSubscribers=[
             {
                 "Notification": {k[0].upper() + k[1:]: v for k, v in n["notification"].items()},
-                "Subscribers": [{"SubscriptionType": s["subscriptionType"], "Address": s["address"]} for s in n["subscribers"]],
+                "Subscribers": [
+                    {"SubscriptionType": s["subscriptionType"], "Address": s["address"]}
+                    for s in n["subscribers"]
+                ],
             }
             for n in made["notificationsWithSubscribers"]
         ],
@@ -85,7 +93,9 @@ ROWS = (
         name=AutoName(longest=100),
         settings=(Setting(_PROPERTIES, _write, on_create=False),),
         recorded=frozenset({"accountId", "tags", "timePeriodStart", "timePeriodEnd", "costTypes"}),
-        before_delete=lambda client, budget, _state: client.delete_budget(AccountId=ACCOUNT, BudgetName=budget.split(":", 1)[1]),
+        before_delete=lambda client, budget, _state: client.delete_budget(
+            AccountId=ACCOUNT, BudgetName=budget.split(":", 1)[1]
+        ),
     ),
     Recorded(token="aws:budgets/budgetAction:BudgetAction", id="{budgetName}:{actionType}"),
 )

@@ -31,12 +31,20 @@ def _prepare(properties: Properties) -> Properties:
     encryption = given.pop("serverSideEncryption", None)
     if isinstance(encryption, dict):
         key = encryption.get("kmsKeyArn")
-        given["SSESpecification"] = {"enabled": encryption.get("enabled"), "SSEType": "KMS"} | ({"KMSMasterKeyId": key} if key else {})
+        given["SSESpecification"] = {"enabled": encryption.get("enabled"), "SSEType": "KMS"} | (
+            {"KMSMasterKeyId": key} if key else {}
+        )
     if given.pop("streamEnabled", None):
-        given["streamSpecification"] = {"streamEnabled": True, "streamViewType": given.pop("streamViewType", None)}
+        given["streamSpecification"] = {
+            "streamEnabled": True,
+            "streamViewType": given.pop("streamViewType", None),
+        }
     capacity = (given.pop("readCapacity", None), given.pop("writeCapacity", None))
     if given.setdefault("billingMode", "PROVISIONED") == "PROVISIONED":
-        given["provisionedThroughput"] = {"readCapacityUnits": capacity[0] or 1, "writeCapacityUnits": capacity[1] or 1}
+        given["provisionedThroughput"] = {
+            "readCapacityUnits": capacity[0] or 1,
+            "writeCapacityUnits": capacity[1] or 1,
+        }
     for name in ("hashKey", "rangeKey"):
         given.pop(name, None)
     return given
@@ -53,7 +61,9 @@ def _outputs(table: Any) -> Properties:
         "rangeKey": keys.get("RANGE"),
         "billingMode": billing,
         "deletionProtectionEnabled": table.get("DeletionProtectionEnabled", False),
-        "attributes": [{"name": a["AttributeName"], "type": a["AttributeType"]} for a in table["AttributeDefinitions"]],
+        "attributes": [
+            {"name": a["AttributeName"], "type": a["AttributeType"]} for a in table["AttributeDefinitions"]
+        ],
     }
     if encryption.get("Status") == "ENABLED":
         found["serverSideEncryption"] = {"enabled": True, "kmsKeyArn": encryption.get("KMSMasterKeyArn")}
@@ -72,7 +82,11 @@ def _write_recovery(client: Client, table: str, properties: Properties) -> None:
 
 def _read_recovery(client: Client, table: str, _state: Properties) -> Properties:
     said = client.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
-    return {"pointInTimeRecovery": {"enabled": said["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"}}
+    return {
+        "pointInTimeRecovery": {
+            "enabled": said["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
+        }
+    }
 
 
 def _write_expiry(client: Client, table: str, properties: Properties) -> None:
@@ -136,7 +150,14 @@ ROWS = (
         renames={"name": "TableName"},
         prepare=_prepare,
         prepared=frozenset(
-            {"attributes", "hashKey", "rangeKey", "globalSecondaryIndexes", "serverSideEncryption", "billingMode"}
+            {
+                "attributes",
+                "hashKey",
+                "rangeKey",
+                "globalSecondaryIndexes",
+                "serverSideEncryption",
+                "billingMode",
+            }
             | {"streamEnabled", "streamViewType", "readCapacity", "writeCapacity"}
         ),
         updates=frozenset({"billingMode", "serverSideEncryption"}),
@@ -146,7 +167,9 @@ ROWS = (
         settings=(
             Setting(("pointInTimeRecovery",), _write_recovery, _read_recovery),
             Setting(("ttl",), _write_expiry, _read_expiry),
-            tagging("tag_resource", "untag_resource", "list_tags_of_resource", arn=by_arn, member="ResourceArn"),
+            tagging(
+                "tag_resource", "untag_resource", "list_tags_of_resource", arn=by_arn, member="ResourceArn"
+            ),
         ),
         defaults={"deletionProtectionEnabled": False, "billingMode": "PROVISIONED"},
     ),

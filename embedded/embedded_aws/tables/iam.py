@@ -120,6 +120,7 @@ ROWS = (
             Setting(("permissionsBoundary",), _write_boundary, on_create=False),
             Setting(("tags",), _write_tags, on_create=False),
         ),
+        owned=frozenset({"permissionsBoundary"}),
         recorded=frozenset({"forceDetachPolicies"}),
         defaults={"maxSessionDuration": 3600, "path": "/"},
         before_delete=_role_is_bare,

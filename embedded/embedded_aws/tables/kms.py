@@ -31,7 +31,9 @@ def _write_tags(client: Client, key_id: str, properties: Properties) -> None:
     if gone:
         client.untag_resource(KeyId=key_id, TagKeys=gone)
     if wanted:
-        client.tag_resource(KeyId=key_id, Tags=[{"TagKey": k, "TagValue": v} for k, v in sorted(wanted.items())])
+        client.tag_resource(
+            KeyId=key_id, Tags=[{"TagKey": k, "TagValue": v} for k, v in sorted(wanted.items())]
+        )
 
 
 def _read_tags(client: Client, key_id: str, _state: Properties) -> Properties:
@@ -47,7 +49,9 @@ def _usable_key(client: Client, key_id: str) -> Any:
 
 def _schedule_deletion(client: Client, key_id: str, state: Properties) -> None:
     if _usable_key(client, key_id) is not None:
-        client.schedule_key_deletion(KeyId=key_id, PendingWindowInDays=state.get("deletionWindowInDays") or 30)
+        client.schedule_key_deletion(
+            KeyId=key_id, PendingWindowInDays=state.get("deletionWindowInDays") or 30
+        )
 
 
 def _find_alias(client: Client, name: str) -> Any:
@@ -85,7 +89,9 @@ ROWS = (
             Setting(("policy",), _write_policy, _read_policy, on_create=False),
             Setting(("tags",), _write_tags, _read_tags, on_create=False),
         ),
-        recorded=frozenset({"deletionWindowInDays", "isEnabled", "rotationPeriodInDays", "bypassPolicyLockoutSafetyCheck"}),
+        recorded=frozenset(
+            {"deletionWindowInDays", "isEnabled", "rotationPeriodInDays", "bypassPolicyLockoutSafetyCheck"}
+        ),
         defaults={"deletionWindowInDays": 30, "isEnabled": True, "keyUsage": "ENCRYPT_DECRYPT"},
     ),
     Row(
@@ -101,6 +107,8 @@ ROWS = (
         outputs=_alias_outputs,
         name=AutoName(longest=256),
         replaces=frozenset({"name"}),
-        derived=lambda p: {"name": p["name"] if str(p["name"]).startswith("alias/") else f"alias/{p['name']}"},
+        derived=lambda p: {
+            "name": p["name"] if str(p["name"]).startswith("alias/") else f"alias/{p['name']}"
+        },
     ),
 )

@@ -11,7 +11,12 @@ from embedded_aws.tables.common import by_arn, or_none, tagging
 def _code(properties: Properties) -> dict[str, Any]:
     if properties.get("code") is not None:
         return {"zipFile": archive_bytes(properties["code"])}
-    names = {"s3Bucket": "s3Bucket", "s3Key": "s3Key", "s3ObjectVersion": "s3ObjectVersion", "imageUri": "imageUri"}
+    names = {
+        "s3Bucket": "s3Bucket",
+        "s3Key": "s3Key",
+        "s3ObjectVersion": "s3ObjectVersion",
+        "imageUri": "imageUri",
+    }
     return {member: properties[name] for name, member in names.items() if properties.get(name)}
 
 
@@ -119,7 +124,11 @@ def _remove_permission(client: Client, permission: str, _state: Properties) -> N
 
 
 def _mapping_outputs(found: Any) -> Properties:
-    return {"uuid": found["UUID"], "functionArn": found["FunctionArn"], "state": found.get("State", "Enabled")}
+    return {
+        "uuid": found["UUID"],
+        "functionArn": found["FunctionArn"],
+        "state": found.get("State", "Enabled"),
+    }
 
 
 _CODE = ("code", "sourceCodeHash", "s3Bucket", "s3Key", "s3ObjectVersion", "imageUri")
@@ -147,12 +156,17 @@ ROWS = (
         settings=(
             Setting((*_CODE, "architectures"), _write_code, on_create=False),
             Setting(("reservedConcurrentExecutions",), _write_concurrency, _read_concurrency),
-            tagging("tag_resource", "untag_resource", "list_tags", arn=by_arn, member="Resource", as_map=True),
+            tagging(
+                "tag_resource", "untag_resource", "list_tags", arn=by_arn, member="Resource", as_map=True
+            ),
             Setting((*_CODE, *_CONFIGURATION, "architectures", "publish"), _publish, on_create=False),
         ),
         derived=lambda p: (
-            {"sourceCodeHash": content_hash(p["code"])} if p.get("code") and not p.get("sourceCodeHash") else {}
+            {"sourceCodeHash": content_hash(p["code"])}
+            if p.get("code") and not p.get("sourceCodeHash")
+            else {}
         ),
+        owned=frozenset({"environment", "layers", "deadLetterConfig"}),
         volatile=frozenset(
             {"version", "qualifiedArn", "qualifiedInvokeArn", "lastModified", "codeSha256", "sourceCodeSize"}
         ),
@@ -176,6 +190,7 @@ ROWS = (
         outputs=_alias_outputs,
         name=AutoName(longest=128),
         replaces=frozenset({"functionName", "name"}),
+        owned=frozenset({"routingConfig"}),
         defaults={"routingConfig": {"additionalVersionWeights": {}}},
     ),
     Row(

@@ -41,8 +41,15 @@ def _in_region(properties: Properties) -> Properties:
 
 
 def _setting_row(
-    token: str, operation: str, *, answer: str, renames: dict[str, str], prepare: Callable[[Properties], Properties],
-    prepared: frozenset[str], outputs: Callable[[Any], Properties], delete: str | None,
+    token: str,
+    operation: str,
+    *,
+    answer: str,
+    renames: dict[str, str],
+    prepare: Callable[[Properties], Properties],
+    prepared: frozenset[str],
+    outputs: Callable[[Any], Properties],
+    delete: str | None,
 ) -> Row:
     """A resource that is one configuration of a bucket: put, got and deleted by the bucket's name."""
 
@@ -71,7 +78,10 @@ def _setting_row(
 
 def _encryption(properties: Properties) -> Properties:
     rules = [
-        {"applyServerSideEncryptionByDefault": r.get("applyServerSideEncryptionByDefault"), "bucketKeyEnabled": r.get("bucketKeyEnabled")}
+        {
+            "applyServerSideEncryptionByDefault": r.get("applyServerSideEncryptionByDefault"),
+            "bucketKeyEnabled": r.get("bucketKeyEnabled"),
+        }
         for r in properties.get("rules", [])
     ]
     return {"bucket": properties.get("bucket"), "serverSideEncryptionConfiguration": {"rules": rules}}
@@ -84,20 +94,29 @@ def _encryption_outputs(found: Any) -> Properties:
         held = {"sseAlgorithm": default.get("SSEAlgorithm")} | (
             {"kmsMasterKeyId": default["KMSMasterKeyID"]} if default.get("KMSMasterKeyID") else {}
         )
-        rules.append({"applyServerSideEncryptionByDefault": held, "bucketKeyEnabled": rule.get("BucketKeyEnabled", False)})
+        rules.append(
+            {
+                "applyServerSideEncryptionByDefault": held,
+                "bucketKeyEnabled": rule.get("BucketKeyEnabled", False),
+            }
+        )
     return {"rules": rules}
 
 
 def _lifecycle(properties: Properties) -> Properties:
     rules = [
-        {("ID" if k == "id" else k): v for k, v in rule.items()} | {"filter": rule.get("filter") or {"prefix": ""}}
+        {("ID" if k == "id" else k): v for k, v in rule.items()}
+        | {"filter": rule.get("filter") or {"prefix": ""}}
         for rule in properties.get("rules", [])
     ]
     return {"bucket": properties.get("bucket"), "lifecycleConfiguration": {"rules": rules}}
 
 
 def _versioning(properties: Properties) -> Properties:
-    return {"bucket": properties.get("bucket"), "versioningConfiguration": properties.get("versioningConfiguration")}
+    return {
+        "bucket": properties.get("bucket"),
+        "versioningConfiguration": properties.get("versioningConfiguration"),
+    }
 
 
 def _block(properties: Properties) -> Properties:
@@ -107,7 +126,11 @@ def _block(properties: Properties) -> Properties:
 
 def _body(properties: Properties) -> Properties:
     given = {k: v for k, v in properties.items() if k not in ("source", "content", "bucketKeyEnabled")}
-    given["body"] = asset_bytes(properties["source"]) if properties.get("source") else str(properties.get("content", "")).encode()
+    given["body"] = (
+        asset_bytes(properties["source"])
+        if properties.get("source")
+        else str(properties.get("content", "")).encode()
+    )
     return given
 
 
@@ -186,7 +209,9 @@ ROWS = (
         renames={},
         prepare=lambda p: {"bucket": p.get("bucket"), "ownershipControls": {"rules": [p.get("rule")]}},
         prepared=frozenset({"rule"}),
-        outputs=lambda f: {"rule": {"objectOwnership": f["OwnershipControls"]["Rules"][0]["ObjectOwnership"]}},
+        outputs=lambda f: {
+            "rule": {"objectOwnership": f["OwnershipControls"]["Rules"][0]["ObjectOwnership"]}
+        },
         delete="DeleteBucketOwnershipControls",
     ),
     Row(
@@ -197,7 +222,9 @@ ROWS = (
         update="PutObject",
         delete="DeleteObject",
         key={"Bucket": "{bucket}", "Key": "{key}"},
-        find=lambda client, name: or_none(lambda: client.head_object(**dict(zip(("Bucket", "Key"), name.split("/", 1), strict=True)))),
+        find=lambda client, name: or_none(
+            lambda: client.head_object(**dict(zip(("Bucket", "Key"), name.split("/", 1), strict=True)))
+        ),
         prepare=_body,
         prepared=frozenset({"source", "content"}),
         updates=frozenset({"source", "content"}),

@@ -55,7 +55,9 @@ ROWS = (
             "kmsKeyId": s.get("KmsKeyId", ""),
         },
         before_delete=_delete,
-        settings=(tagging("tag_resource", "untag_resource", "describe_secret", arn=by_id, member="SecretId"),),
+        settings=(
+            tagging("tag_resource", "untag_resource", "describe_secret", arn=by_id, member="SecretId"),
+        ),
         name=AutoName(longest=512),
         replaces=frozenset({"name"}),
         recorded=frozenset({"recoveryWindowInDays", "forceOverwriteReplicaSecret"}),

@@ -27,12 +27,20 @@ _SUBSCRIPTION = {
 
 
 def _write_topic(client: Client, arn: str, properties: Properties) -> None:
-    _write(lambda name, value: client.set_topic_attributes(TopicArn=arn, AttributeName=name, AttributeValue=value), _TOPIC, properties)
+    _write(
+        lambda name, value: client.set_topic_attributes(
+            TopicArn=arn, AttributeName=name, AttributeValue=value
+        ),
+        _TOPIC,
+        properties,
+    )
 
 
 def _write_subscription(client: Client, arn: str, properties: Properties) -> None:
     _write(
-        lambda name, value: client.set_subscription_attributes(SubscriptionArn=arn, AttributeName=name, AttributeValue=value),
+        lambda name, value: client.set_subscription_attributes(
+            SubscriptionArn=arn, AttributeName=name, AttributeValue=value
+        ),
         _SUBSCRIPTION,
         properties,
     )
@@ -82,7 +90,9 @@ ROWS = (
         replaces=frozenset({"name", "fifoTopic"}),
         settings=(
             Setting(tuple(_TOPIC), _write_topic, on_create=False),
-            tagging("tag_resource", "untag_resource", "list_tags_for_resource", arn=by_arn, member="ResourceArn"),
+            tagging(
+                "tag_resource", "untag_resource", "list_tags_for_resource", arn=by_arn, member="ResourceArn"
+            ),
         ),
     ),
     Row(

@@ -1,7 +1,6 @@
 """Amazon SQS: queues and their policies."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from embedded_aws.provider.rows import AutoName, Client, Row, Setting
@@ -54,9 +53,9 @@ def _attribute_row(token: str, prop: str, attribute: str) -> Row:
         said = client.get_queue_attributes(QueueUrl=url, AttributeNames=[attribute]).get("Attributes", {})
         return {"queueUrl": url, prop: said[attribute]} if said.get(attribute) else None
 
-    clear: Callable[[Client, str, Properties], object] = lambda client, url, _state: client.set_queue_attributes(  # noqa: E731
-        QueueUrl=url, Attributes={attribute: ""}
-    )
+    def clear(client: Client, url: str, _state: Properties) -> None:
+        client.set_queue_attributes(QueueUrl=url, Attributes={attribute: ""})
+
     return Row(
         token=token,
         service="sqs",
@@ -95,5 +94,7 @@ ROWS = (
     ),
     _attribute_row("aws:sqs/queuePolicy:QueuePolicy", "policy", "Policy"),
     _attribute_row("aws:sqs/redrivePolicy:RedrivePolicy", "redrivePolicy", "RedrivePolicy"),
-    _attribute_row("aws:sqs/redriveAllowPolicy:RedriveAllowPolicy", "redriveAllowPolicy", "RedriveAllowPolicy"),
+    _attribute_row(
+        "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy", "redriveAllowPolicy", "RedriveAllowPolicy"
+    ),
 )

@@ -1,0 +1,98 @@
+"""Starts and stops the embedded cloud of a project, a process of its own."""
+
+import json
+import select
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from agent_hosting_cli.project import Project, UserError
+
+_START_SECONDS = 90
+_STOP_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class RunningCloud:
+    """Addresses of the embedded cloud that runs."""
+
+    pid: int
+    instance_id: str
+    gateway_port: int
+    http_port: int
+    provider_port: int
+
+    @property
+    def endpoint_url(self) -> str:
+        return f"http://127.0.0.1:{self.gateway_port}"
+
+    @property
+    def http_url(self) -> str:
+        return f"http://127.0.0.1:{self.http_port}"
+
+
+def running(project: Project) -> RunningCloud | None:
+    """The project's cloud if it runs. A `cloud.json` whose process is gone, or is another's by now, counts
+    for nothing."""
+    try:
+        cloud = RunningCloud(**json.loads((project.cloud / "cloud.json").read_text()))
+        process = psutil.Process(cloud.pid)
+        ours = "embedded_aws" in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE
+    except (OSError, ValueError, TypeError, psutil.Error):
+        return None
+    return cloud if ours else None
+
+
+def start(project: Project, say: Callable[[str], None]) -> RunningCloud:
+    """The running cloud, started if there is none."""
+    found = running(project)
+    if found is not None:
+        say(f"it runs already, as process {found.pid}")
+        return found
+    project.cloud.mkdir(parents=True, exist_ok=True)
+    say("waiting for its servers on 127.0.0.1")
+    log = project.cloud / "start.log"
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "embedded_aws", "--state", str(project.cloud)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+        )
+    assert process.stdout is not None
+    ready, _, _ = select.select([process.stdout], [], [], _START_SECONDS)
+    line = process.stdout.readline() if ready else ""
+    process.stdout.close()
+    if not line:
+        process.kill()
+        process.wait()
+        raise UserError(
+            f"the embedded cloud did not start; it said:\n{_tail(log)}{_tail(project.cloud / 'cloud.log')}"
+        )
+    return RunningCloud(**json.loads(line))
+
+
+def stop(project: Project) -> int | None:
+    """Ends the project's cloud; returns its process id, None where none ran."""
+    found = running(project)
+    if found is None:
+        return None
+    process = psutil.Process(found.pid)
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except psutil.TimeoutExpired:
+        process.kill()
+        process.wait(_STOP_SECONDS)
+    (project.cloud / "cloud.json").unlink(missing_ok=True)
+    return found.pid
+
+
+def _tail(path: Path) -> str:
+    return "\n".join(path.read_text().splitlines()[-20:]) if path.exists() else ""

@@ -1,0 +1,112 @@
+"""Runs Pulumi's command line for a project."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agent_hosting_cli.cloud_process import RunningCloud
+from agent_hosting_cli.project import Project, UserError
+
+LOCAL = "local"
+PASSPHRASE = "embedded"  # noqa: S105 -- public on purpose: the stack `local` holds nothing but examples
+_SECONDS = 1800
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Pulumi for the stack `local` of one project, attached to its embedded cloud."""
+
+    project: Project
+    tools: Path
+    cloud: RunningCloud
+
+    def up(self, *, refresh: bool, say: Callable[[str], None]) -> str:
+        """Deploys the stack; returns what Pulumi printed."""
+        (self.project.kept / "state").mkdir(parents=True, exist_ok=True)
+        self._run("stack", "select", LOCAL, "--create")
+        arguments = ["up", "--yes", "--skip-preview", "--stack", LOCAL, *(["--refresh"] if refresh else [])]
+        return self._run(*arguments, say=say)
+
+    def destroy(self) -> str:
+        return self._run("destroy", "--yes", "--skip-preview", "--stack", LOCAL)
+
+    def outputs(self) -> dict[str, Any]:
+        return json.loads(self._run("stack", "output", "--json", "--stack", LOCAL))
+
+    def has_stack(self) -> bool:
+        state = self.project.kept / "state" / ".pulumi" / "stacks"
+        return any(state.rglob(f"{LOCAL}.json"))
+
+    def export(self) -> dict[str, Any]:
+        return json.loads(self._run("stack", "export", "--stack", LOCAL))
+
+    def run(self, *arguments: str) -> str:
+        return self._run(*arguments, "--stack", LOCAL)
+
+    def _run(self, *arguments: str, say: Callable[[str], None] | None = None) -> str:
+        command = [str(self.tools / "pulumi"), "--non-interactive", "--color", "never", *arguments]
+        process = subprocess.Popen(
+            command,
+            cwd=self.project.root,
+            env={**os.environ, **self.environment()},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if say else subprocess.PIPE,
+            text=True,
+        )
+        said: list[str] = []
+        if say is None:
+            out, err = process.communicate(timeout=_SECONDS)
+        else:
+            assert process.stdout is not None
+            for line in process.stdout:
+                said.append(line)
+                if " aws:" in line or "agent-hosting:" in line:
+                    say(" ".join(line.split()))
+            process.wait(_SECONDS)
+            out, err = "".join(said), ""
+        if process.returncode != 0:
+            raise UserError(f"pulumi {arguments[0]} failed:\n{_reason(out + err)}")
+        return out
+
+    def environment(self) -> Mapping[str, str]:
+        """What Pulumi and the stack's program need to know of this machine."""
+        path = (
+            f"{Path(sys.executable).parent}{os.pathsep}{self.tools}{os.pathsep}{os.environ.get('PATH', '')}"
+        )
+        return {
+            "PATH": path,
+            "PULUMI_BACKEND_URL": self.project.backend_url,
+            "PULUMI_CONFIG_PASSPHRASE": os.environ.get("PULUMI_CONFIG_PASSPHRASE", PASSPHRASE),
+            "PULUMI_DEBUG_PROVIDERS": f"aws:{self.cloud.provider_port}",
+            # Without these two each call asks the network for plugins and for newer versions.
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "AWS_ENDPOINT_URL": self.cloud.endpoint_url,
+            "AWS_ACCESS_KEY_ID": "embedded",
+            "AWS_SECRET_ACCESS_KEY": "embedded",
+            "AWS_REGION": "eu-west-1",
+            "EMBEDDED_ISSUER": f"{self.cloud.http_url}/_embedded/issuer",
+            "EMBEDDED_MODEL_ENDPOINT": f"{self.cloud.http_url}/_embedded/model/v1",
+            "AGENT_SECRET_HANDBOOK_MODEL_API_KEY": os.environ.get(
+                "AGENT_SECRET_HANDBOOK_MODEL_API_KEY", "local-key"
+            ),
+        }
+
+
+def _reason(said: str) -> str:
+    """The part of Pulumi's output that says why."""
+    if "the stack is currently locked" in said:
+        return (
+            "another deployment of this stack is under way (Pulumi holds its lock). Wait for it to "
+            "end and run this again. "
+            "If none runs any more, `agent-hosting up` clears the lock by itself once its process is gone; "
+            "`pulumi cancel` does it by hand.\n" + said.strip()
+        )
+    _, _, diagnostics = said.partition("Diagnostics:")
+    return (diagnostics or said).strip()[-6000:]

@@ -1,0 +1,117 @@
+"""The stack `local` from nothing to an answer, and back to nothing."""
+
+import json
+import urllib.request
+from typing import Any
+
+import boto3
+
+from agent_hosting_cli import cloud_process
+from agent_hosting_cli.cloud_process import RunningCloud
+from agent_hosting_cli.engine import Engine
+from agent_hosting_cli.progress import console, step
+from agent_hosting_cli.project import Project, UserError
+from agent_hosting_cli.recovery import recover
+from embedded_aws.toolchain.go import BuildFailed
+from embedded_aws.toolchain.lambda_python import lambda_python
+from embedded_aws.toolchain.pulumi_cli import pulumi_folder
+
+QUESTION = "How quickly must a SEV1 incident be acknowledged?"
+
+
+def up(project: Project) -> Any:
+    """Deploys the stack and asks its first agent; returns the Answer."""
+    from agent_hosting_cli import asking
+
+    if not project.stack_file("local").is_file():
+        raise UserError(f"{project.stack_file('local')} is missing: it says which agents to deploy")
+    tools()
+    with step("embedded cloud") as current:
+        cloud = cloud_process.start(project, current.say)
+    engine = Engine(project, pulumi_folder(lambda _: None), cloud)
+    seen = project.kept / "deployed-to"
+    fresh = not seen.exists() or seen.read_text() != cloud.instance_id
+    with step("stack local") as current:
+        recover(engine, current.say)
+        # A cloud that was started anew holds nothing of what Pulumi remembers: then it looks first.
+        engine.up(refresh=fresh and engine.has_stack(), say=current.say)
+        seen.write_text(cloud.instance_id)
+    agents = status(project)["agents"]
+    if not agents:
+        raise UserError("the stack has no agent")
+    with step("first question"):
+        return asking.ask(project, next(iter(agents)), QUESTION, session=None, tenant="demo")
+
+
+def down(project: Project) -> None:
+    cloud = cloud_process.running(project)
+    seen = project.kept / "deployed-to"
+    if cloud is not None:
+        with step("destroying the stack local") as current:
+            engine = Engine(project, pulumi_folder(current.say), cloud)
+            if engine.has_stack():
+                recover(engine, current.say)
+                engine.destroy()
+    pid = cloud_process.stop(project)
+    seen.unlink(missing_ok=True)
+    console.print(f"stopped process {pid}" if pid else "nothing was running", markup=False)
+
+
+def tools() -> None:
+    """Finds or builds what the embedded cloud needs."""
+    try:
+        with step("Pulumi") as current:
+            pulumi_folder(current.say)
+        with step("Lambda interpreter") as current:
+            lambda_python(current.say)
+    except BuildFailed as error:
+        raise UserError(str(error)) from None
+
+
+def engine(project: Project) -> Engine:
+    return Engine(project, pulumi_folder(lambda _: None), require_cloud(project))
+
+
+def status(project: Project) -> dict[str, Any]:
+    """The stack's agents with their local addresses, and what the cloud records without emulating it."""
+    cloud = require_cloud(project)
+    outputs = engine(project).outputs()
+    with urllib.request.urlopen(f"{cloud.endpoint_url}/_embedded/recorded", timeout=10) as answer:
+        recorded = json.loads(answer.read())
+    return {
+        "agents": {
+            name: {**agent, "local_url": _local_url(cloud, agent.get("url") or "")}
+            for name, agent in outputs.items()
+        },
+        "recorded": recorded,
+    }
+
+
+def release_brake(project: Project, agent: str) -> None:
+    from agent_runtime.brake import release, utc_now
+
+    cloud = require_cloud(project)
+    found = status(project)["agents"].get(agent)
+    if found is None:
+        raise UserError(f"the stack has no agent {agent!r}; `agent-hosting status` lists them")
+    client = boto3.client(
+        "dynamodb",
+        endpoint_url=cloud.endpoint_url,
+        region_name="eu-west-1",
+        aws_access_key_id="embedded",
+        aws_secret_access_key="embedded",  # noqa: S106 -- the embedded cloud's public administrator
+    )
+    release(client, found["control_table_name"], agent, released_by="agent-hosting", released_at=utc_now())
+
+
+def require_cloud(project: Project) -> RunningCloud:
+    cloud = cloud_process.running(project)
+    if cloud is None:
+        raise UserError("the embedded cloud does not run; start it with `make up`")
+    return cloud
+
+
+def _local_url(cloud: RunningCloud, url: str) -> str:
+    """`https://ID.execute-api…` of AWS as the embedded cloud answers it: by API id, on one port."""
+    api = url.removeprefix("https://").split(".")[0]
+    return f"{cloud.http_url}/{api}" if api else ""

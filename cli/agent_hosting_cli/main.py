@@ -1,0 +1,109 @@
+"""The commands. Each reads its words, calls one function and prints what came back."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from agent_hosting_cli import asking, local
+from agent_hosting_cli.progress import console, errors
+from agent_hosting_cli.project import UserError, find_project
+from agent_hosting_cli.releases import new_release
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+release = typer.Typer(no_args_is_help=True, help="Immutable releases.")
+brake = typer.Typer(no_args_is_help=True, help="The brake that stops an agent's spending.")
+app.add_typer(release, name="release")
+app.add_typer(brake, name="brake")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Agent = Annotated[str, typer.Argument(help="Name of the agent in the stack's YAML.")]
+
+
+@app.command()
+def up(as_json: Json = False) -> None:
+    """Deploy the stack `local` to the embedded cloud and ask its first agent a question."""
+    answer = local.up(find_project(Path.cwd()))
+    console.print_json(data=answer.facts) if as_json else asking.show(answer)
+
+
+@app.command()
+def down() -> None:
+    """Destroy the stack `local` and stop the embedded cloud."""
+    local.down(find_project(Path.cwd()))
+
+
+@app.command()
+def ask(
+    agent: Agent, question: str, session: str | None = None, tenant: str = "demo", as_json: Json = False
+) -> None:
+    """Ask a deployed agent over HTTP."""
+    answer = asking.ask(find_project(Path.cwd()), agent, question, session=session, tenant=tenant)
+    console.print_json(data=answer.facts) if as_json else asking.show(answer)
+
+
+@app.command()
+def token(tenant: str = "demo") -> None:
+    """Print a token for the embedded cloud's HTTP APIs."""
+    sys.stdout.write(asking.token(find_project(Path.cwd()), tenant) + "\n")
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Show the agents of the stack `local`, which release serves which share, and what is recorded but not
+    emulated."""
+    found = local.status(find_project(Path.cwd()))
+    if as_json:
+        console.print_json(data=found)
+        return
+    table = Table("agent", "host", "serving", "address")
+    for name, agent in found["agents"].items():
+        shares = ", ".join(f"{bundle} {share:.0%}" for bundle, share in agent["serving"].items())
+        table.add_row(name, agent["host"], shares, agent["local_url"])
+    console.print(table)
+    for kind, resource in found["recorded"]:
+        console.print(f"recorded, not emulated: {kind} {resource}", markup=False)
+
+
+@app.command()
+def tools() -> None:
+    """Find or build Pulumi and the Lambda interpreter, and stop."""
+    local.tools()
+
+
+@app.command(name="env")
+def environment() -> None:
+    """Print the environment that Pulumi needs for the stack `local`: eval "$(agent-hosting env)"."""
+    for name, value in local.engine(find_project(Path.cwd())).environment().items():
+        sys.stdout.write(f"export {name}={json.dumps(value)}\n")
+
+
+@release.command("new")
+def release_new(
+    agent: Agent, stack: Annotated[str, typer.Option(help="Stack whose YAML lists the release.")]
+) -> None:
+    """Pack the agent's working tree as a release and list it in a stack's YAML."""
+    bundle, archive = new_release(find_project(Path.cwd()), agent, stack)
+    console.print(
+        f"packed {bundle} as {archive}; it is the newest release of {agent} in stacks/Pulumi.{stack}.yaml",
+        markup=False,
+    )
+
+
+@brake.command("release")
+def brake_release(agent: Agent) -> None:
+    """Let an agent of the stack `local` take runs again after its brake was engaged."""
+    local.release_brake(find_project(Path.cwd()), agent)
+    console.print(f"{agent} takes runs again within five seconds", markup=False)
+
+
+def run() -> None:
+    """Entry point: a user's mistake ends with one message and exit code 1, never with a traceback."""
+    try:
+        app()
+    except UserError as error:
+        errors.print(f"[red]error[/red]: {error}", markup=True)
+        raise SystemExit(1) from None

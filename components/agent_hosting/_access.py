@@ -1,0 +1,49 @@
+"""The whole policy of an agent's role on Lambda, in one place to read."""
+
+import pulumi
+import pulumi_aws as aws
+
+from agent_hosting import statements
+from agent_hosting._keys import account_id
+from agent_hosting.agent_platform import PlatformReference
+from agent_hosting.checkpoint_table import CheckpointTable
+from agent_hosting.secret_scope import SecretScope
+from agent_hosting.statements import Statement
+from agent_runtime.bundle import ModelSpec
+
+
+def policy_of(
+    agent: str,
+    parent: pulumi.Resource,
+    *,
+    log: aws.cloudwatch.LogGroup,
+    failures: aws.sqs.Queue,
+    checkpoints: CheckpointTable,
+    scope: SecretScope | None,
+    platform: PlatformReference,
+    model: ModelSpec,
+    encrypted_checkpoints: bool,
+) -> pulumi.Output[str]:
+    found: list[Statement] = [
+        statements.write_logs(log.arn),
+        statements.trace(),
+        statements.use_checkpoints(checkpoints.table_arn, agent),
+        statements.use_large_items(checkpoints.bucket_arn, agent),
+        statements.read_brake(platform["control_table_arn"], agent),
+        statements.send_failures(failures.arn),
+    ]
+    if encrypted_checkpoints:
+        found += [
+            statements.use_key_through("dynamodb", checkpoints.key_arn, ["kms:Decrypt"]),
+            statements.use_key_through("s3", checkpoints.key_arn, ["kms:Decrypt", "kms:GenerateDataKey"]),
+        ]
+    if scope is not None:
+        arns = scope.secret_arns.apply(lambda by_name: sorted(by_name.values()))
+        found += [
+            statements.read_secrets(arns),
+            statements.use_key_through("secretsmanager", scope.key_arn, ["kms:Decrypt"]),
+        ]
+    if model.provider == "bedrock":
+        region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=parent)).region
+        found.append(statements.invoke_model(model.name, region, account_id(parent)))
+    return statements.policy(found)

@@ -1,0 +1,44 @@
+"""Who may use a customer managed key, and who is deploying."""
+
+import pulumi
+import pulumi_aws as aws
+
+from agent_hosting.statements import Statement
+
+
+def account_id(parent: pulumi.Resource) -> pulumi.Output[str]:
+    return aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=parent)).account_id
+
+
+def deployer_arn(parent: pulumi.Resource) -> pulumi.Output[str]:
+    """The role, not the session, of whoever runs Pulumi."""
+    options = pulumi.InvokeOutputOptions(parent=parent)
+    caller = aws.get_caller_identity_output(opts=options)
+    return aws.iam.get_session_context_output(arn=caller.arn, opts=options).issuer_arn
+
+
+def delegate_to_account(parent: pulumi.Resource) -> Statement:
+    """Lets IAM policies of the account decide; without it a key can become unmanageable:
+    https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
+    """
+    return {
+        "Sid": "IamPoliciesDecide",
+        "Effect": "Allow",
+        "Principal": {"AWS": pulumi.Output.concat("arn:aws:iam::", account_id(parent), ":root")},
+        "Action": "kms:*",
+        "Resource": "*",  # in a key's own policy "*" means that key
+    }
+
+
+def publish_through(service: str, account: pulumi.Input[str]) -> Statement:
+    """Lets an AWS service publish to a topic that the key encrypts:
+    https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+    """
+    return {
+        "Sid": f"PublishFrom{service.split('.')[0].capitalize()}",
+        "Effect": "Allow",
+        "Principal": {"Service": service},
+        "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+        "Resource": "*",  # in a key's own policy "*" means that key
+        "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+    }

@@ -1,0 +1,23 @@
+"""One agent, one name: two of a name would share partitions, budgets and metrics."""
+
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import pulumi
+
+from agent_hosting._validation import Inputs
+
+_taken: "WeakKeyDictionary[Any, set[str]]" = WeakKeyDictionary()
+
+
+def claim(name: str, inputs: Inputs) -> None:
+    """Refuses a second agent of this name in one run of a Pulumi program."""
+    stack = pulumi.runtime.get_root_resource()
+    if stack is None:
+        return  # hosted for another language: the engine itself refuses a second resource of one name
+    names = _taken.setdefault(stack, set())
+    if name in names:
+        raise inputs.refuse(
+            "name", name, "another agent of this stack has that name", "Give each agent its own name."
+        )
+    names.add(name)

@@ -1,0 +1,94 @@
+"""Refuses wrong input at construction, in words that name the input, the value, the limit and a way out."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import pulumi
+
+_AGENT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+class InputError(pulumi.RunError):
+    """A mistake in what the user gave. A RunError: Pulumi prints its text and no traceback."""
+
+    def __init__(
+        self, component: str, name: str, given: str, value: object, limit: str, way_out: str
+    ) -> None:
+        super().__init__(f"{component} {name!r}: {given} is {value!r}; {limit}. {way_out}")
+
+
+class Inputs:
+    """The inputs of one component, checked one by one."""
+
+    def __init__(self, component: str, name: str, args: Any) -> None:
+        self._component, self._name, self._args = component, name, args
+
+    def refuse(self, given: str, value: object, limit: str, way_out: str) -> InputError:
+        return InputError(self._component, self._name, given, value, limit, way_out)
+
+    def known(self, names: Iterable[str]) -> None:
+        """A misspelt input is refused: a TypedDict alone would drop it in silence."""
+        known = set(names)
+        for given in self._args:
+            if given not in known:
+                raise self.refuse(
+                    given,
+                    self._args[given],
+                    "there is no such input",
+                    f"Known are: {', '.join(sorted(known))}.",
+                )
+
+    def required(self, given: str, way_out: str) -> Any:
+        if self._args.get(given) is None:
+            raise self.refuse(given, None, "it is required", way_out)
+        return self._args[given]
+
+    def number(
+        self,
+        given: str,
+        default: float,
+        *,
+        above: float | None = None,
+        least: float | None = None,
+        most: float | None = None,
+        way_out: str,
+    ) -> float:
+        value = self._args.get(given, default)
+        value = default if value is None else value
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self.refuse(given, value, "a number is needed", way_out)
+        limits = [f"more than {above:g}"] if above is not None else []
+        limits += [f"at least {least:g}"] if least is not None else []
+        limits += [f"at most {most:g}"] if most is not None else []
+        too_low = (above is not None and value <= above) or (least is not None and value < least)
+        if value != value or too_low or (most is not None and value > most):
+            raise self.refuse(given, value, f"it must be {' and '.join(limits)}", way_out)
+        return value
+
+    def agent_name(self, value: str) -> str:
+        if not _AGENT_NAME.fullmatch(value):
+            raise self.refuse(
+                "name",
+                value,
+                "an agent's name is 1 to 40 lower-case letters, digits and dashes",
+                "It begins partition keys, tags and resource names: choose one such as 'support-answers'.",
+            )
+        return value
+
+    def emails(self, given: str) -> list[str]:
+        addresses = list(self._args.get(given) or [])
+        for address in addresses:
+            if not isinstance(address, str) or not _EMAIL.fullmatch(address):
+                raise self.refuse(
+                    given, address, "that is no e-mail address", "Write it as name@example.com."
+                )
+        if len(addresses) > 10:
+            raise self.refuse(
+                given,
+                addresses,
+                "AWS Budgets takes 10 e-mail subscribers at most for an alert",
+                "Use a mailing list.",
+            )
+        return addresses

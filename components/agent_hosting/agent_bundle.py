@@ -1,0 +1,95 @@
+"""The immutable identity of an agent, and the archive that holds it."""
+
+from pathlib import Path
+from typing import NotRequired, TypedDict
+
+import pulumi
+from pydantic import ValidationError
+
+from agent_hosting._packaging import Architecture, Target, agent_archive, runtime_fingerprint
+from agent_hosting._prices import priced
+from agent_hosting._validation import Inputs
+from agent_runtime.bundle import Bundle, ModelSpec, bundle_files, bundle_from_folder
+from agent_runtime.errors import ManifestError
+
+
+class ModelArgs(TypedDict):
+    provider: str
+    """`bedrock`, or `openai` for any server with OpenAI's chat completions interface."""
+    name: str
+    """The provider's model id, pinned: `latest` would change the agent without a new bundle."""
+    input_usd_per_million_tokens: NotRequired[float]
+    """Price. Defaults to what the genai-prices package knows of the model when the bundle is made."""
+    output_usd_per_million_tokens: NotRequired[float]
+    """Price. Defaults likewise."""
+    max_output_tokens: NotRequired[int]
+    """Longest reply in tokens. Defaults to 1024."""
+    api_key_secret: NotRequired[str]
+    """Name of the secret that holds the API key. Omit for Bedrock."""
+
+
+class AgentBundleArgs(TypedDict):
+    source: str
+    """Folder of the agent: agent.yaml, its code, prompts and documents."""
+    model: NotRequired[ModelArgs]
+    """Replaces the manifest's `model`, as one environment may call another model. It is part of the bundle
+    all the same."""
+    architecture: NotRequired[Architecture]
+    """Processor that the packages are built for. Defaults to arm64."""
+
+
+class AgentBundle(pulumi.ComponentResource):
+    """An agent's prompts, tools, model and code under one id: one changed byte in any part is another
+    bundle."""
+
+    bundle_id: pulumi.Output[str]
+    """First 12 hexadecimal digits of the SHA-256 of the bundle's canonical JSON."""
+    archive_path: pulumi.Output[str]
+    """Zip with the agent, the runtime and its locked packages; the same bytes for the same bundle."""
+    archive_sha256: pulumi.Output[str]
+    """SHA-256 of that zip in hexadecimal."""
+
+    def __init__(self, name: str, args: AgentBundleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("agent-hosting:index:AgentBundle", name, {}, opts)
+        inputs = Inputs("AgentBundle", name, args)
+        inputs.known(AgentBundleArgs.__annotations__)
+        source = Path(inputs.required("source", "Name the agent's folder."))
+        self._bundle = read_bundle(source, args.get("model"), inputs)
+        path, sha256 = agent_archive(
+            self._bundle.bundle_id,
+            self._bundle.canonical_json(),
+            source,
+            bundle_files(source),
+            self._bundle.requirements,
+            Target.of(args.get("architecture")),
+        )
+
+        self.bundle_id = pulumi.Output.from_input(self._bundle.bundle_id)
+        self.archive_path = pulumi.Output.from_input(str(path))
+        self.archive_sha256 = pulumi.Output.from_input(sha256)
+        self.register_outputs(
+            {
+                "bundle_id": self.bundle_id,
+                "archive_path": self.archive_path,
+                "archive_sha256": self.archive_sha256,
+            }
+        )
+
+
+def read_bundle(source: Path, model: ModelArgs | None, inputs: Inputs) -> Bundle:
+    """The bundle of the agent in `source`. Raises `InputError` naming what is wrong with it."""
+    if not source.is_dir():
+        raise inputs.refuse(
+            "source", str(source), "there is no such folder", "Name the folder that holds agent.yaml."
+        )
+    try:
+        spec = ModelSpec.model_validate(priced(dict(model))) if model else None
+        return bundle_from_folder(source, model=spec, runtime_fingerprint=runtime_fingerprint())
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, ("model", *first["loc"])))
+        raise inputs.refuse(
+            field, first["input"], first["msg"], "Correct the model of this environment."
+        ) from None
+    except ManifestError as error:
+        raise inputs.refuse("source", str(source), str(error), "Correct the manifest.") from None

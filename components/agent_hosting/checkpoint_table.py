@@ -1,0 +1,144 @@
+"""Where runs keep the results of their steps."""
+
+from typing import NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from agent_hosting._keys import delegate_to_account
+from agent_hosting._validation import Inputs
+from agent_hosting.statements import policy
+
+
+class CheckpointTableArgs(TypedDict):
+    retain_data: NotRequired[bool]
+    """Whether table and bucket outlive the stack: deletion protection and retention. Defaults to true:
+    runs resume from them."""
+    customer_managed_key: NotRequired[bool]
+    """Whether a key of your own encrypts both, at one US dollar a month. Defaults to true; without it
+    AWS's own keys do."""
+    large_item_days: NotRequired[int]
+    """Days until a large result is deleted, 1 to 3650. Defaults to 60: twice the default retention of a
+    run."""
+    tags: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
+    """Tags of every resource. Defaults to none."""
+
+
+class CheckpointTable(pulumi.ComponentResource):
+    """A table for the results of steps and a bucket for those over 350 KB, both encrypted and recoverable."""
+
+    table_name: pulumi.Output[str]
+    """Name of the table: partition key `pk`, sort key `sk`, TTL attribute `expires_at`."""
+    table_arn: pulumi.Output[str]
+    """ARN of the table."""
+    bucket_name: pulumi.Output[str]
+    """Name of the bucket."""
+    bucket_arn: pulumi.Output[str]
+    """ARN of the bucket."""
+    key_arn: pulumi.Output[str]
+    """ARN of the key, or an empty text where AWS's own keys encrypt."""
+
+    def __init__(
+        self, name: str, args: CheckpointTableArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("agent-hosting:index:CheckpointTable", name, {}, opts)
+        given = args
+        inputs = Inputs("CheckpointTable", name, given)
+        inputs.known(CheckpointTableArgs.__annotations__)
+        days = int(inputs.number("large_item_days", 60, least=1, most=3650, way_out="Give a number of days."))
+        retain, own_key = given.get("retain_data", True), given.get("customer_managed_key", True)
+        child = pulumi.ResourceOptions(parent=self)
+        kept = pulumi.ResourceOptions(parent=self, retain_on_delete=retain)
+
+        self.key_arn = pulumi.Output.from_input("")
+        if own_key:
+            key = aws.kms.Key(
+                f"{name}-key",
+                description=f"Checkpoints of {name}",
+                enable_key_rotation=True,
+                policy=policy([delegate_to_account(self)]),
+                tags=given.get("tags"),
+                opts=kept,
+            )
+            self.key_arn = key.arn
+        table = aws.dynamodb.Table(
+            name,
+            billing_mode="PAY_PER_REQUEST",
+            hash_key="pk",
+            range_key="sk",
+            attributes=[{"name": "pk", "type": "S"}, {"name": "sk", "type": "S"}],
+            ttl={"enabled": True, "attribute_name": "expires_at"},
+            point_in_time_recovery={"enabled": True},
+            server_side_encryption={"enabled": True, "kms_key_arn": self.key_arn} if own_key else None,
+            deletion_protection_enabled=retain,
+            tags=given.get("tags"),
+            opts=kept,
+        )
+        bucket = aws.s3.Bucket(f"{name}-large", force_destroy=not retain, tags=given.get("tags"), opts=kept)
+        _guard_bucket(f"{name}-large", bucket, self.key_arn if own_key else None, days, child)
+
+        self.table_name, self.table_arn = table.name, table.arn
+        self.bucket_name, self.bucket_arn = bucket.bucket, bucket.arn
+        self.register_outputs(
+            {
+                "table_name": self.table_name,
+                "table_arn": self.table_arn,
+                "bucket_name": self.bucket_name,
+                "bucket_arn": self.bucket_arn,
+                "key_arn": self.key_arn,
+            }
+        )
+
+
+def _guard_bucket(
+    name: str,
+    bucket: aws.s3.Bucket,
+    key_arn: pulumi.Output[str] | None,
+    days: int,
+    child: pulumi.ResourceOptions,
+) -> None:
+    """Private, owner-enforced, TLS only, encrypted, and emptied of what is past its days."""
+    aws.s3.BucketPublicAccessBlock(
+        f"{name}-private",
+        bucket=bucket.id,
+        block_public_acls=True,
+        block_public_policy=True,
+        ignore_public_acls=True,
+        restrict_public_buckets=True,
+        opts=child,
+    )
+    aws.s3.BucketOwnershipControls(
+        f"{name}-owner", bucket=bucket.id, rule={"object_ownership": "BucketOwnerEnforced"}, opts=child
+    )
+    by_key = (
+        {"sse_algorithm": "aws:kms", "kms_master_key_id": key_arn} if key_arn else {"sse_algorithm": "AES256"}
+    )
+    aws.s3.BucketServerSideEncryptionConfiguration(
+        f"{name}-encryption",
+        bucket=bucket.id,
+        rules=[{"apply_server_side_encryption_by_default": by_key, "bucket_key_enabled": bool(key_arn)}],  # type: ignore[dict-item]
+        opts=child,
+    )
+    aws.s3.BucketLifecycleConfiguration(
+        f"{name}-expiry",
+        bucket=bucket.id,
+        rules=[
+            {
+                "id": "expire",
+                "status": "Enabled",
+                "filter": {"prefix": ""},
+                "expiration": {"days": days},
+                "abort_incomplete_multipart_upload": {"days_after_initiation": 1},
+            }
+        ],
+        opts=child,
+    )
+    deny = {
+        "Sid": "TlsOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [bucket.arn, pulumi.Output.concat(bucket.arn, "/*")],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    aws.s3.BucketPolicy(f"{name}-policy", bucket=bucket.id, policy=policy([deny]), opts=child)

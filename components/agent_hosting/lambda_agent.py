@@ -1,0 +1,317 @@
+"""Short agent turns on Lambda, released through a weighted alias."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from agent_hosting import _access, _releases
+from agent_hosting._names import claim
+from agent_hosting._packaging import Architecture, Target
+from agent_hosting._validation import Inputs
+from agent_hosting.agent_budget import AgentBudget
+from agent_hosting.agent_bundle import ModelArgs
+from agent_hosting.agent_identity import AgentIdentity
+from agent_hosting.agent_platform import AgentPlatform, PlatformReference
+from agent_hosting.canary_traffic import CanaryTraffic
+from agent_hosting.checkpoint_table import CheckpointTable
+from agent_hosting.front_door import FrontDoor, JwtArgs, check_jwt
+from agent_hosting.hosting import LAMBDA_SECONDS, TURN_SECONDS
+from agent_hosting.secret_scope import SecretScope
+
+
+class Release(TypedDict):
+    """One release: a working tree by `source`, or a packed bundle by `bundle_id`."""
+
+    source: NotRequired[str]
+    """Folder of the agent. For the newest release only: older ones are what was published."""
+    bundle_id: NotRequired[str]
+    """Id of a packed bundle."""
+    archive: NotRequired[str]
+    """Zip of that bundle, as `agent-hosting release new` writes it. Needed for the newest release."""
+
+
+class LambdaAgentArgs(TypedDict):
+    releases: Sequence[Release]
+    """Releases, oldest first, the newest last. The newest is published; older ones stay published."""
+    monthly_budget_usd: float
+    """What the agent may cost in a calendar month, in US dollars."""
+    alert_emails: NotRequired[Sequence[str]]
+    """Who is told of spending. Defaults to nobody; the brake works all the same."""
+    architecture: NotRequired[Architecture]
+    """Processor. Defaults to arm64: a fifth cheaper than x86_64."""
+    checkpoint_retention_days: NotRequired[int]
+    """Days that a run can be asked for, 1 to 365. Defaults to 30."""
+    deployer_arns: NotRequired[Sequence[str]]
+    """Roles that deploy. Defaults to whoever deploys now: name them when several do."""
+    environment: NotRequired[str]
+    """Name of the environment, for tags and logs. Defaults to `default`."""
+    jwt: NotRequired[JwtArgs]
+    """Whose tokens open the HTTP API. Omit for no HTTP API: then IAM lets callers invoke the alias."""
+    log_retention_days: NotRequired[int]
+    """Days that logs are kept. Defaults to 90."""
+    memory_mb: NotRequired[int]
+    """Memory in MB, 128 to 10240, and processor with it. Defaults to 512."""
+    model: NotRequired[ModelArgs]
+    """Replaces the model of the agent's manifest in this environment; for a release by `source` only."""
+    model_endpoint: NotRequired[str]
+    """Base URL of an OpenAI-compatible server. Needed where the model's provider is `openai`."""
+    platform: NotRequired[PlatformReference]
+    """Outputs of the environment's AgentPlatform. Omit and the agent makes one of its own."""
+    requests_per_second: NotRequired[float]
+    """Steady rate of the HTTP API. Defaults to 10."""
+    reserved_concurrency: NotRequired[int]
+    """Turns at one time, 1 to 1000; more get 429. Defaults to 10: a flood cannot spend without bound."""
+    retain_data: NotRequired[bool]
+    """Whether tables, buckets and secrets outlive the stack. Defaults to true."""
+    secrets: NotRequired[dict[str, pulumi.Input[str]]]
+    """Value by name of the secrets that the manifest declares. Give values as Pulumi secrets."""
+    shares: NotRequired[dict[str, float]]
+    """Share of calls by bundle id; `newest` and `stable` name the newest release and the one that serves.
+    Omit where the rollout controller owns them."""
+    tenants: NotRequired[Sequence[str]]
+    """Tenants that are let in. Defaults to every tenant that the issuer vouches for."""
+    tools: NotRequired[Sequence[str]]
+    """Tools of the manifest that may be used in this environment. Defaults to all of them."""
+    turn_timeout_seconds: NotRequired[int]
+    """Longest turn in seconds: 1 to 29 behind the HTTP API, else to 870. Defaults to 29."""
+
+
+class LambdaAgent(pulumi.ComponentResource):
+    """An agent whose turns finish within one Lambda invocation."""
+
+    url: pulumi.Output[str]
+    """Base address of the HTTP API; empty without `jwt`."""
+    alias_arn: pulumi.Output[str]
+    """Call the agent here, never by function name: the canary's weights lie on this alias."""
+    bundle_id: pulumi.Output[str]
+    """Bundle of the newest release."""
+    serving: pulumi.Output[dict[str, float]]
+    """Share of calls by bundle id, as AWS holds it."""
+    role_arn: pulumi.Output[str]
+    """Role that the agent runs as."""
+    function_name: pulumi.Output[str]
+    """Function whose versions are the releases."""
+    log_group_name: pulumi.Output[str]
+    """Where the agent logs."""
+    topic_arn: pulumi.Output[str]
+    """Topic of budget alerts and alarms."""
+    checkpoint_table_name: pulumi.Output[str]
+    """Table of the agent's runs."""
+    control_table_name: pulumi.Output[str]
+    """Table of releases and brakes."""
+    failure_queue_url: pulumi.Output[str]
+    """Queue of asynchronous calls that failed for good."""
+
+    def __init__(self, name: str, args: LambdaAgentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("agent-hosting:index:LambdaAgent", name, {}, opts)
+        inputs = Inputs("LambdaAgent", name, args)
+        limits = _limits(name, args, inputs)
+        target = Target.of(args.get("architecture"))
+        release = _releases.newest(args, inputs, target)
+        child = pulumi.ResourceOptions(parent=self)
+        retain = args.get("retain_data", True)
+        environment = args.get("environment") or "default"
+        tags: Any = {"agent": name, "environment": environment}
+
+        platform = args.get("platform") or _own_platform(name, retain, tags, child)
+        identity = AgentIdentity(
+            f"{name}-identity", {"boundary_arn": platform["boundary_arn"], "tags": tags}, opts=child
+        )
+        checkpoints = CheckpointTable(
+            f"{name}-checkpoints",
+            {
+                "retain_data": retain,
+                "customer_managed_key": retain,
+                "large_item_days": 2 * limits.retention_days,
+                "tags": tags,
+            },
+            opts=child,
+        )
+        scope = None
+        if release.bundle.secrets:
+            scope = SecretScope(
+                f"{name}-secrets",
+                {
+                    "reader_role_arn": identity.role_arn,
+                    "secrets": {
+                        secret: (args.get("secrets") or {}).get(secret, "")
+                        for secret in release.bundle.secrets
+                    },
+                    "recovery_days": 30 if retain else 0,
+                    "tags": tags,
+                    **({"deployer_arns": args["deployer_arns"]} if args.get("deployer_arns") else {}),  # type: ignore[typeddict-item]
+                },
+                opts=child,
+            )
+        log = aws.cloudwatch.LogGroup(f"{name}-log", retention_in_days=limits.log_days, tags=tags, opts=child)
+        failures = aws.sqs.Queue(
+            f"{name}-failures",
+            message_retention_seconds=14 * 86400,
+            sqs_managed_sse_enabled=True,
+            tags=tags,
+            opts=child,
+        )
+        access = aws.iam.RolePolicy(
+            f"{name}-access",
+            role=identity.role_name,
+            policy=_access.policy_of(
+                name,
+                self,
+                log=log,
+                failures=failures,
+                checkpoints=checkpoints,
+                scope=scope,
+                platform=platform,
+                model=release.bundle.model,
+                encrypted_checkpoints=retain,
+            ),
+            opts=child,
+        )
+        variables: Any = {
+            "AGENT_NAME": name,
+            "AGENT_ENVIRONMENT": environment,
+            "AGENT_BUNDLE_ID": release.bundle.bundle_id,
+            "AGENT_CHECKPOINT_TABLE": checkpoints.table_name,
+            "AGENT_CHECKPOINT_BUCKET": checkpoints.bucket_name,
+            "AGENT_CONTROL_TABLE": platform["control_table_name"],
+            "AGENT_SECRETS": pulumi.Output.json_dumps(scope.secret_arns if scope else {}),
+            "AGENT_CHECKPOINT_RETENTION_DAYS": str(limits.retention_days),
+            "AGENT_TURN_TIMEOUT_SECONDS": str(limits.turn_seconds),
+            **({"AGENT_MODEL_ENDPOINT": args["model_endpoint"]} if args.get("model_endpoint") else {}),  # type: ignore[typeddict-item]
+            **({"AGENT_TENANTS": ",".join(args["tenants"])} if args.get("tenants") else {}),  # type: ignore[typeddict-item]
+            **({"AGENT_TOOLS": ",".join(args["tools"])} if args.get("tools") else {}),  # type: ignore[typeddict-item]
+        }
+        function = aws.lambda_.Function(
+            name,
+            # Frozen with the version: it says what a version is.
+            description=f"bundle {release.bundle.bundle_id}",
+            code=pulumi.FileArchive(release.archive),
+            source_code_hash=release.archive_sha256,
+            handler="agent_runtime.hosts.lambda_.handler",
+            runtime=target.runtime,
+            architectures=[target.architecture],
+            role=identity.role_arn,
+            publish=True,
+            timeout=limits.turn_seconds + 1,  # the runtime ends the turn itself, with its state saved
+            memory_size=limits.memory_mb,
+            reserved_concurrent_executions=limits.concurrency,
+            tracing_config={"mode": "Active"},
+            logging_config={"log_format": "Text", "log_group": log.name},
+            environment={"variables": variables},
+            tags={**tags, "bundle": release.bundle.bundle_id},
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[access]),
+        )
+        budget = AgentBudget(
+            f"{name}-budget",
+            {
+                "agent_name": name,
+                "monthly_budget_usd": args["monthly_budget_usd"],
+                "alert_emails": args.get("alert_emails") or [],
+                "platform": platform,
+                "architecture": args.get("architecture") or Architecture.ARM64,
+                "tags": tags,
+            },
+            opts=child,
+        )
+        versions = _releases.versions(name, args, release, function, platform, self)
+        traffic = CanaryTraffic(
+            f"{name}-traffic",
+            {
+                "function_name": function.name,
+                "versions": versions,
+                "alarm_topic_arn": budget.topic_arn,
+                "tags": tags,
+                **({"shares": _releases.by_bundle(args, release)} if args.get("shares") else {}),  # type: ignore[typeddict-item]
+            },
+            opts=child,
+        )
+        aws.lambda_.FunctionEventInvokeConfig(
+            f"{name}-async",
+            function_name=function.name,
+            qualifier=traffic.alias_name,
+            maximum_retry_attempts=2,
+            maximum_event_age_in_seconds=3600,
+            destination_config={"on_failure": {"destination": failures.arn}},
+            opts=child,
+        )
+        self.url = pulumi.Output.from_input("")
+        if args.get("jwt"):
+            door = FrontDoor(
+                f"{name}-door",
+                {
+                    "function_name": function.name,
+                    "alias_name": traffic.alias_name,
+                    "alias_invoke_arn": traffic.invoke_arn,
+                    "jwt": args["jwt"],  # type: ignore[typeddict-item]
+                    "requests_per_second": args.get("requests_per_second") or 10,
+                    "log_retention_days": limits.log_days,
+                    "tags": tags,
+                },
+                opts=child,
+            )
+            self.url = door.url
+
+        self.alias_arn, self.serving, self.role_arn = traffic.alias_arn, traffic.serving, identity.role_arn
+        self.bundle_id = pulumi.Output.from_input(release.bundle.bundle_id)
+        self.function_name, self.log_group_name, self.topic_arn = function.name, log.name, budget.topic_arn
+        self.checkpoint_table_name, self.failure_queue_url = checkpoints.table_name, failures.url
+        self.control_table_name = pulumi.Output.from_input(platform["control_table_name"])
+        self.register_outputs({output: getattr(self, output) for output in LambdaAgent.__annotations__})
+
+
+class _Limits(NamedTuple):
+    turn_seconds: int
+    memory_mb: int
+    concurrency: int
+    retention_days: int
+    log_days: int
+
+
+def _limits(name: str, args: LambdaAgentArgs, inputs: Inputs) -> _Limits:
+    """Checks what can be checked before anything is made."""
+    inputs.known(LambdaAgentArgs.__annotations__)
+    inputs.agent_name(name)
+    claim(name, inputs)
+    inputs.required("monthly_budget_usd", "Say what the agent may cost in a month.")
+    inputs.number(
+        "monthly_budget_usd", 0, above=0, way_out="A budget of 0 stops nothing: leave the agent out instead."
+    )
+    inputs.emails("alert_emails")
+    if args.get("jwt"):
+        check_jwt(args["jwt"], inputs)  # type: ignore[typeddict-item]
+        most, way_out = (
+            TURN_SECONDS,
+            "Behind an HTTP API a turn has 29 s. Longer runs fit host='ecs', or an agent without `jwt`.",
+        )
+    else:
+        most, way_out = LAMBDA_SECONDS, "Lambda ends a run at 900 s. Longer runs fit host='ecs'."
+    return _Limits(
+        int(inputs.number("turn_timeout_seconds", TURN_SECONDS, least=1, most=most, way_out=way_out)),
+        int(inputs.number("memory_mb", 512, least=128, most=10_240, way_out="Lambda takes 128 to 10240 MB.")),
+        int(
+            inputs.number(
+                "reserved_concurrency", 10, least=1, most=1000, way_out="Ask for a higher quota beyond that."
+            )
+        ),
+        int(
+            inputs.number(
+                "checkpoint_retention_days", 30, least=1, most=365, way_out="Export older runs instead."
+            )
+        ),
+        int(
+            inputs.number(
+                "log_retention_days", 90, least=1, most=3653, way_out="CloudWatch keeps ten years at most."
+            )
+        ),
+    )
+
+
+def _own_platform(name: str, retain: bool, tags: Any, child: pulumi.ResourceOptions) -> PlatformReference:
+    platform = AgentPlatform(f"{name}-platform", {"retain_data": retain, "tags": tags}, opts=child)
+    return {
+        "control_table_name": platform.control_table_name,
+        "control_table_arn": platform.control_table_arn,
+        "boundary_arn": platform.boundary_arn,
+    }

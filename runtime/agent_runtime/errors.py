@@ -1,0 +1,148 @@
+"""Everything the runtime raises, under one base, so that a host can tell its own errors from the agent's.
+
+```
+AgentRuntimeError
+├── ConfigurationError         what was deployed is wrong: no run starts
+│   ├── ManifestError          agent.yaml or the agent's folder
+│   └── SettingsError          the environment, or a bundle.json that is not the bundle asked for
+├── CheckpointError            the saved state forbids going on
+│   ├── RunInProgress          another worker holds the lease; `retry_after_seconds`
+│   ├── IdempotencyMismatch    the same key came with another input
+│   ├── LeaseLost              another worker took the run over: stop, and write nothing more
+│   ├── BundleMismatch         the run was begun by another bundle
+│   ├── CheckpointSchemaUnknown  the item was written by a newer runtime
+│   ├── CheckpointBlobLost     a result kept in S3 is missing or altered
+│   └── CheckpointUnavailable  DynamoDB or S3 does not answer, after retries
+├── RunError                   the agent's code broke a rule of the run
+│   ├── StepMismatch           the code changed order
+│   ├── NestedStep             a step was begun inside a step
+│   ├── StepLimitExceeded
+│   ├── ModelCallLimitExceeded
+│   └── ResultNotJson
+├── Braked                     the brake is engaged; `reason`
+├── SecretError
+│   ├── SecretNotDeclared
+│   └── SecretUnavailable
+└── ModelError
+    ├── ModelUnavailable       may work later: throttled, down, too slow
+    ├── ModelRejected          will not work later: the request itself is refused
+    ├── ModelAuthFailed        the key is refused, also after it was fetched anew
+    └── ModelReplyInvalid      no text, no token counts, or too large
+```
+"""
+
+
+class AgentRuntimeError(Exception):
+    """Base of every error of the runtime. Messages are one sentence and hold no secret value."""
+
+
+class ConfigurationError(AgentRuntimeError):
+    """What was deployed is wrong."""
+
+
+class ManifestError(ConfigurationError):
+    """The agent's folder cannot become a bundle."""
+
+
+class SettingsError(ConfigurationError):
+    """The environment does not describe a host that can start."""
+
+
+class CheckpointError(AgentRuntimeError):
+    """The saved state forbids going on."""
+
+
+class RunInProgress(CheckpointError):
+    """Another worker holds the run's lease."""
+
+    def __init__(self, message: str, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class IdempotencyMismatch(CheckpointError):
+    """The same idempotency key came with another input."""
+
+
+class LeaseLost(CheckpointError):
+    """Another worker took the run over."""
+
+
+class BundleMismatch(CheckpointError):
+    """The run was begun by another bundle, and its steps may mean something else here."""
+
+
+class CheckpointSchemaUnknown(CheckpointError):
+    """An item has a schema version that this runtime does not know."""
+
+
+class CheckpointBlobLost(CheckpointError):
+    """A result kept in S3 is missing or altered."""
+
+
+class CheckpointUnavailable(CheckpointError):
+    """DynamoDB or S3 does not answer, so nothing is known of the write but that it may be retried."""
+
+
+class RunError(AgentRuntimeError):
+    """The agent's code broke a rule of the run."""
+
+
+class StepMismatch(RunError):
+    """A replayed step has another name than the recorded one: the code changed order."""
+
+
+class NestedStep(RunError):
+    """A step was begun inside a step."""
+
+
+class StepLimitExceeded(RunError):
+    """The run has taken as many steps as its manifest allows."""
+
+
+class ModelCallLimitExceeded(RunError):
+    """The run has made as many model calls, or asks for as many tokens, as its manifest allows."""
+
+
+class ResultNotJson(RunError):
+    """A result cannot be written as JSON, so it could not be replayed."""
+
+
+class Braked(AgentRuntimeError):
+    """The agent's brake is engaged."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the brake is engaged: {reason}")
+        self.reason = reason
+
+
+class SecretError(AgentRuntimeError):
+    """A secret cannot be had."""
+
+
+class SecretNotDeclared(SecretError):
+    """The agent asked for a secret that its manifest does not declare."""
+
+
+class SecretUnavailable(SecretError):
+    """Secrets Manager did not give the value."""
+
+
+class ModelError(AgentRuntimeError):
+    """A model call failed."""
+
+
+class ModelUnavailable(ModelError):
+    """The model may answer later."""
+
+
+class ModelRejected(ModelError):
+    """The model refused this request and would refuse it again."""
+
+
+class ModelAuthFailed(ModelError):
+    """The model refused the key."""
+
+
+class ModelReplyInvalid(ModelError):
+    """The model's reply cannot be used."""

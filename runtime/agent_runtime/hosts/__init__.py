@@ -1,0 +1,1 @@
+"""Thin hosts: each turns its platform's event into a run, and the outcome into its platform's answer."""

@@ -1,0 +1,66 @@
+"""Errors as RFC 9457 problem documents."""
+
+import math
+from typing import Any, Final
+
+from agent_runtime.errors import (
+    AgentRuntimeError,
+    Braked,
+    BundleMismatch,
+    CheckpointUnavailable,
+    IdempotencyMismatch,
+    LeaseLost,
+    ModelUnavailable,
+    RunInProgress,
+)
+
+CONTENT_TYPE: Final = "application/problem+json"
+_TYPE: Final = "urn:agent-hosting:problem:"
+_OF_ERRORS: Final[tuple[tuple[type[AgentRuntimeError], int, str, str], ...]] = (
+    (Braked, 429, "braked", "The agent is braked"),
+    (RunInProgress, 409, "run-in-progress", "The run is being worked on"),
+    (LeaseLost, 409, "run-in-progress", "The run was taken over by another worker"),
+    (IdempotencyMismatch, 409, "idempotency-mismatch", "The idempotency key belongs to another input"),
+    (BundleMismatch, 409, "bundle-mismatch", "The run was begun by another release"),
+    (ModelUnavailable, 503, "model-unavailable", "The model is unavailable"),
+    (CheckpointUnavailable, 503, "checkpoints-unavailable", "The run's state cannot be read or written"),
+)
+
+
+class Problem(Exception):
+    """A request that gets a problem document for an answer."""
+
+    def __init__(
+        self, status: int, kind: str, title: str, detail: str, *, retry_after: int | None = None, **more: Any
+    ) -> None:
+        super().__init__(title)
+        self.status = status
+        self.kind = kind
+        self.title = title
+        self.detail = detail
+        self.retry_after = retry_after
+        self.more = more
+
+    def document(self, instance: str) -> dict[str, Any]:
+        """`{type, title, status, detail, instance}` and the members of this problem."""
+        base = {"type": _TYPE + self.kind, "title": self.title, "status": self.status, "detail": self.detail}
+        return {**base, "instance": instance, **self.more}
+
+
+def problem_of(error: Exception, run_id: str | None) -> Problem:
+    """The problem for an error. Of an error that is not the runtime's own it says the class, never the
+    text."""
+    more: dict[str, Any] = {} if run_id is None else {"run_id": run_id}
+    if isinstance(error, Braked):
+        more["reason"] = error.reason
+    for kind, status, slug, title in _OF_ERRORS:
+        if isinstance(error, kind):
+            return Problem(status, slug, title, str(error), retry_after=_retry_after(error), **more)
+    detail = f"the run failed with {type(error).__name__}"
+    return Problem(500, "agent-error", "The agent failed", detail, **more)
+
+
+def _retry_after(error: AgentRuntimeError) -> int | None:
+    if isinstance(error, RunInProgress):
+        return max(1, math.ceil(error.retry_after_seconds))
+    return 1 if isinstance(error, LeaseLost | ModelUnavailable | CheckpointUnavailable) else None

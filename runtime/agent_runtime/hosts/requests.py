@@ -1,0 +1,114 @@
+"""What callers send, read the same way on every host that has an HTTP API before it."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from agent_runtime.hosts.problems import Problem
+from agent_runtime.ids import new_run_id, run_id_for_key
+from agent_runtime.runner import RunRequest
+
+MAX_REQUEST_BYTES: Final = 1_000_000
+"""One limit for all hosts: a run that has to wait travels in an SQS message, which holds 1 MiB."""
+_BODY_FIELDS: Final = {"input", "session"}
+_DIRECT_FIELDS: Final = {"input", "session", "tenant", "idempotency_key"}
+
+
+@dataclass(frozen=True)
+class HttpCall:
+    """One call of the HTTP API (payload format 2.0)."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    tenant: str
+
+
+def http_call(event: Mapping[str, Any]) -> HttpCall:
+    """Read an API Gateway event. Raises `Problem` 400, 401 or 403; the tenant comes from the token alone."""
+    context = event["requestContext"]
+    stage = context.get("stage", "$default")
+    path = str(event.get("rawPath") or context["http"]["path"])
+    if stage != "$default":
+        path = path.removeprefix(f"/{stage}")
+    text = str(event.get("body") or "")
+    try:
+        body = base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
+    except binascii.Error as error:
+        raise Problem(400, "bad-request", "The body cannot be read", "the body is not base64") from error
+    return HttpCall(
+        method=str(context["http"]["method"]).upper(),
+        path=path.rstrip("/") or "/",
+        headers={name.lower(): value for name, value in event.get("headers", {}).items()},
+        body=body,
+        tenant=_tenant(context.get("authorizer")),
+    )
+
+
+def run_request(call: HttpCall, agent: str) -> RunRequest:
+    """The run that `POST /runs` asks for. Raises `Problem` 400 or 413."""
+    if len(call.body) > MAX_REQUEST_BYTES:
+        raise Problem(
+            413, "too-large", "The request is too large", f"at most {MAX_REQUEST_BYTES} bytes are read"
+        )
+    try:
+        body: object = json.loads(call.body)
+    except (ValueError, RecursionError) as error:
+        raise Problem(
+            400, "bad-request", "The body is not JSON", "send a JSON object with `input`"
+        ) from error
+    fields = _fields(body, _BODY_FIELDS)
+    return _request(agent, call.tenant, fields, call.headers.get("idempotency-key"))
+
+
+def direct_request(event: Mapping[str, Any], agent: str) -> RunRequest:
+    """The run that a direct invocation asks for; IAM has decided who may name a tenant. Raises `Problem`
+    400."""
+    fields = _fields(event, _DIRECT_FIELDS)
+    tenant = fields.get("tenant")
+    if not isinstance(tenant, str) or not is_tenant(tenant):
+        raise Problem(
+            400, "bad-request", "The tenant is missing", "name the `tenant` who is charged for the run"
+        )
+    return _request(agent, tenant, fields, fields.get("idempotency_key"))
+
+
+def is_tenant(text: str) -> bool:
+    """1 to 128 printable characters without `#`, which divides the parts of a checkpoint's key."""
+    return 0 < len(text) <= 128 and text.isprintable() and "#" not in text
+
+
+def _tenant(authorizer: Mapping[str, Any] | None) -> str:
+    claims: Mapping[str, Any] | None = ((authorizer or {}).get("jwt") or {}).get("claims")
+    if claims is None:
+        raise Problem(401, "unauthorized", "A token is needed", "the call came without a verified token")
+    tenant = claims.get("tenant") or claims.get("sub")
+    if not isinstance(tenant, str) or not is_tenant(tenant):
+        raise Problem(403, "no-tenant", "The token names no tenant", "it needs the claim `tenant` or `sub`")
+    return tenant
+
+
+def _fields(body: object, allowed: set[str]) -> dict[str, Any]:
+    if not isinstance(body, dict):
+        raise Problem(400, "bad-request", "The body is not an object", "send a JSON object with `input`")
+    fields: dict[str, Any] = {str(name): value for name, value in body.items()}
+    if unknown := sorted(fields.keys() - allowed):
+        detail = f"unknown: {', '.join(unknown)[:200]}; allowed: {', '.join(sorted(allowed))}"
+        raise Problem(400, "bad-request", "The body has unknown fields", detail)
+    if fields.get("input") is None:
+        raise Problem(400, "bad-request", "The input is missing", "the field `input` is needed")
+    return fields
+
+
+def _request(agent: str, tenant: str, fields: Mapping[str, Any], key: object) -> RunRequest:
+    session = fields.get("session")
+    for name, value in (("session", session), ("idempotency key", key)):
+        is_good = value is None or (isinstance(value, str) and 0 < len(value) <= 255 and value.isprintable())
+        if not is_good:
+            raise Problem(400, "bad-request", f"The {name} cannot be used", "1 to 255 printable characters")
+    run_id = new_run_id() if key is None else run_id_for_key(agent, tenant, str(key))
+    return RunRequest(run_id=run_id, tenant=tenant, input=fields["input"], session=session)

@@ -1,0 +1,1 @@
+"""Model calls: one client with the caps and the prices, one file for each provider."""
