@@ -16,7 +16,7 @@ from embedded_aws.toolchain.go import BuildFailed
 from embedded_aws.toolchain.lambda_python import lambda_python
 from embedded_aws.toolchain.pulumi_cli import pulumi_folder
 
-QUESTION = "How quickly must a SEV1 incident be acknowledged?"
+QUESTION = "How often is the status page updated during a SEV1?"
 
 
 def up(project: Project) -> Any:

@@ -11,7 +11,6 @@ from rich.table import Table
 from agent_hosting_cli import asking, local
 from agent_hosting_cli.progress import console, errors
 from agent_hosting_cli.project import UserError, find_project
-from agent_hosting_cli.releases import new_release
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 release = typer.Typer(no_args_is_help=True, help="Immutable releases.")
@@ -86,6 +85,8 @@ def release_new(
     agent: Agent, stack: Annotated[str, typer.Option(help="Stack whose YAML lists the release.")]
 ) -> None:
     """Pack the agent's working tree as a release and list it in a stack's YAML."""
+    from agent_hosting_cli.releases import new_release  # the components take two seconds to import
+
     bundle, archive = new_release(find_project(Path.cwd()), agent, stack)
     console.print(
         f"packed {bundle} as {archive}; it is the newest release of {agent} in stacks/Pulumi.{stack}.yaml",

@@ -1,0 +1,35 @@
+"""Asks agents over HTTP, many at a time within bounds."""
+
+import json
+import urllib.error
+import urllib.request
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+QUESTION = "How often is the status page updated during a SEV1?"
+
+
+def ask(url: str, token: str, body: Any = None, key: str | None = None) -> tuple[int, dict[str, Any]]:
+    """(status, body) of one POST /runs."""
+    headers = {"content-type": "application/json", "authorization": f"Bearer {token}"}
+    if key:
+        headers["idempotency-key"] = key
+    payload = json.dumps(body if body is not None else {"input": {"question": QUESTION}}).encode()
+    return send(urllib.request.Request(f"{url}/runs", payload, headers))
+
+
+def send(request: urllib.request.Request) -> tuple[int, dict[str, Any]]:
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.loads(error.read() or b"{}")
+
+
+def share_of(url: str, token: str, asks: int) -> Counter[Any]:
+    """How often each bundle answered, or each error code."""
+    with ThreadPoolExecutor(4) as pool:
+        answers = pool.map(lambda _: ask(url, token), range(asks))
+        return Counter(body["bundle_id"] if status == 200 else status for status, body in answers)
