@@ -14,7 +14,7 @@ import boto3
 import psutil
 
 from agent_hosting_cli.engine import Engine
-from agent_hosting_cli.orphans import find_or_remove
+from agent_hosting_cli.orphans import ClientFor, find_or_remove
 
 _SETTLE_SECONDS = 60
 
@@ -28,25 +28,35 @@ def recover(engine: Engine, say: Callable[[str], None]) -> None:
             engine.run("cancel", "--yes")
     if not engine.has_stack():
         return
-    deployment = engine.export()["deployment"]
-    pending = deployment.get("pending_operations") or []
+    held = engine.export()
+    pending = held["deployment"].get("pending_operations") or []
     if not pending:
         return
     say(f"looking what became of {len(pending)} interrupted operations")
     _settled(engine)
-    known = {resource.get("id") for resource in deployment.get("resources", [])}
-    arguments: list[str] = []
-    for operation in pending:
+    held["deployment"] = adopted(held["deployment"], lambda service: _client(engine, service))
+    edited = engine.project.kept / "recovered.json"
+    edited.write_text(json.dumps(held))
+    engine.run("stack", "import", "--file", str(edited))
+    edited.unlink()
+    engine.run("refresh", "--yes", "--skip-preview")
+
+
+def adopted(deployment: dict[str, Any], client: ClientFor) -> dict[str, Any]:
+    """The deployment with what its pending creations had made, and without pending operations.
+
+    A refresh has to follow: it fills in what AWS says of the resources, whose ids are those of `pulumi import`.
+    https://www.pulumi.com/docs/support/troubleshooting/common-issues/update-conflicts/ describes the same by hand.
+    """
+    resources = list(deployment.get("resources", []))
+    known = {resource.get("id") for resource in resources}
+    for operation in deployment.get("pending_operations") or []:
         resource = operation["resource"]
-        if operation["type"] == "creating":
-            found = find_or_remove(
-                resource["type"], resource.get("inputs") or {}, known, lambda s: _client(engine, s)
-            )
+        if operation["type"] == "creating" and resource.get("custom"):
+            found = find_or_remove(resource["type"], resource.get("inputs") or {}, known, client)
             if found is not None:
-                arguments += ["--import-pending-creates", resource["urn"], "--import-pending-creates", found]
-    engine.run(
-        "refresh", "--yes", "--skip-preview", "--clear-pending-creates", *arguments
-    ) if not arguments else engine.run("refresh", "--yes", "--skip-preview", *arguments)
+                resources.append({**resource, "id": found, "outputs": {}})
+    return {**deployment, "resources": resources, "pending_operations": []}
 
 
 def _settled(engine: Engine) -> None:

@@ -212,4 +212,5 @@ def _secret(config: pulumi.Config, agent: str, secret: str) -> pulumi.Input[str]
             f"secret {secret} of agent {agent} has no value: set one with `pulumi config set --secret "
             f"{NAMESPACE}:{agent}.{secret} VALUE`, or put it into Secrets Manager by hand"
         )
-    return pulumi.Output.secret(os.environ.get(variable, ""))
+        return ""
+    return pulumi.Output.secret(os.environ[variable])

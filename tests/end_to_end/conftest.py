@@ -28,7 +28,12 @@ class Deployment:
     def run(self, *arguments: str, ok: bool = True) -> str:
         """What the command printed; fails the test when it ends otherwise than `ok` says."""
         done = subprocess.run(
-            [str(COMMAND), *arguments], cwd=self.root, env=self.env(), capture_output=True, text=True, timeout=_SECONDS
+            [str(COMMAND), *arguments],
+            cwd=self.root,
+            env=self.env(),
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
         )
         said = done.stdout + done.stderr
         assert (done.returncode == 0) is ok, said
@@ -47,14 +52,19 @@ class Deployment:
         )
 
     def env(self) -> dict[str, str]:
-        return {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PULUMI_"))}
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PULUMI_"))}
+        return {**kept, "AGENT_SECRET_SECOND_MODEL_API_KEY": "local-key"}
 
     def pulumi(self, *arguments: str, ok: bool = True) -> str:
         """Pulumi itself, in the environment that `agent-hosting env` prints, as a user would call it."""
         exports = self.run("env")
         script = f'{exports}\nexec pulumi --non-interactive --color never "$@"'
         done = subprocess.run(
-            ["sh", "-c", script, "sh", *arguments], cwd=self.root, capture_output=True, text=True, timeout=_SECONDS
+            ["sh", "-c", script, "sh", *arguments],
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
         )
         said = done.stdout + done.stderr
         assert (done.returncode == 0) is ok, said
