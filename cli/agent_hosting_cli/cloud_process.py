@@ -13,6 +13,8 @@ import psutil
 from agent_hosting_cli.project import Project, UserError
 
 _START_SECONDS = 90
+_left_running: list[subprocess.Popen[str]] = []
+"""Clouds outlive the command that starts them: a handle that is dropped would warn of its process."""
 _STOP_SECONDS = 20
 
 
@@ -65,6 +67,7 @@ def start(project: Project, say: Callable[[str], None]) -> RunningCloud:
             text=True,
             start_new_session=True,
         )
+    _left_running.append(process)
     assert process.stdout is not None
     ready, _, _ = select.select([process.stdout], [], [], _START_SECONDS)
     line = process.stdout.readline() if ready else ""

@@ -165,7 +165,7 @@ def _until(call: Any, wanted: int) -> tuple[int, dict[str, Any]]:
         status, body = call()
         if status == wanted or time.monotonic() > ends:
             return status, body
-    raise AssertionError
+    raise AssertionError("unreachable")
 
 
 def test_the_agents_did_all_they_need_under_their_own_roles(

@@ -1,0 +1,21 @@
+"""Serves the components to other languages: `pulumi package add <this repository>`."""
+
+import agent_hosting
+from pulumi.provider.experimental import component_provider_host
+
+if __name__ == "__main__":
+    component_provider_host(
+        name="agent-hosting",
+        components=[
+            agent_hosting.Agent,
+            agent_hosting.AgentBudget,
+            agent_hosting.AgentBundle,
+            agent_hosting.AgentIdentity,
+            agent_hosting.AgentPlatform,
+            agent_hosting.CanaryTraffic,
+            agent_hosting.CheckpointTable,
+            agent_hosting.FrontDoor,
+            agent_hosting.LambdaAgent,
+            agent_hosting.SecretScope,
+        ],
+    )
