@@ -91,6 +91,7 @@ class Engine:
             "AWS_ACCESS_KEY_ID": "embedded",
             "AWS_SECRET_ACCESS_KEY": "embedded",
             "AWS_REGION": "eu-west-1",
+            "AWS_DEFAULT_REGION": "eu-west-1",  # boto3 reads this one alone
             "EMBEDDED_ISSUER": f"{self.cloud.http_url}/_embedded/issuer",
             "EMBEDDED_MODEL_ENDPOINT": f"{self.cloud.http_url}/_embedded/model/v1",
             "AGENT_SECRET_HANDBOOK_MODEL_API_KEY": os.environ.get(

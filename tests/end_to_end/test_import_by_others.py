@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from agent_hosting_cli.cloud_process import start, stop
 from agent_hosting_cli.engine import Engine
 from agent_hosting_cli.project import Project
@@ -36,7 +37,19 @@ def test_a_stack_of_three_lines_deploys_from_the_wheel_in_an_empty_environment(t
     uv, python = (sys.executable, "-m", "uv"), str(tmp_path / "venv" / "bin" / "python")
     _run(*uv, "venv", "--quiet", "--python", sys.executable, str(tmp_path / "venv"), cwd=tmp_path)
     lock = ROOT / "requirements" / "dev.lock"
-    _run(*uv, "pip", "install", "--quiet", "--python", python, "--constraint", str(lock), str(wheel), "pip", cwd=tmp_path)
+    _run(
+        *uv,
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        python,
+        "--constraint",
+        str(lock),
+        str(wheel),
+        "pip",
+        cwd=tmp_path,
+    )
     project = tmp_path / "theirs"
     project.mkdir()
     (project / "Pulumi.yaml").write_text("name: theirs\nruntime: python\n")

@@ -8,6 +8,7 @@ from typing import Any
 
 import psutil
 import pytest
+
 from tests.end_to_end.conftest import Deployment
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("interruptions")]
@@ -129,7 +130,9 @@ def _in_cloud(deployment: Deployment) -> dict[str, int]:
         "buckets": len(client("s3").list_buckets()["Buckets"]),
         "roles": len(roles),
         "policies": len(iam.list_policies(Scope="Local")["Policies"]),
-        "role policies": sum(len(iam.list_role_policies(RoleName=r["RoleName"])["PolicyNames"]) for r in roles),
+        "role policies": sum(
+            len(iam.list_role_policies(RoleName=r["RoleName"])["PolicyNames"]) for r in roles
+        ),
         "secrets": len(client("secretsmanager").list_secrets()["SecretList"]),
         "topics": len(client("sns").list_topics()["Topics"]),
         "queues": len(client("sqs").list_queues().get("QueueUrls", [])),
