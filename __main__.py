@@ -1,7 +1,8 @@
 """Serves the components to other languages: `pulumi package add <this repository>`."""
 
-import agent_hosting
 from pulumi.provider.experimental import component_provider_host
+
+import agent_hosting
 
 if __name__ == "__main__":
     component_provider_host(

@@ -45,8 +45,9 @@ def recover(engine: Engine, say: Callable[[str], None]) -> None:
 def adopted(deployment: dict[str, Any], client: ClientFor) -> dict[str, Any]:
     """The deployment with what its pending creations had made, and without pending operations.
 
-    A refresh has to follow: it fills in what AWS says of the resources, whose ids are those of `pulumi import`.
-    https://www.pulumi.com/docs/support/troubleshooting/common-issues/update-conflicts/ describes the same by hand.
+    A refresh has to follow: it fills in what AWS says of the resources, whose ids are those of
+    `pulumi import`.
+    Pulumi describes the same by hand: https://www.pulumi.com/docs/support/troubleshooting/
     """
     resources = list(deployment.get("resources", []))
     known = {resource.get("id") for resource in resources}

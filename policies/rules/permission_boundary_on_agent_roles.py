@@ -1,4 +1,5 @@
-"""AG17: an agent's role has a permission boundary, so that no later policy lifts it above data-plane calls."""
+"""AG17: an agent's role has a permission boundary, so that no later policy lifts it above data-plane
+calls."""
 
 from pulumi_policy import (
     EnforcementLevel,
@@ -14,8 +15,10 @@ def check(args: ResourceValidationArgs, report: ReportViolation) -> None:
         return
     if not args.props.get("permissionsBoundary"):
         report(
-            "The agent's role has no permission boundary. Set permissions_boundary, such as AgentPlatform.boundary_arn, "
-            "so that no policy added later lifts the role above it."
+            "The agent's role has no permission boundary. Set permissions_boundary, such as "
+            "AgentPlatform.boundary_arn, "
+            "so that no policy added later lifts the role above it.",
+            None,
         )
 
 

@@ -1,4 +1,5 @@
-"""`make bench`: each figure beside its floor, both measured in this run, so that the machine's speed cancels out.
+"""`make bench`: each figure beside its floor, both measured in this run, so that the machine's speed cancels
+out.
 
 Prints a table and writes build/bench.json, a row each: name, ours, peer, ratio, target, met.
 """
@@ -42,7 +43,8 @@ def main() -> None:
 
 
 def _handler_import() -> dict[str, Any]:
-    """What the Lambda host costs at a cold start beside boto3 with its clients and pydantic, which it cannot do without."""
+    """What the Lambda host costs at a cold start beside boto3 with its clients and pydantic, which it
+    cannot do without."""
     floor = (
         "import boto3, pydantic\n"
         "s = boto3.Session('a', 'b', region_name='eu-west-1')\n"
@@ -56,7 +58,7 @@ def _handler_import() -> dict[str, Any]:
 
 def _step() -> list[dict[str, Any]]:
     """One checkpointed step beside one bare conditional put of the same bytes, on the same server."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
         host, port = server.get_host_and_port()

@@ -24,6 +24,7 @@ _COPIED = (
     "examples",
     "docs",
     "README.md",
+    "policies",
 )
 _PAGES = ("docs/embedded.md", "docs/lambda.md", "docs/releases.md")
 
@@ -60,7 +61,7 @@ def _run(script: str, folder: Path, **extra: str) -> str:
 
 
 def test_the_snippets_of_the_first_page_and_of_the_guides_run_as_they_stand(checkout: Path) -> None:
-    up, ask, down, account = _snippets("README.md", "sh")
+    up, ask, policies, down, account = _snippets("README.md", "sh")
     said = _run(up, checkout)
     for promised in ("bundle", "steps", "cost", "curl -s http://127.0.0.1:"):
         assert promised in said
@@ -68,6 +69,7 @@ def test_the_snippets_of_the_first_page_and_of_the_guides_run_as_they_stand(chec
     assert '"DONE"' in _run(curl, checkout)
     assert "90 days" in _run(ask, checkout)
     assert "every 30 minutes" in _run(up, checkout)
+    assert "agent-hosting-policies" in _run(policies, checkout)
     for page in _PAGES:
         for snippet in _snippets(page, "sh"):
             _run(snippet, checkout)
@@ -89,7 +91,7 @@ def test_the_programs_on_the_pages_deploy(checkout: Path, page: str, number: int
     (theirs / "__main__.py").write_text(imports + program)
     _run("make up", checkout)
     environment = _run(".venv/bin/agent-hosting env", checkout)
-    deploy = "pulumi --non-interactive stack init trial && pulumi --non-interactive up --yes --skip-preview --stack trial"
+    deploy = "pulumi stack init trial && pulumi up --yes --skip-preview --stack trial"
     _run(f"{environment}\ncd {theirs.name} && {deploy}", checkout)
 
 

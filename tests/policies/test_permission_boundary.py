@@ -22,9 +22,11 @@ def check() -> Callable[..., None]:
     return rule.check
 
 
-def _violations(check: Callable[..., None], props: dict[str, Any], kind: str = "aws:iam/role:Role") -> list[str]:
+def _violations(
+    check: Callable[..., None], props: dict[str, Any], kind: str = "aws:iam/role:Role"
+) -> list[str]:
     found: list[str] = []
-    check(SimpleNamespace(resource_type=kind, props=props), found.append)
+    check(SimpleNamespace(resource_type=kind, props=props), lambda told, _urn: found.append(told))
     return found
 
 
@@ -37,6 +39,10 @@ def test_an_agents_role_without_a_boundary_is_told_what_to_set(check: Callable[.
     assert "permissions_boundary" in told
 
 
-@pytest.mark.parametrize(("kind", "props"), [("aws:iam/role:Role", {"tags": {}}), ("aws:sqs/queue:Queue", {})])
-def test_what_is_no_agents_role_is_not_judged(check: Callable[..., None], kind: str, props: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("kind", "props"), [("aws:iam/role:Role", {"tags": {}}), ("aws:sqs/queue:Queue", {})]
+)
+def test_what_is_no_agents_role_is_not_judged(
+    check: Callable[..., None], kind: str, props: dict[str, Any]
+) -> None:
     assert _violations(check, props, kind) == []
