@@ -48,6 +48,18 @@ class CanaryTraffic(pulumi.ComponentResource):
         inputs = Inputs("CanaryTraffic", name, args)
         inputs.known(CanaryTrafficArgs.__annotations__)
         versions = dict(inputs.required("versions", "Give version by bundle id."))
+        if not versions:
+            raise inputs.refuse(
+                "versions", versions, "one release is needed at least", "Give version by bundle id."
+            )
+        first = args.get("first") or next(iter(versions))
+        if first not in versions:
+            raise inputs.refuse(
+                "first",
+                first,
+                f"only listed releases take traffic: {', '.join(versions)}",
+                "List it, or leave `first` out.",
+            )
         for release, version in versions.items():
             if version == "$LATEST":
                 raise inputs.refuse(
@@ -60,7 +72,7 @@ class CanaryTraffic(pulumi.ComponentResource):
         if shares is not None and (mistake := mistake_in(shares, list(versions))):
             raise inputs.refuse(*mistake)
         child = pulumi.ResourceOptions(parent=self)
-        declared = split(shares or {args.get("first") or next(iter(versions)): 1.0}, list(versions))
+        declared = split(shares or {first: 1.0}, list(versions))
         # The controller moves the weights between deployments: then Pulumi sets them once and looks away.
         hands_off = [] if shares is not None else ["functionVersion", "routingConfig"]
 
@@ -83,7 +95,8 @@ class CanaryTraffic(pulumi.ComponentResource):
 
         held = aws.lambda_.Alias.get(
             f"{name}-serving",
-            pulumi.Output.concat(args["function_name"], "/", alias.name),
+            # By way of the ARN, which only an alias that exists has: a first preview must not look for it.
+            pulumi.Output.all(args["function_name"], alias.arn).apply(lambda known: f"{known[0]}/{ALIAS}"),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[alias]),
         )
         promised = {r: s for r, s in shares.items() if s > 0} if shares is not None else None
