@@ -30,9 +30,12 @@ def delegate_to_account(parent: pulumi.Resource) -> Statement:
     }
 
 
-def publish_through(service: str, account: pulumi.Input[str]) -> Statement:
+def publish_through(service: str) -> Statement:
     """Lets an AWS service publish to a topic that the key encrypts:
     https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+
+    Without a condition, as documented: not every service passes its source on to KMS, and an alert that is
+    refused is refused in silence. Whose alerts they are, the topic's own policy limits.
     """
     return {
         "Sid": f"PublishFrom{service.split('.')[0].capitalize()}",
@@ -40,5 +43,4 @@ def publish_through(service: str, account: pulumi.Input[str]) -> Statement:
         "Principal": {"Service": service},
         "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
         "Resource": "*",  # in a key's own policy "*" means that key
-        "Condition": {"StringEquals": {"aws:SourceAccount": account}},
     }

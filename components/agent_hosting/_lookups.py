@@ -5,7 +5,10 @@ from typing import Any
 
 import pulumi
 
-_MISSING = ("ResourceNotFound", "NotFound", "empty result", "couldn't find", "no item", "not found")
+_MISSING = ("ResourceNotFound", "empty result", "couldn't find resource", "no matching ")
+"""How the provider says that there is no such thing. No looser: a host or credentials that are not found must
+not pass
+for a function that was never deployed, since every call would then go to the newest release."""
 
 
 async def look_up(token: str, given: dict[str, Any], parent: pulumi.Resource) -> dict[str, Any] | None:

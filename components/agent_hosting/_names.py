@@ -7,17 +7,20 @@ import pulumi
 
 from agent_hosting._validation import Inputs
 
-_taken: "WeakKeyDictionary[Any, set[str]]" = WeakKeyDictionary()
+_taken: "WeakKeyDictionary[Any, set[tuple[str, str]]]" = WeakKeyDictionary()
 
 
 def claim(name: str, inputs: Inputs) -> None:
-    """Refuses a second agent of this name in one run of a Pulumi program."""
+    """Refuses a second agent of this name in one run of a Pulumi program.
+
+    Called before the component registers itself: the engine would refuse it in words of its own.
+    """
     stack = pulumi.runtime.get_root_resource()
     if stack is None:
         return  # hosted for another language: the engine itself refuses a second resource of one name
     names = _taken.setdefault(stack, set())
-    if name in names:
+    if (inputs.component, name) in names:
         raise inputs.refuse(
             "name", name, "another agent of this stack has that name", "Give each agent its own name."
         )
-    names.add(name)
+    names.add((inputs.component, name))

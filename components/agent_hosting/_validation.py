@@ -1,13 +1,16 @@
 """Refuses wrong input at construction, in words that name the input, the value, the limit and a way out."""
 
+import math
 import re
 from collections.abc import Iterable
-from typing import Any
+from enum import Enum
+from typing import Any, TypeVar
 
 import pulumi
 
 _AGENT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_Kind = TypeVar("_Kind", bound=Enum)
 
 
 class InputError(pulumi.RunError):
@@ -22,11 +25,15 @@ class InputError(pulumi.RunError):
 class Inputs:
     """The inputs of one component, checked one by one."""
 
-    def __init__(self, component: str, name: str, args: Any) -> None:
-        self._component, self._name, self._args = component, name, args
+    def __init__(self, component: str, name: str, args: Any, within: str = "") -> None:
+        self.component, self._name, self._args, self._within = component, name, args, within
+
+    def inside(self, given: str) -> "Inputs":
+        """The inputs in `given`, told as `given.input`."""
+        return Inputs(self.component, self._name, self._args[given], f"{self._within}{given}.")
 
     def refuse(self, given: str, value: object, limit: str, way_out: str) -> InputError:
-        return InputError(self._component, self._name, given, value, limit, way_out)
+        return InputError(self.component, self._name, f"{self._within}{given}", value, limit, way_out)
 
     def known(self, names: Iterable[str]) -> None:
         """A misspelt input is refused: a TypedDict alone would drop it in silence."""
@@ -59,18 +66,35 @@ class Inputs:
         value = default if value is None else value
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.refuse(given, value, "a number is needed", way_out)
+        if not math.isfinite(value):
+            raise self.refuse(given, value, "a finite number is needed", way_out)
         limits = [f"more than {above:g}"] if above is not None else []
         limits += [f"at least {least:g}"] if least is not None else []
         limits += [f"at most {most:g}"] if most is not None else []
         too_low = (above is not None and value <= above) or (least is not None and value < least)
-        if value != value or too_low or (most is not None and value > most):
+        if too_low or (most is not None and value > most):
             raise self.refuse(given, value, f"it must be {' and '.join(limits)}", way_out)
         return value
 
-    def agent_name(self, value: str) -> str:
+    def one_of(self, given: str, kind: type[_Kind], way_out: str) -> _Kind | None:
+        value = self._args.get(given)
+        try:
+            return kind(value) if value is not None else None
+        except ValueError:
+            known = ", ".join(str(member.value) for member in kind)
+            raise self.refuse(given, value, f"it is one of {known}", way_out) from None
+
+    def lists(self, *names: str) -> None:
+        """A text is refused where a list is needed: it would pass for the list of its letters."""
+        for given in names:
+            value = self._args.get(given)
+            if isinstance(value, str):
+                raise self.refuse(given, value, "a list is needed", f"Write [{value!r}].")
+
+    def agent_name(self, value: str, given: str = "name") -> str:
         if not _AGENT_NAME.fullmatch(value):
             raise self.refuse(
-                "name",
+                given,
                 value,
                 "an agent's name is 1 to 40 lower-case letters, digits and dashes",
                 "It begins partition keys, tags and resource names: choose one such as 'support-answers'.",
@@ -78,6 +102,7 @@ class Inputs:
         return value
 
     def emails(self, given: str) -> list[str]:
+        self.lists(given)
         addresses = list(self._args.get(given) or [])
         for address in addresses:
             if not isinstance(address, str) or not _EMAIL.fullmatch(address):

@@ -63,6 +63,6 @@ def split(shares: Mapping[str, float], releases: Sequence[str]) -> Split:
 
 def serving(main: str, weights: Mapping[str, float]) -> dict[str, float]:
     """Share by version of an alias as AWS holds it."""
-    shares = {version: float(weight) for version, weight in weights.items() if weight > 0}
+    shares = {version: round(float(weight), 9) for version, weight in weights.items() if weight > 0}
     rest = 1.0 - sum(shares.values())
     return {main: round(rest, 9), **shares} if rest > 1e-9 else shares

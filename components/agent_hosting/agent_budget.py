@@ -8,7 +8,7 @@ import pulumi_aws as aws
 
 from agent_hosting import statements
 from agent_hosting._keys import account_id, delegate_to_account, publish_through
-from agent_hosting._packaging import Architecture, Target, runtime_archive
+from agent_hosting._packaging import ARCHITECTURES_WAY_OUT, Architecture, Target, runtime_archive
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_identity import AgentIdentity
 from agent_hosting.agent_platform import PlatformReference
@@ -53,7 +53,7 @@ class AgentBudget(pulumi.ComponentResource):
         super().__init__("agent-hosting:index:AgentBudget", name, {}, opts)
         inputs = Inputs("AgentBudget", name, args)
         inputs.known(AgentBudgetArgs.__annotations__)
-        agent = inputs.agent_name(inputs.required("agent_name", "Name the agent."))
+        agent = inputs.agent_name(inputs.required("agent_name", "Name the agent."), "agent_name")
         inputs.required("platform", "Make an AgentPlatform and pass its outputs.")
         inputs.required("monthly_budget_usd", "Say what the agent may cost in a month.")
         monthly = inputs.number(
@@ -78,6 +78,7 @@ class AgentBudget(pulumi.ComponentResource):
         )
         percents = alert_percents(args.get("further_alert_percents") or [], inputs)
         emails = inputs.emails("alert_emails")
+        inputs.one_of("architecture", Architecture, ARCHITECTURES_WAY_OUT)
         child = pulumi.ResourceOptions(parent=self)
         tags = args.get("tags")
         account = account_id(self)
@@ -90,7 +91,7 @@ class AgentBudget(pulumi.ComponentResource):
             policy=statements.policy(
                 [delegate_to_account(self)]
                 + [
-                    publish_through(service, account)
+                    publish_through(service)
                     for service in ("budgets.amazonaws.com", "cloudwatch.amazonaws.com")
                 ]
             ),
@@ -107,12 +108,13 @@ class AgentBudget(pulumi.ComponentResource):
         aws.budgets.Budget(
             name,
             budget_type="COST",
-            limit_amount=f"{monthly:g}",
+            limit_amount=f"{monthly:.15g}",  # `:g` alone would round to six digits
             limit_unit="USD",
             time_unit="MONTHLY",
             cost_filters=[{"name": "TagKeyValue", "values": [f"user:agent${agent}"]}],
             notifications=[_alert(percent, "ACTUAL", topic.arn, emails) for percent in percents]
             + [_alert(100, "FORECASTED", topic.arn, emails)],
+            tags=tags,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
         for span, seconds, limit in (("hour", 3600, hourly), ("day", 86400, daily)):

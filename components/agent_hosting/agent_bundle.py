@@ -6,7 +6,13 @@ from typing import NotRequired, TypedDict
 import pulumi
 from pydantic import ValidationError
 
-from agent_hosting._packaging import Architecture, Target, agent_archive, runtime_fingerprint
+from agent_hosting._packaging import (
+    ARCHITECTURES_WAY_OUT,
+    Architecture,
+    Target,
+    agent_archive,
+    runtime_fingerprint,
+)
 from agent_hosting._prices import priced
 from agent_hosting._validation import Inputs
 from agent_runtime.bundle import Bundle, ModelSpec, bundle_files, bundle_from_folder
@@ -53,6 +59,7 @@ class AgentBundle(pulumi.ComponentResource):
         super().__init__("agent-hosting:index:AgentBundle", name, {}, opts)
         inputs = Inputs("AgentBundle", name, args)
         inputs.known(AgentBundleArgs.__annotations__)
+        inputs.one_of("architecture", Architecture, ARCHITECTURES_WAY_OUT)
         source = Path(inputs.required("source", "Name the agent's folder."))
         self._bundle = read_bundle(source, args.get("model"), inputs)
         path, sha256 = agent_archive(

@@ -47,7 +47,6 @@ class CheckpointTable(pulumi.ComponentResource):
         inputs.known(CheckpointTableArgs.__annotations__)
         days = int(inputs.number("large_item_days", 60, least=1, most=3650, way_out="Give a number of days."))
         retain, own_key = given.get("retain_data", True), given.get("customer_managed_key", True)
-        child = pulumi.ResourceOptions(parent=self)
         kept = pulumi.ResourceOptions(parent=self, retain_on_delete=retain)
 
         self.key_arn = pulumi.Output.from_input("")
@@ -74,8 +73,10 @@ class CheckpointTable(pulumi.ComponentResource):
             tags=given.get("tags"),
             opts=kept,
         )
-        bucket = aws.s3.Bucket(f"{name}-large", force_destroy=not retain, tags=given.get("tags"), opts=kept)
-        _guard_bucket(f"{name}-large", bucket, self.key_arn if own_key else None, days, child)
+        # Named without a suffix: a bucket's name has 63 characters, and an agent's own takes 40 of them.
+        bucket = aws.s3.Bucket(name, force_destroy=not retain, tags=given.get("tags"), opts=kept)
+        # Its guards are kept with it: a bucket that outlives the stack must not lie open.
+        _guard_bucket(f"{name}-large", bucket, self.key_arn if own_key else None, days, kept)
 
         self.table_name, self.table_arn = table.name, table.arn
         self.bucket_name, self.bucket_arn = bucket.bucket, bucket.arn
@@ -95,7 +96,7 @@ def _guard_bucket(
     bucket: aws.s3.Bucket,
     key_arn: pulumi.Output[str] | None,
     days: int,
-    child: pulumi.ResourceOptions,
+    kept: pulumi.ResourceOptions,
 ) -> None:
     """Private, owner-enforced, TLS only, encrypted, and emptied of what is past its days."""
     aws.s3.BucketPublicAccessBlock(
@@ -105,10 +106,10 @@ def _guard_bucket(
         block_public_policy=True,
         ignore_public_acls=True,
         restrict_public_buckets=True,
-        opts=child,
+        opts=kept,
     )
     aws.s3.BucketOwnershipControls(
-        f"{name}-owner", bucket=bucket.id, rule={"object_ownership": "BucketOwnerEnforced"}, opts=child
+        f"{name}-owner", bucket=bucket.id, rule={"object_ownership": "BucketOwnerEnforced"}, opts=kept
     )
     by_key = (
         {"sse_algorithm": "aws:kms", "kms_master_key_id": key_arn} if key_arn else {"sse_algorithm": "AES256"}
@@ -117,7 +118,7 @@ def _guard_bucket(
         f"{name}-encryption",
         bucket=bucket.id,
         rules=[{"apply_server_side_encryption_by_default": by_key, "bucket_key_enabled": bool(key_arn)}],  # type: ignore[dict-item]
-        opts=child,
+        opts=kept,
     )
     aws.s3.BucketLifecycleConfiguration(
         f"{name}-expiry",
@@ -131,7 +132,7 @@ def _guard_bucket(
                 "abort_incomplete_multipart_upload": {"days_after_initiation": 1},
             }
         ],
-        opts=child,
+        opts=kept,
     )
     deny = {
         "Sid": "TlsOnly",
@@ -141,4 +142,4 @@ def _guard_bucket(
         "Resource": [bucket.arn, pulumi.Output.concat(bucket.arn, "/*")],
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
-    aws.s3.BucketPolicy(f"{name}-policy", bucket=bucket.id, policy=policy([deny]), opts=child)
+    aws.s3.BucketPolicy(f"{name}-policy", bucket=bucket.id, policy=policy([deny]), opts=kept)

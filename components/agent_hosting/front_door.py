@@ -130,6 +130,7 @@ class FrontDoor(pulumi.ComponentResource):
 def check_jwt(given: JwtArgs, inputs: Inputs) -> tuple[str, list[str]]:
     """(issuer, audiences); refuses an issuer that is neither https nor on this machine, and empty
     audiences."""
+    inputs.inside("jwt").lists("audiences")
     issuer, audiences = given.get("issuer") or "", list(given.get("audiences") or [])
     if not issuer.startswith(("https://", "http://127.0.0.1:")):
         raise inputs.refuse(

@@ -8,7 +8,7 @@ import pulumi_aws as aws
 
 from agent_hosting import _access, _releases
 from agent_hosting._names import claim
-from agent_hosting._packaging import Architecture, Target
+from agent_hosting._packaging import ARCHITECTURES_WAY_OUT, Architecture, Target
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_budget import AgentBudget
 from agent_hosting.agent_bundle import ModelArgs
@@ -105,8 +105,9 @@ class LambdaAgent(pulumi.ComponentResource):
     """Queue of asynchronous calls that failed for good."""
 
     def __init__(self, name: str, args: LambdaAgentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("agent-hosting:index:LambdaAgent", name, {}, opts)
         inputs = Inputs("LambdaAgent", name, args)
+        claim(name, inputs)
+        super().__init__("agent-hosting:index:LambdaAgent", name, {}, opts)
         limits = _limits(name, args, inputs)
         target = Target.of(args.get("architecture"))
         release = _releases.newest(args, inputs, target)
@@ -273,7 +274,8 @@ def _limits(name: str, args: LambdaAgentArgs, inputs: Inputs) -> _Limits:
     """Checks what can be checked before anything is made."""
     inputs.known(LambdaAgentArgs.__annotations__)
     inputs.agent_name(name)
-    claim(name, inputs)
+    inputs.lists("deployer_arns", "tenants", "tools")
+    inputs.one_of("architecture", Architecture, ARCHITECTURES_WAY_OUT)
     inputs.required("monthly_budget_usd", "Say what the agent may cost in a month.")
     inputs.number(
         "monthly_budget_usd", 0, above=0, way_out="A budget of 0 stops nothing: leave the agent out instead."

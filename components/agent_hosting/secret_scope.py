@@ -45,6 +45,7 @@ class SecretScope(pulumi.ComponentResource):
         super().__init__("agent-hosting:index:SecretScope", name, {}, opts)
         inputs = Inputs("SecretScope", name, args)
         inputs.known(SecretScopeArgs.__annotations__)
+        inputs.lists("deployer_arns")
         inputs.required("reader_role_arn", "Give the agent's role: identity.role_arn.")
         values: dict[str, Any] = dict(inputs.required("secrets", "Give name: value pairs."))  # type: ignore[arg-type]
         for secret in values:

@@ -46,9 +46,9 @@ class _Entry(BaseModel):
 class ProfileEntry(_Entry):
     """How long runs last and what they need."""
 
-    longest_run_seconds: float = Field(gt=0)
+    longest_run_seconds: float = Field(gt=0, allow_inf_nan=False)
     keeps_state_in_memory: bool = False
-    peak_runs_per_minute: float = Field(default=60, gt=0)
+    peak_runs_per_minute: float = Field(default=60, gt=0, allow_inf_nan=False)
     needs_file_system: bool = False
 
 
@@ -66,7 +66,7 @@ class ModelEntry(_Entry):
 class AgentEntry(_Entry):
     """One agent."""
 
-    monthly_budget_usd: float = Field(gt=0)
+    monthly_budget_usd: float = Field(gt=0, allow_inf_nan=False)
     """What it may cost in a calendar month."""
     source: str | None = None
     """Its folder, in the stacks `local` and `dev` only."""
@@ -182,14 +182,18 @@ def read_stack(environment: str, given: Mapping[str, str]) -> StackConfig:
 def _told(problem: Any) -> str:
     path, said = ".".join(str(part) for part in problem["loc"]), problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
-        parents: Any = {1: StackConfig, 3: AgentEntry}.get(len(problem["loc"]))
-        said = (
-            f"no such field; known are {', '.join(sorted(parents.model_fields))}"
-            if parents
-            else "no such field"
-        )
+        said = f"no such field; known are {', '.join(sorted(_entry_at(problem['loc'][:-1]).model_fields))}"
     value = "" if problem["type"] == "missing" else f" is {problem['input']!r}"
     return f"{NAMESPACE}:{path}{value}: {said}"
+
+
+def _entry_at(path: tuple[Any, ...]) -> type[BaseModel]:
+    """The model of what lies at `path` of the configuration."""
+    if not path:
+        return StackConfig
+    if path[0] == "agents" and len(path) == 2:
+        return AgentEntry
+    return {"jwt": JwtEntry, "run_profile": ProfileEntry, "model": ModelEntry}[path[-1]]
 
 
 def _parsed(json: Any, text: str) -> Any:

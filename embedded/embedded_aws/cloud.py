@@ -20,6 +20,7 @@ from embedded_aws.functions import Functions, install
 from embedded_aws.gateway import Gateway, StartResponse, Wsgi
 from embedded_aws.http_apis import HttpApis, Issuer
 from embedded_aws.model_server import ModelServer
+from embedded_aws.moto_gaps import fill
 from embedded_aws.provider.engine import EmbeddedAws
 from embedded_aws.provider.recorded import Records
 from embedded_aws.provider.server import serve
@@ -86,7 +87,7 @@ class Cloud:
             log=_log.info,
             account=ACCOUNT,
         )
-        self._undo = install(self._functions)
+        self._undo = (install(self._functions), fill())
         moto = DomainDispatcherApplication(create_backend_app)  # type: ignore[no-untyped-call]
         self._gateway = Gateway(cast(Wsgi, moto), self._authorizer, self._functions)
         http = f"http://{_HOST}:{self._http_server.server_port}"
@@ -128,7 +129,8 @@ class Cloud:
             server.shutdown()
         self._functions.close()
         self._apis.close()
-        self._undo()
+        for undo in self._undo:
+            undo()
         (self._state / "cloud.json").unlink(missing_ok=True)
 
     def _through_gateway(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -52,34 +53,37 @@ def as_sent(request: Any) -> Sent:
     return request.method, url.path, url.query, {"Host": url.netloc, **headers}, body
 
 
+_SESSION = boto3.Session(
+    aws_access_key_id="ASIATEST",
+    aws_secret_access_key="secret",
+    aws_session_token="token",
+    region_name=REGION,
+)
+"""One for all tests: it keeps the models of the services that it has read."""
+
+
 class _Captured(Exception):
-    pass
+    def __init__(self, sent: Sent) -> None:
+        self.sent = sent
+
+
+@cache
+def _capturing(service: str) -> Any:
+    def keep(request: Any, **_: Any) -> None:
+        raise _Captured(as_sent(request))
+
+    client: Any = _SESSION.client(service, endpoint_url=ENDPOINT)  # type: ignore[call-overload]
+    client.meta.events.register_first("before-send", keep)
+    return client
 
 
 def captured(service: str, operation: str, **params: Any) -> Sent:
     """What boto3 would send; nothing is sent."""
-    client: Any = boto3.client(
-        service,  # type: ignore[call-overload]
-        region_name=REGION,
-        endpoint_url=ENDPOINT,
-        aws_access_key_id="ASIATEST",
-        aws_secret_access_key="secret",
-        aws_session_token="token",
-    )
-    found: list[Sent] = []
-
-    def keep(request: Any, **_: Any) -> None:
-        found.append(as_sent(request))
-        raise _Captured
-
-    client.meta.events.register("before-send", keep)
     try:
-        getattr(client, operation)(**params)
-    except _Captured:
-        pass
-    finally:
-        client.close()
-    return found[0]
+        getattr(_capturing(service), operation)(**params)
+    except _Captured as found:
+        return found.sent
+    raise AssertionError(f"{operation} sent nothing")
 
 
 @dataclass
@@ -89,7 +93,7 @@ class World:
 
     def admin(self, service: str) -> Any:
         """Straight to moto."""
-        return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
+        return _SESSION.client(service)  # type: ignore[call-overload]
 
     def role(self, name: str, *statements: Statement, **more: Any) -> str:
         iam = self.admin("iam")
@@ -104,9 +108,8 @@ class World:
         return self.client(service, self.authorizer.issue(self.role(name, *statements, **more), "run-1"))
 
     def client(self, service: str, held: Credentials, **settings: Any) -> Any:
-        client: Any = boto3.client(
+        client: Any = _SESSION.client(
             service,  # type: ignore[call-overload]
-            region_name=REGION,
             aws_access_key_id=held.access_key_id,
             aws_secret_access_key=held.secret_access_key,
             aws_session_token=held.session_token,

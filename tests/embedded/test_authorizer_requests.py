@@ -1,4 +1,3 @@
-import json
 from typing import Any
 
 import pytest
@@ -31,28 +30,28 @@ def parsed(method: str, path: str, query: str, headers: dict[str, str], body: by
         ("dynamodb", "put_item", {"TableName": "t", "Item": ITEM}),
         ("dynamodb", "transact_write_items", {"TransactItems": [{"Put": {"TableName": "t", "Item": ITEM}}]}),
         ("secretsmanager", "get_secret_value", {"SecretId": "s", "VersionStage": "AWSCURRENT"}),
-        ("s3", "get_object", {"Bucket": "bb", "Key": "a b/ü%41+c", "VersionId": "v"}),
-        ("s3", "head_object", {"Bucket": "bb", "Key": "k"}),
-        ("s3", "put_object", {"Bucket": "bb", "Key": "k/", "ServerSideEncryption": "aws:kms"}),
-        ("s3", "copy_object", {"Bucket": "bb", "Key": "k", "CopySource": "cc/k"}),
-        ("s3", "list_objects", {"Bucket": "bb"}),
-        ("s3", "list_objects_v2", {"Bucket": "bb", "Prefix": "a/"}),
+        ("s3", "get_object", {"Bucket": "bbb", "Key": "a b/ü%41+c", "VersionId": "v"}),
+        ("s3", "head_object", {"Bucket": "bbb", "Key": "k"}),
+        ("s3", "put_object", {"Bucket": "bbb", "Key": "k/", "ServerSideEncryption": "aws:kms"}),
+        ("s3", "copy_object", {"Bucket": "bbb", "Key": "k", "CopySource": "cc/k"}),
+        ("s3", "list_objects", {"Bucket": "bbb"}),
+        ("s3", "list_objects_v2", {"Bucket": "bbb", "Prefix": "a/"}),
         ("s3", "list_buckets", {}),
-        ("s3", "head_bucket", {"Bucket": "bb"}),
-        ("s3", "get_bucket_policy", {"Bucket": "bb"}),
-        ("s3", "get_object_tagging", {"Bucket": "bb", "Key": "k"}),
-        ("s3", "get_bucket_lifecycle_configuration", {"Bucket": "bb"}),
-        ("s3", "create_multipart_upload", {"Bucket": "bb", "Key": "k"}),
-        ("s3", "upload_part", {"Bucket": "bb", "Key": "k", "UploadId": "u", "PartNumber": 1}),
-        ("s3", "list_parts", {"Bucket": "bb", "Key": "k", "UploadId": "u"}),
-        ("s3", "abort_multipart_upload", {"Bucket": "bb", "Key": "k", "UploadId": "u"}),
+        ("s3", "head_bucket", {"Bucket": "bbb"}),
+        ("s3", "get_bucket_policy", {"Bucket": "bbb"}),
+        ("s3", "get_object_tagging", {"Bucket": "bbb", "Key": "k"}),
+        ("s3", "get_bucket_lifecycle_configuration", {"Bucket": "bbb"}),
+        ("s3", "create_multipart_upload", {"Bucket": "bbb", "Key": "k"}),
+        ("s3", "upload_part", {"Bucket": "bbb", "Key": "k", "UploadId": "u", "PartNumber": 1}),
+        ("s3", "list_parts", {"Bucket": "bbb", "Key": "k", "UploadId": "u"}),
+        ("s3", "abort_multipart_upload", {"Bucket": "bbb", "Key": "k", "UploadId": "u"}),
         ("sns", "publish", {"TopicArn": TOPIC, "Message": "m"}),
         ("sqs", "send_message", {"QueueUrl": QUEUE_URL, "MessageBody": "m"}),
         ("kms", "decrypt", {"KeyId": "alias/a", "EncryptionContext": {"a": "b"}, "CiphertextBlob": b"c"}),
         ("lambda", "invoke", {"FunctionName": "arn:aws:lambda:eu-west-1:123456789012:function:f:live"}),
         ("lambda", "list_functions", {}),
         ("sts", "get_caller_identity", {}),
-        ("sts", "assume_role", {"RoleArn": "arn:aws:iam::123456789012:role/r", "RoleSessionName": "s"}),
+        ("sts", "assume_role", {"RoleArn": "arn:aws:iam::123456789012:role/r", "RoleSessionName": "ss"}),
         (
             "cloudwatch",
             "put_metric_data",
@@ -103,11 +102,11 @@ def test_nested_parameters_of_the_query_protocol_are_read() -> None:
     assert found.params == {"TopicArn": TOPIC, "PublishBatchRequestEntries": entries}
 
 
-@pytest.mark.parametrize("host", ["bb.localhost:4566", "bb.s3.eu-west-1.amazonaws.com"])
+@pytest.mark.parametrize("host", ["bbb.localhost:4566", "bbb.s3.eu-west-1.amazonaws.com"])
 def test_a_bucket_in_the_name_of_the_host_is_a_bucket(host: str) -> None:
-    method, _, query, headers, body = captured("s3", "get_object", Bucket="bb", Key="k")
+    method, _, query, headers, body = captured("s3", "get_object", Bucket="bbb", Key="k")
     found = parsed(method, "/k", query, {**headers, "Host": host}, body)
-    assert (found.operation, found.params["Bucket"], found.params["Key"]) == ("GetObject", "bb", "k")
+    assert (found.operation, found.params["Bucket"], found.params["Key"]) == ("GetObject", "bbb", "k")
     assert parsed(method, "/", query, {**headers, "Host": host}, body).operation == "ListObjects"
 
 
@@ -126,10 +125,10 @@ def test_a_presigned_url_carries_its_signer_in_the_query() -> None:
         "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=ASIATEST%2F20260601%2Feu-west-1%2Fs3%2Faws4_request"
         "&X-Amz-Security-Token=token&X-Amz-Signature=0"
     )
-    found = parsed("GET", "/bb/k", query, {}, b"")
+    found = parsed("GET", "/bbb/k", query, {}, b"")
     assert (found.operation, found.access_key_id, found.session_token) == ("GetObject", "ASIATEST", "token")
     older = "AWSAccessKeyId=ASIATEST&Signature=0&Expires=1&x-amz-security-token=token"
-    found = parsed("GET", "/bb/k", older, {}, b"")
+    found = parsed("GET", "/bbb/k", older, {}, b"")
     assert (found.operation, found.access_key_id, found.session_token) == ("GetObject", "ASIATEST", "token")
 
 
@@ -171,6 +170,6 @@ def test_secrets_of_a_call_stay_out_of_its_representation() -> None:
 
 def test_services_that_share_a_signing_name_are_all_known() -> None:
     assert {s.name for s in signed_as("elasticloadbalancing")} == {"elb", "elbv2"}
-    assert [s.name for s in signed_as("lambda")][0] == "lambda"
+    assert signed_as("lambda")[0].name == "lambda"
     assert signed_as("no-such-service") == ()
-    assert json.dumps([s.name for s in signed_as("monitoring")]) == '["cloudwatch"]'
+    assert [s.name for s in signed_as("monitoring")] == ["cloudwatch"]

@@ -146,13 +146,21 @@ def _of_table(arn: str) -> str | None:
 
 
 def _of_function(arn: str) -> str | None:
-    """A version's permissions are held with the version; an alias's with the version it points to."""
+    """Permissions of all versions and aliases are held together; each statement names its own.
+
+    moto writes an account or a role as a bare text, where AWS writes `{"AWS": ...}`.
+    """
     backend: Any = get_backend("lambda")[ACCOUNT][_region(arn) or ""]
     try:
-        statements = backend.get_function(arn).policy.statements
+        held = list(backend.get_function(arn).policy.statements)
     except Exception:  # noqa: BLE001 - whatever moto says, Lambda itself answers for a missing function
         return None
+    statements = [{**one, "Principal": _proper(one.get("Principal", "*"))} for one in held]
     return json.dumps({"Version": "2012-10-17", "Statement": statements}) if statements else None
+
+
+def _proper(principal: Any) -> Any:
+    return {"AWS": principal} if isinstance(principal, str) else principal
 
 
 def _of_role(arn: str) -> str | None:

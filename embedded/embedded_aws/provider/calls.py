@@ -9,20 +9,11 @@ import jmespath
 from botocore.exceptions import ClientError
 from botocore.model import ListShape, OperationModel, Shape, StructureShape
 
+from embedded_aws.provider.errors import PartlyCreated, explain, is_gone
 from embedded_aws.provider.fit import Mistakes, fit, missing, unfit_members, without_unknown
 from embedded_aws.provider.rows import Client, Row
 from embedded_aws.provider.schema import schema_of, unwrap
 from embedded_aws.provider.values import UNKNOWN, Properties, has_unknown, same
-
-_GONE = re.compile(r"NotFound|NoSuch|NonExistent|DoesNotExist|^404$")
-
-
-class PartlyCreated(Exception):
-    """The resource exists, but a setting was refused: Pulumi must remember it, or it would be made twice."""
-
-    def __init__(self, resource_id: str, state: Properties, reason: str) -> None:
-        super().__init__(reason)
-        self.resource_id, self.state, self.reason = resource_id, state, reason
 
 
 @dataclass(frozen=True)
@@ -34,7 +25,7 @@ class Calls:
 
     def mistakes(self, properties: Properties) -> Mistakes:
         """(property, reason) for all that botocore's model of the create call refuses."""
-        operation, found = self._operation(self.row.create), Mistakes()
+        operation, found = self._create_operation(properties), Mistakes()
         params = self._params(operation, properties, found)
         taken = set(params)
         unknown_now = has_unknown(properties)
@@ -59,13 +50,13 @@ class Calls:
         return not self._takes(self._operation(row.update), name)
 
     def create(self, properties: Properties) -> tuple[str, Properties]:
-        row, operation = self.row, self._operation(self.row.create)
+        row, operation = self.row, self._create_operation(properties)
         answer = self._call(operation, self._params(operation, properties, []))
         path = row.at if row.created_at is None else row.created_at
         raw = jmespath.search(path, answer) if path else answer
         made = self._properties(raw, operation, path)
         known = {**(raw if isinstance(raw, dict) else {}), **properties, **made}
-        resource_id = row.id.format_map(known) if isinstance(row.id, str) else row.id(known)
+        resource_id = self._id(known)
         try:
             for setting in row.settings:
                 if setting.on_create and any(properties.get(p) is not None for p in setting.properties):
@@ -85,7 +76,8 @@ class Calls:
         if row.update is not None:
             operation = self._operation(row.update)
             if any(self._takes(operation, name) or name in row.updates for name in changed):
-                params = self._params(operation, wanted, []) | self._key(resource_id, {**state, **new})
+                key = self._key(operation, resource_id, {**state, **new})
+                params = self._params(operation, wanted, []) | key
                 self._call(operation, {k: v for k, v in params.items() if k not in row.constant})
         for setting in row.settings:
             if changed & set(setting.properties):
@@ -98,12 +90,13 @@ class Calls:
         row = self.row
         try:
             if row.find is not None:
-                found = row.find(self.client, resource_id)
+                found = row.find(self.client, resource_id, state)
                 operation = None
             elif row.read is not None:
                 operation = self._operation(row.read)
-                answer = self._call(operation, self._key(resource_id, state))
-                found = jmespath.search(row.at, answer) if row.at else answer
+                answer = self._call(operation, self._key(operation, resource_id, state))
+                path = row.at.format_map(self._known(resource_id, state))
+                found = jmespath.search(path, answer) if path else answer
             else:
                 return state
             if found is None:
@@ -124,17 +117,16 @@ class Calls:
     def adopt(self, import_id: str) -> tuple[str, Properties] | None:
         """(id, properties) of a resource that Pulumi does not know yet, by the id that `pulumi import`
         takes."""
-        template = self.row.imported
-        parts: Properties = parse_id(template, import_id) if template else {}
-        if not template and isinstance(self.row.id, str):
-            parts = parse_id(self.row.id, import_id)
+        template = self.row.imported or (self.row.id if isinstance(self.row.id, str) else "{id}")
+        parts: Properties = (
+            parse_id(template, import_id) if isinstance(template, str) else template(import_id)
+        )
+        computed = bool(self.row.imported) and "id" not in parts
         resource_id = parts.pop("id", import_id)
         found = self.read(resource_id, parts)
         if found is None:
             return None
-        known = {**found, "id": resource_id}
-        computed = template and "{id}" not in template and isinstance(self.row.id, str)
-        return (str(self.row.id).format_map(known) if computed else resource_id), found
+        return (self._id(found) if computed else resource_id), found
 
     def delete(self, resource_id: str, state: Properties) -> None:
         row = self.row
@@ -142,10 +134,18 @@ class Calls:
             if row.before_delete is not None:
                 row.before_delete(self.client, resource_id, state)
             if row.delete is not None:
-                self._call(self._operation(row.delete), self._key(resource_id, state))
+                operation = self._operation(row.delete)
+                self._call(operation, self._key(operation, resource_id, state))
         except ClientError as error:
             if not is_gone(error):
                 raise
+
+    def _id(self, known: Properties) -> str:
+        return self.row.id.format_map(known) if isinstance(self.row.id, str) else self.row.id(known)
+
+    def _create_operation(self, properties: Properties) -> OperationModel:
+        create = self.row.create
+        return self._operation(create if isinstance(create, str) else create(properties))
 
     def _operation(self, name: str) -> OperationModel:
         return self.client.meta.service_model.operation_model(name)
@@ -179,10 +179,16 @@ class Calls:
         row = self.row
         return row.recorded | row.prepared | {p for s in row.settings for p in s.properties} | {"region"}
 
-    def _key(self, resource_id: str, state: Properties) -> dict[str, str]:
+    def _key(self, operation: OperationModel, resource_id: str, state: Properties) -> dict[str, Any]:
+        known, shape = self._known(resource_id, state), operation.input_shape
+        if not isinstance(shape, StructureShape):
+            return {}
+        key = {m: template.format_map(known) for m, template in self.row.key.items() if m in shape.members}
+        return fit(key, shape, "", {}, [])
+
+    def _known(self, resource_id: str, state: Properties) -> Properties:
         parts = parse_id(self.row.id, resource_id) if isinstance(self.row.id, str) else {}
-        known = {**state, **parts, "id": resource_id}
-        return {member: template.format_map(known) for member, template in self.row.key.items()}
+        return {**self.row.defaults, **parts, **state, "id": resource_id}
 
     def _properties(
         self, found: Any, operation: OperationModel | None, path: str | None = None
@@ -198,7 +204,8 @@ class Calls:
         for name, key in row.attributes.items():
             if attributes.get(key) not in (None, ""):
                 properties[name] = _typed(attributes[key], outputs.get(name))
-        return {k: v for k, v in properties.items() if v is not None and k not in row.prepared}
+        kept_aside = row.prepared | row.recorded
+        return {k: v for k, v in properties.items() if v is not None and k not in kept_aside}
 
     def _property_for(self, member: str) -> str:
         for name, renamed in self.row.renames.items():
@@ -206,20 +213,6 @@ class Calls:
                 return name
         names = {name.lower(): name for name in schema_of(self.row.token).inputs}
         return names.get(member.lower(), member)
-
-
-def is_gone(error: ClientError) -> bool:
-    return bool(_GONE.search(_said(error)["Code"]))
-
-
-def explain(error: ClientError) -> str:
-    said = _said(error)
-    return f"{error.operation_name}: {said['Code']}: {said['Message']}"
-
-
-def _said(error: ClientError) -> Mapping[str, str]:
-    said: Any = error.response.get("Error", {})
-    return {"Code": str(said.get("Code", "")), "Message": str(said.get("Message", ""))}
 
 
 def parse_id(template: str, resource_id: str) -> dict[str, str]:

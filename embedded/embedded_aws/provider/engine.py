@@ -11,10 +11,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pulumi.provider.experimental import provider as api
 
 from embedded_aws.provider import invokes
-from embedded_aws.provider.calls import Calls, explain
+from embedded_aws.provider.calls import Calls, PartlyCreated, explain
 from embedded_aws.provider.recorded import Records
 from embedded_aws.provider.rows import AnyRow, AutoName, Client, Recorded, Row
-from embedded_aws.provider.schema import mistakes, nested, schema_of, unknown_properties
+from embedded_aws.provider.schema import item_of, mistakes, nested, schema_of, unknown_properties
 from embedded_aws.provider.values import (
     UNKNOWN,
     Properties,
@@ -61,8 +61,11 @@ class EmbeddedAws(api.Provider):
         inputs, old = plain_map(request.new_inputs), plain_map(request.old_inputs)
         row = self._row(request.type)
         _fill_name(row.name, request, inputs, old)
-        if isinstance(row, Row) and row.derived is not None and not has_unknown(inputs):
-            inputs |= row.derived(inputs)
+        if isinstance(row, Row) and row.derived is not None:
+            try:
+                inputs |= row.derived({k: v for k, v in inputs.items() if not has_unknown(v)})
+            except (OSError, ValueError) as error:
+                raise Refused(str(error)) from error
         known = schema_of(row.token).inputs
         found = [*unknown_properties(inputs, known, "")]
         for name, value in inputs.items():
@@ -79,9 +82,10 @@ class EmbeddedAws(api.Provider):
         row = self._row(request.type)
         old, new = plain_map(request.old_state), plain_map(request.new_inputs)
         changed = _changed(old, new)
-        replaces = [n for n in changed if isinstance(row, Recorded) or self._calls(row).forces_replacement(n)]
-        if isinstance(row, Recorded):
-            replaces = []
+        forces = (
+            row.replaces.__contains__ if isinstance(row, Recorded) else self._calls(row).forces_replacement
+        )
+        replaces = [name for name in changed if forces(name)]
         kinds = {
             name: api.PropertyDiff(_kind(name in old, name in new, name in replaces), input_diff=True)
             for name in changed
@@ -103,7 +107,11 @@ class EmbeddedAws(api.Provider):
         if isinstance(row, Recorded):
             resource_id, state = self._records.create(row, inputs)
         else:
-            resource_id, state = await self._aws(self._calls(row).create, inputs)
+            try:
+                resource_id, state = await self._aws(self._calls(row).create, inputs)
+            except PartlyCreated as error:
+                error.secrets = secrets
+                raise
         return api.CreateResponse(resource_id, wrap_map(state, secrets))
 
     async def read(self, request: api.ReadRequest) -> api.ReadResponse:
@@ -139,7 +147,7 @@ class EmbeddedAws(api.Provider):
             unknown = dict.fromkeys(row.volatile, UNKNOWN) if isinstance(row, Row) else {}
             return api.UpdateResponse(wrap_map({**state, **new, **unknown}, secrets))
         if isinstance(row, Recorded):
-            return api.UpdateResponse(wrap_map(self._records.update(request.resource_id, new), secrets))
+            return api.UpdateResponse(wrap_map(self._records.update(row, request.resource_id, new), secrets))
         changed = _changed(request.old_inputs, new)
         result = await self._aws(
             self._calls(row).update, request.resource_id, state, request.old_inputs, new, changed
@@ -244,6 +252,8 @@ def _reconcile(old: Any, actual: Any, kind: Any) -> Any:
         and sorted(map(repr, old)) == sorted(map(repr, actual))
     ):
         return old
+    if isinstance(old, list) and isinstance(actual, list) and len(old) == len(actual):
+        return [_reconcile(o, a, item_of(kind)) for o, a in zip(old, actual, strict=True)]
     if isinstance(old, dict) and isinstance(actual, dict) and nested(kind):
         return {k: _reconcile(v, actual.get(k), nested(kind).get(k)) for k, v in old.items()}
     return actual

@@ -21,11 +21,13 @@ _PAIRS = {"key": "value", "tagkey": "tagvalue", "name": "value"}
 
 
 def member_for(shape: StructureShape, name: str, renames: Mapping[str, str]) -> str | None:
-    """The member of `shape` that the Pulumi property `name` fills."""
+    """The member of `shape` that the Pulumi property `name` fills. A structure within may have a member of
+    the very name that is renamed without."""
     wanted = renames.get(name, name)
     if wanted in shape.members:
         return wanted
-    return _members_by_lower(shape).get(wanted.lower())
+    members = _members_by_lower(shape)
+    return members.get(wanted.lower()) or members.get(name.lower())
 
 
 def fit(value: Any, shape: Shape, path: str, renames: Mapping[str, str], found: Mistakes) -> Any:
@@ -79,6 +81,8 @@ def _fit_structure(
 def _fit_scalar(value: Any, shape: Shape, path: str, found: Mistakes) -> Any:
     if shape.type_name in ("integer", "long") and isinstance(value, str) and value.lstrip("-").isdigit():
         value = int(value)
+    if shape.type_name in ("float", "double") and isinstance(value, str):
+        value = _number(value)
     if shape.type_name == "string" and isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)
     expected = {
@@ -106,6 +110,14 @@ def _fit_scalar(value: Any, shape: Shape, path: str, found: Mistakes) -> Any:
     elif isinstance(value, int | float) and not isinstance(value, bool):
         _check_size(value, "", shape, path, found)
     return value
+
+
+def _number(text: str) -> float | str:
+    """Pulumi holds some numbers as texts, so that none is told from zero."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _check_size(size: float, unit: str, shape: Shape, path: str, found: Mistakes) -> None:
@@ -150,6 +162,8 @@ def unfit(value: Any, shape: Shape | None, kind: Any, renames: Mapping[str, str]
         return {k: unfit(v, shape.value, item_of(kind), renames) for k, v in value.items()}
     if isinstance(shape, StructureShape) and isinstance(value, dict):
         return unfit_members(value, shape, nested(kind), renames)
+    if unwrap(kind) is str and isinstance(value, float):
+        return str(int(value) if value.is_integer() else value)
     return value
 
 

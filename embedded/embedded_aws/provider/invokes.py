@@ -2,6 +2,7 @@
 
 import json
 import re
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -74,20 +75,32 @@ def _session_context(given: Properties, client: ClientFor, _region_name: str) ->
 
 
 def _policy_document(given: Properties, _client: ClientFor, _region_name: str) -> Properties:
+    unknown = {k for k, v in given.items() if v} - {"version", "statements"}
+    if unknown:
+        raise ValueError(f"the embedded AWS composes no policy document from {', '.join(sorted(unknown))}")
     document = {
         "Version": given.get("version", "2012-10-17"),
         "Statement": [_statement(s) for s in given.get("statements", [])],
     }
     text = json.dumps(document, indent=2)
     return {
-        "id": str(hash(text)),
+        "id": str(zlib.crc32(text.encode())),
         "json": text,
         "minifiedJson": json.dumps(document, separators=(",", ":")),
         **given,
     }
 
 
+_STATEMENT = (
+    *("sid", "effect", "actions", "notActions", "resources", "notResources"),
+    *("principals", "notPrincipals", "conditions"),
+)
+
+
 def _statement(given: Mapping[str, Any]) -> dict[str, Any]:
+    unknown = given.keys() - set(_STATEMENT)
+    if unknown:  # leaving one out could turn a denial into nothing
+        raise ValueError(f"a statement has no {', '.join(sorted(unknown))}; it has {', '.join(_STATEMENT)}")
     statement: dict[str, Any] = {"Effect": given.get("effect", "Allow")}
     if given.get("sid"):
         statement["Sid"] = given["sid"]

@@ -1,6 +1,8 @@
 """Resources that moto cannot hold: kept as Pulumi wrote them, and reported as "recorded, not emulated"."""
 
+import itertools
 import threading
+from collections.abc import Container
 
 from embedded_aws.provider.rows import Recorded
 from embedded_aws.provider.values import Properties
@@ -12,9 +14,9 @@ class Records:
         self._lock = threading.Lock()
 
     def create(self, row: Recorded, inputs: Properties) -> tuple[str, Properties]:
-        resource_id = row.id.format_map(inputs)
         state = {**inputs, **(row.outputs(inputs) if row.outputs else {})}
         with self._lock:
+            resource_id = _free(row.id.format_map(state), self._held)
             self._held[resource_id] = (row.token, state)
         return resource_id, state
 
@@ -22,10 +24,11 @@ class Records:
         with self._lock:
             return self._held.get(resource_id, ("", None))[1]
 
-    def update(self, resource_id: str, inputs: Properties) -> Properties:
+    def update(self, row: Recorded, resource_id: str, inputs: Properties) -> Properties:
+        """One that a cloud before this recorded is recorded again."""
         with self._lock:
-            token, state = self._held[resource_id]
-            self._held[resource_id] = (token, {**state, **inputs})
+            _, state = self._held.get(resource_id, ("", {}))
+            self._held[resource_id] = (row.token, {**state, **inputs})
             return self._held[resource_id][1]
 
     def delete(self, resource_id: str) -> None:
@@ -36,3 +39,10 @@ class Records:
         """(type, id) of each, sorted."""
         with self._lock:
             return sorted((token, resource_id) for resource_id, (token, _) in self._held.items())
+
+
+def _free(wanted: str, held: Container[str]) -> str:
+    """`wanted`, with a number where another has it: a budget may have two actions of one kind."""
+    return next(
+        name for n in itertools.count(1) if (name := wanted if n == 1 else f"{wanted}:{n}") not in held
+    )

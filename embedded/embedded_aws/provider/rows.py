@@ -42,18 +42,21 @@ class Row:
     token: str
     service: str
     """Name of the boto3 client."""
-    create: str
+    create: str | Callable[[Properties], str]
+    """Name of the operation, or how the properties choose it."""
     id: str | Callable[[Properties], str]
     """Template of the id over properties and answer, such as `{functionName}/{name}` or `{arn}`."""
     read: str | None = None
     update: str | None = None
     delete: str | None = None
     key: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Request member -> template over `{id}`, its parts and the state, for read, update and delete."""
-    imported: str = ""
-    """Template of the id that `pulumi import` takes, where it is another: `{apiId}/{id}`."""
+    """Request member -> template over `{id}`, its parts and the state, for read, update and delete. Each
+    takes those of the members that it knows; a member that is a list gets a list of one."""
+    imported: str | Callable[[str], Properties] = ""
+    """Template of the id that `pulumi import` takes, where it is another: `{apiId}/{id}`; or how it is taken
+    apart, where no template tells its parts."""
     at: str = ""
-    """JMESPath of the resource within the answer of `read`."""
+    """JMESPath of the resource within the answer of `read`, with templates as `key` has them."""
     created_at: str | None = None
     """JMESPath of the resource within the answer of `create`; the same as `at` where None."""
     renames: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -82,12 +85,15 @@ class Row:
     secrets: frozenset[str] = frozenset()
     """Outputs that are secret whatever the program says."""
     defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """What AWS sets a property back to when the program no longer names it."""
+    """What AWS sets a property back to when the program no longer names it, and what a `key` holds of one
+    that it never named."""
     derived: Callable[[Properties], Properties] | None = None
-    """Inputs that the provider adds to the program's own, such as the hash of an archive."""
+    """Inputs that the provider adds to the program's own, such as the hash of an archive. Called with those
+    that are known."""
     before_delete: Callable[[Client, str, Properties], object] | None = None
-    find: Callable[[Client, str], Any] | None = None
-    """Reads a resource for which AWS has no call of its own; None when it is gone. Instead of `read`."""
+    find: Callable[[Client, str, Properties], Any] | None = None
+    """Reads a resource for which AWS has no call of its own; None when it is gone. Instead of `read`.
+    Called with (client, id, state)."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +102,10 @@ class Recorded:
 
     token: str
     id: str
+    """Template over inputs and outputs."""
     name: AutoName | None = None
     outputs: Callable[[Properties], Properties] | None = None
+    replaces: frozenset[str] = frozenset()
 
 
 AnyRow = Row | Recorded

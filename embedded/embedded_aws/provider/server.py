@@ -63,7 +63,7 @@ def _init_failed(error: PartlyCreated) -> grpc.Status:
     detail.Pack(
         provider_pb2.ErrorResourceInitFailed(
             id=error.resource_id,
-            properties=PropertyValue.marshal_map(wrap_map(error.state)),
+            properties=PropertyValue.marshal_map(wrap_map(error.state, error.secrets)),
             reasons=[error.reason],
         )
     )
@@ -107,10 +107,15 @@ class Servicer(ProviderServicer):
         done = await self._provider.update(change)
         return provider_pb2.UpdateResponse(properties=PropertyValue.marshal_map(done.properties))
 
+    @_speaking_plainly
+    async def Read(self, request: Any, context: Any) -> Any:
+        found = await super().Read(request, context)
+        # The engine takes properties, even none, for a resource that is there: an import would succeed.
+        return found if found.id else provider_pb2.ReadResponse()
+
     Check: Any = _speaking_plainly(ProviderServicer.Check)
     Configure: Any = _speaking_plainly(ProviderServicer.Configure)
     Create: Any = _speaking_plainly(ProviderServicer.Create)
-    Read: Any = _speaking_plainly(ProviderServicer.Read)
     Delete: Any = _speaking_plainly(ProviderServicer.Delete)
     Invoke: Any = _speaking_plainly(ProviderServicer.Invoke)
 

@@ -73,7 +73,13 @@ def wrap(value: Any, *, secret: bool = False) -> PropertyValue:
 
 
 def wrap_map(values: Mapping[str, Any], secrets: frozenset[str] = frozenset()) -> dict[str, PropertyValue]:
-    return {key: wrap(value, secret=key in secrets) for key, value in values.items() if value is not None}
+    """With all secret that is in `secrets` or says the same under another name, as `tagsAll` does."""
+    hidden = [v for key in secrets if isinstance(v := values.get(key), str | list | dict) and v]
+    return {
+        key: wrap(value, secret=key in secrets or value in hidden)
+        for key, value in values.items()
+        if value is not None
+    }
 
 
 def has_unknown(value: Any) -> bool:
@@ -91,10 +97,8 @@ def same(left: Any, right: Any) -> bool:
             return bool(json.loads(left) == json.loads(right))
         except ValueError:
             return left == right
-    if isinstance(left, pulumi.Archive) and isinstance(right, pulumi.Archive):
-        return True  # the path may move with the checkout; `sourceCodeHash` tells the contents
-    if isinstance(left, pulumi.Asset) and isinstance(right, pulumi.Asset):
-        return asset_bytes(left) == asset_bytes(right)
+    if isinstance(left, pulumi.Archive | pulumi.Asset) and isinstance(right, pulumi.Archive | pulumi.Asset):
+        return True  # the engine keeps no contents; `sourceCodeHash` and `sourceHash` tell them
     if isinstance(left, Mapping) and isinstance(right, Mapping):
         keys = set(left) | set(right)
         return all(same(left.get(key), right.get(key)) for key in keys)
@@ -107,17 +111,27 @@ def same(left: Any, right: Any) -> bool:
 
 def asset_bytes(asset: Any) -> bytes:
     if isinstance(asset, pulumi.FileAsset):
-        return Path(asset.path).read_bytes()
+        return _absolute(asset.path).read_bytes()
     if isinstance(asset, pulumi.StringAsset):
         return asset.text.encode()
     raise ValueError("the embedded cloud reads assets from files and text, not from an address")
+
+
+def _absolute(path: Any) -> Path:
+    """The engine tells a provider that it attaches to nothing of the program's folder."""
+    if not Path(path).is_absolute():
+        raise ValueError(
+            f"the embedded cloud cannot find {path}: it does not know the program's folder. "
+            f"Give an absolute path, such as str(Path(__file__).parent / {str(path)!r})."
+        )
+    return Path(path)
 
 
 def archive_bytes(archive: Any) -> bytes:
     """The zip that AWS would be sent: a zip file as it is, a folder or a set of assets packed without
     dates."""
     if isinstance(archive, pulumi.FileArchive):
-        path = Path(archive.path)
+        path = _absolute(archive.path)
         if path.is_file():
             return path.read_bytes()
         return _zip({str(p.relative_to(path)): p.read_bytes() for p in path.rglob("*") if p.is_file()})
@@ -134,6 +148,7 @@ def _zip(files: Mapping[str, bytes]) -> bytes:
     return packed.getvalue()
 
 
-def content_hash(archive: Any) -> str:
-    """SHA-256 of the archive in hexadecimal."""
-    return hashlib.sha256(archive_bytes(archive)).hexdigest()
+def content_hash(held: Any) -> str:
+    """SHA-256 of an archive or asset in hexadecimal."""
+    content = archive_bytes(held) if isinstance(held, pulumi.Archive) else asset_bytes(held)
+    return hashlib.sha256(content).hexdigest()

@@ -89,6 +89,7 @@ ROWS = (
         key={"ApiId": "{apiId}", "IntegrationId": "{id}"},
         renames={"timeoutMilliseconds": "TimeoutInMillis"},
         replaces=frozenset({"apiId", "integrationType"}),
+        defaults={"integrationMethod": "POST"},
     ),
     Row(
         token="aws:apigatewayv2/route:Route",

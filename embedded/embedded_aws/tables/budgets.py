@@ -59,7 +59,20 @@ def _write(client: Client, budget_id: str, properties: Properties) -> None:
     )
 
 
-def _find(client: Client, budget_id: str) -> Any:
+def _read_notifications(client: Client, budget_id: str, state: Properties) -> Properties:
+    """Those of the program that still are, and others made by hand; moto does not tell who is told."""
+    name = budget_id.split(":", 1)[1]
+    said = client.describe_notifications_for_budget(AccountId=ACCOUNT, BudgetName=name)
+    held = [
+        {property_: n.get(member) for property_, member in _NOTIFICATION.items()}
+        for n in said["Notifications"]
+    ]
+    known = [n for n in state.get("notifications") or [] if {k: n.get(k) for k in _NOTIFICATION} in held]
+    told = [{k: n.get(k) for k in _NOTIFICATION} for n in known]
+    return {"notifications": known + [n for n in held if n not in told]}
+
+
+def _find(client: Client, budget_id: str, _state: Properties) -> Any:
     name = budget_id.split(":", 1)[1]
     return or_none(lambda: client.describe_budget(AccountId=ACCOUNT, BudgetName=name)["Budget"])
 
@@ -77,6 +90,12 @@ def _outputs(found: Any) -> Properties:
     }
 
 
+_NOTIFICATION = {
+    "comparisonOperator": "ComparisonOperator",
+    "notificationType": "NotificationType",
+    "threshold": "Threshold",
+    "thresholdType": "ThresholdType",
+}
 _PROPERTIES = ("budgetType", "timeUnit", "limitAmount", "limitUnit", "costFilters", "notifications")
 
 ROWS = (
@@ -91,11 +110,15 @@ ROWS = (
         prepared=frozenset({"name", *_PROPERTIES}),
         outputs=_outputs,
         name=AutoName(longest=100),
-        settings=(Setting(_PROPERTIES, _write, on_create=False),),
+        settings=(Setting(_PROPERTIES, _write, _read_notifications, on_create=False),),
         recorded=frozenset({"accountId", "tags", "timePeriodStart", "timePeriodEnd", "costTypes"}),
         before_delete=lambda client, budget, _state: client.delete_budget(
             AccountId=ACCOUNT, BudgetName=budget.split(":", 1)[1]
         ),
     ),
-    Recorded(token="aws:budgets/budgetAction:BudgetAction", id="{budgetName}:{actionType}"),
+    Recorded(
+        token="aws:budgets/budgetAction:BudgetAction",
+        id="{budgetName}:{actionType}",
+        replaces=frozenset({"budgetName", "actionType"}),
+    ),
 )

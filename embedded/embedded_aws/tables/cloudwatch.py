@@ -7,7 +7,7 @@ from embedded_aws.provider.values import Properties
 from embedded_aws.tables.common import ACCOUNT, REGION, tagging
 
 
-def _alarm(client: Client, name: str) -> Any:
+def _alarm(client: Client, name: str, _state: Properties) -> Any:
     return next(iter(client.describe_alarms(AlarmNames=[name])["MetricAlarms"]), None)
 
 
@@ -27,9 +27,30 @@ def _outputs(found: Any) -> Properties:
         "alarmActions": found.get("AlarmActions"),
         "okActions": found.get("OKActions"),
         "treatMissingData": found.get("TreatMissingData"),
-        "dimensions": {d["Name"]: d["Value"] for d in found.get("Dimensions", [])},
+        "dimensions": _dimensions(found),
+        "metricQueries": [_query_outputs(q) for q in found.get("Metrics", [])],
     }
     return {k: v for k, v in held.items() if v not in (None, "", [], {})}
+
+
+def _dimensions(metric: Any) -> Properties:
+    return {d["Name"]: d["Value"] for d in metric.get("Dimensions", [])}
+
+
+def _query_outputs(found: Any) -> Properties:
+    names = {"id": "Id", "expression": "Expression", "label": "Label", "returnData": "ReturnData"}
+    query = {name: found.get(member) for name, member in {**names, "period": "Period"}.items()}
+    how = found.get("MetricStat")
+    if how:
+        metric = how["Metric"]
+        query["metric"] = {
+            "metricName": metric["MetricName"],
+            "namespace": metric["Namespace"],
+            "dimensions": _dimensions(metric),
+            "period": how["Period"],
+            "stat": how["Stat"],
+        } | ({"unit": how["Unit"]} if how.get("Unit") else {})
+    return {k: v for k, v in query.items() if v not in (None, "")}
 
 
 def _prepare(properties: Properties) -> Properties:

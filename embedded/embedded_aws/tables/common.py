@@ -71,3 +71,12 @@ def or_none(call: Callable[[], Any]) -> Any:
         if is_gone(error):
             return None
         raise
+
+
+def awsvpc(flat: Any) -> Any:
+    """The network of a task as ECS nests it, where Pulumi holds it flat."""
+    if not isinstance(flat, dict):
+        return flat
+    public = flat.get("assignPublicIp")
+    said = ("ENABLED" if public else "DISABLED") if isinstance(public, bool) else public
+    return {"awsvpcConfiguration": {**flat, "assignPublicIp": said}}

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from embedded_aws.provider.fit import fit
 from embedded_aws.provider.rows import AutoName, Client, Row, Setting
 from embedded_aws.provider.values import UNKNOWN, Properties
 from embedded_aws.tables.common import by_arn, tagging
@@ -31,7 +32,7 @@ def _prepare(properties: Properties) -> Properties:
     encryption = given.pop("serverSideEncryption", None)
     if isinstance(encryption, dict):
         key = encryption.get("kmsKeyArn")
-        given["SSESpecification"] = {"enabled": encryption.get("enabled"), "SSEType": "KMS"} | (
+        given["SSESpecification"] = {"enabled": bool(encryption.get("enabled")), "SSEType": "KMS"} | (
             {"KMSMasterKeyId": key} if key else {}
         )
     if given.pop("streamEnabled", None):
@@ -67,9 +68,53 @@ def _outputs(table: Any) -> Properties:
     }
     if encryption.get("Status") == "ENABLED":
         found["serverSideEncryption"] = {"enabled": True, "kmsKeyArn": encryption.get("KMSMasterKeyArn")}
+    if billing == "PROVISIONED":
+        capacity = table["ProvisionedThroughput"]
+        found |= {
+            "readCapacity": capacity["ReadCapacityUnits"],
+            "writeCapacity": capacity["WriteCapacityUnits"],
+        }
     if table.get("LatestStreamArn"):
         found["streamArn"] = table["LatestStreamArn"]
     return {k: v for k, v in found.items() if v is not None}
+
+
+def _fitted(client: Client, properties: Properties, names: tuple[str, ...]) -> Properties:
+    """The members `names` of a request to make or to change a table."""
+    made = _prepare(properties)
+    shape = client.meta.service_model.operation_model("CreateTable").input_shape
+    return fit({k: made[k] for k in names if made.get(k) is not None}, shape, "", {}, [])
+
+
+def _write_table(client: Client, table: str, properties: Properties) -> None:
+    members = ("billingMode", "provisionedThroughput", "deletionProtectionEnabled", "SSESpecification")
+    client.update_table(TableName=table, **_fitted(client, properties, (*members, "tableClass")))
+
+
+def _write_stream(client: Client, table: str, properties: Properties) -> None:
+    """A stream that runs takes no change: it ends, and another begins."""
+    held = client.describe_table(TableName=table)["Table"].get("StreamSpecification", {})
+    if held.get("StreamEnabled"):
+        client.update_table(TableName=table, StreamSpecification={"StreamEnabled": False})
+    if properties.get("streamEnabled"):
+        client.update_table(TableName=table, **_fitted(client, properties, ("streamSpecification",)))
+
+
+def _write_indexes(client: Client, table: str, properties: Properties) -> None:
+    """AWS takes one index at a time; one that differs goes and comes anew, and the table stays."""
+    names = ("attributeDefinitions", "globalSecondaryIndexes")
+    made = _fitted(client, properties, names)
+    wanted = {i["IndexName"]: i for i in made.get("GlobalSecondaryIndexes", [])}
+    found = client.describe_table(TableName=table)["Table"].get("GlobalSecondaryIndexes", [])
+    held = {i["IndexName"]: {k: i[k] for k in ("IndexName", "KeySchema", "Projection")} for i in found}
+    changes = [{"Delete": {"IndexName": name}} for name, index in held.items() if wanted.get(name) != index]
+    changes += [{"Create": index} for name, index in wanted.items() if held.get(name) != index]
+    for change in changes:
+        client.update_table(
+            TableName=table,
+            AttributeDefinitions=made["AttributeDefinitions"],
+            GlobalSecondaryIndexUpdates=[change],
+        )
 
 
 def _write_recovery(client: Client, table: str, properties: Properties) -> None:
@@ -124,7 +169,7 @@ def _put_item(client: Client, _item: str, properties: Properties) -> None:
     client.put_item(TableName=properties["tableName"], Item=json.loads(properties["item"]))
 
 
-def _find_item(client: Client, item_id: str) -> Any:
+def _find_item(client: Client, item_id: str, _state: Properties) -> Any:
     table, key = item_id.split("|", 1)
     found = client.get_item(TableName=table, Key=json.loads(key), ConsistentRead=True)
     return found.get("Item")
@@ -135,6 +180,11 @@ def _delete_item(client: Client, item_id: str, _state: Properties) -> None:
     client.delete_item(TableName=table, Key=json.loads(key))
 
 
+_CHANGED = (
+    *("billingMode", "readCapacity", "writeCapacity"),
+    *("deletionProtectionEnabled", "serverSideEncryption", "tableClass"),
+)
+
 ROWS = (
     Row(
         token="aws:dynamodb/table:Table",
@@ -144,7 +194,6 @@ ROWS = (
         read="DescribeTable",
         at="Table",
         created_at="TableDescription",
-        update="UpdateTable",
         delete="DeleteTable",
         key={"TableName": "{id}"},
         renames={"name": "TableName"},
@@ -160,18 +209,24 @@ ROWS = (
             }
             | {"streamEnabled", "streamViewType", "readCapacity", "writeCapacity"}
         ),
-        updates=frozenset({"billingMode", "serverSideEncryption"}),
         outputs=_outputs,
         name=AutoName(longest=255),
         replaces=frozenset({"name"}),
         settings=(
+            Setting(_CHANGED, _write_table, on_create=False),
+            Setting(("streamEnabled", "streamViewType"), _write_stream, on_create=False),
+            Setting(("globalSecondaryIndexes", "attributes"), _write_indexes, on_create=False),
             Setting(("pointInTimeRecovery",), _write_recovery, _read_recovery),
             Setting(("ttl",), _write_expiry, _read_expiry),
             tagging(
                 "tag_resource", "untag_resource", "list_tags_of_resource", arn=by_arn, member="ResourceArn"
             ),
         ),
-        defaults={"deletionProtectionEnabled": False, "billingMode": "PROVISIONED"},
+        defaults={
+            **{"deletionProtectionEnabled": False, "billingMode": "PROVISIONED"},
+            **{"pointInTimeRecovery": {"enabled": False}},
+            **{"warmThroughput": {"readUnitsPerSecond": 12000, "writeUnitsPerSecond": 4000}},
+        },
     ),
     Row(
         token="aws:dynamodb/tableItem:TableItem",

@@ -49,7 +49,7 @@ def _role_is_bare(client: Client, role: str, state: Properties) -> None:
         client.detach_role_policy(RoleName=role, PolicyArn=policy["PolicyArn"])
 
 
-def _policy(client: Client, arn: str) -> Any:
+def _policy(client: Client, arn: str, _state: Properties) -> Any:
     found = client.get_policy(PolicyArn=arn)["Policy"]
     version = client.get_policy_version(PolicyArn=arn, VersionId=found["DefaultVersionId"])["PolicyVersion"]
     return {**found, "Document": version["Document"]}
@@ -93,7 +93,7 @@ def _drop_versions(client: Client, arn: str, _state: Properties) -> None:
             client.delete_policy_version(PolicyArn=arn, VersionId=version["VersionId"])
 
 
-def _attachment(client: Client, attachment: str) -> Any:
+def _attachment(client: Client, attachment: str, _state: Properties) -> Any:
     role, arn = attachment.split("/", 1)
     attached = or_none(lambda: client.list_attached_role_policies(RoleName=role))
     found = [p for p in (attached or {}).get("AttachedPolicies", []) if p["PolicyArn"] == arn]

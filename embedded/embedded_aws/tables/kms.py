@@ -41,22 +41,27 @@ def _read_tags(client: Client, key_id: str, _state: Properties) -> Properties:
     return {"tags": tags, "tagsAll": tags}
 
 
-def _usable_key(client: Client, key_id: str) -> Any:
+def _usable_key(client: Client, key_id: str, _state: Properties) -> Any:
     """A key that waits for its deletion counts as gone."""
     key = client.describe_key(KeyId=key_id)["KeyMetadata"]
     return None if key["KeyState"] == "PendingDeletion" else key
 
 
 def _schedule_deletion(client: Client, key_id: str, state: Properties) -> None:
-    if _usable_key(client, key_id) is not None:
+    if _usable_key(client, key_id, state) is not None:
         client.schedule_key_deletion(
             KeyId=key_id, PendingWindowInDays=state.get("deletionWindowInDays") or 30
         )
 
 
-def _find_alias(client: Client, name: str) -> Any:
+def _find_alias(client: Client, name: str, _state: Properties) -> Any:
     pages = client.get_paginator("list_aliases").paginate()
     return next((a for page in pages for a in page["Aliases"] if a["AliasName"] == name), None)
+
+
+def _alias_name(known: Properties) -> Properties:
+    name = known.get("name")
+    return {"name": f"alias/{name}"} if isinstance(name, str) and not name.startswith("alias/") else {}
 
 
 def _alias_outputs(found: Any) -> Properties:
@@ -107,8 +112,6 @@ ROWS = (
         outputs=_alias_outputs,
         name=AutoName(longest=256),
         replaces=frozenset({"name"}),
-        derived=lambda p: {
-            "name": p["name"] if str(p["name"]).startswith("alias/") else f"alias/{p['name']}"
-        },
+        derived=_alias_name,
     ),
 )

@@ -56,7 +56,7 @@ def _publish(client: Client, name: str, properties: Properties) -> None:
         client.publish_version(FunctionName=name, Description=properties.get("description") or "")
 
 
-def _versions(client: Client, name: str) -> Any:
+def _versions(client: Client, name: str, _state: Properties) -> Any:
     """The function with the number of its newest published version."""
     found = client.get_function(FunctionName=name)["Configuration"]
     pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
@@ -108,7 +108,7 @@ def _statement_name(properties: Properties) -> Properties:
     return {**properties, "functionName": properties.get("function")}
 
 
-def _permission(client: Client, permission: str) -> Any:
+def _permission(client: Client, permission: str, _state: Properties) -> Any:
     function, qualifier, statement = permission.split("/", 2)
     asked = {"FunctionName": function} | ({"Qualifier": qualifier} if qualifier else {})
     said = or_none(lambda: client.get_policy(**asked))

@@ -7,7 +7,7 @@ from embedded_aws.provider.values import Properties
 from embedded_aws.tables.common import tagging
 
 
-def _group(client: Client, name: str) -> Any:
+def _group(client: Client, name: str, _state: Properties) -> Any:
     said = client.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
     return next((g for g in said if g["logGroupName"] == name), None)
 

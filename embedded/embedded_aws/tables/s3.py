@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from embedded_aws.provider.rows import AutoName, Client, Row, Setting
-from embedded_aws.provider.values import Properties, asset_bytes
+from embedded_aws.provider.values import Properties, asset_bytes, content_hash
 from embedded_aws.tables.common import REGION, or_none
 
 
-def _bucket(client: Client, name: str) -> Any:
+def _bucket(client: Client, name: str, _state: Properties) -> Any:
     if or_none(lambda: client.head_bucket(Bucket=name)) is None:
         return None
     region = client.get_bucket_location(Bucket=name).get("LocationConstraint") or "us-east-1"
@@ -53,7 +53,7 @@ def _setting_row(
 ) -> Row:
     """A resource that is one configuration of a bucket: put, got and deleted by the bucket's name."""
 
-    def find(client: Client, name: str) -> Any:
+    def find(client: Client, name: str, _state: Properties) -> Any:
         verb = "get_" + "".join(f"_{c.lower()}" if c.isupper() else c for c in answer).lstrip("_")
         return or_none(lambda: getattr(client, verb)(Bucket=name))
 
@@ -222,12 +222,15 @@ ROWS = (
         update="PutObject",
         delete="DeleteObject",
         key={"Bucket": "{bucket}", "Key": "{key}"},
-        find=lambda client, name: or_none(
+        find=lambda client, name, _state: or_none(
             lambda: client.head_object(**dict(zip(("Bucket", "Key"), name.split("/", 1), strict=True)))
         ),
         prepare=_body,
         prepared=frozenset({"source", "content"}),
-        updates=frozenset({"source", "content"}),
+        updates=frozenset({"source", "content", "sourceHash"}),
+        derived=lambda p: (
+            {"sourceHash": content_hash(p["source"])} if p.get("source") and not p.get("sourceHash") else {}
+        ),
         outputs=lambda found: {"etag": found["ETag"].strip('"'), "versionId": found.get("VersionId", "")},
         replaces=frozenset({"bucket", "key"}),
         recorded=frozenset({"forceDestroy", "sourceHash", "bucketKeyEnabled"}),

@@ -7,7 +7,7 @@ from embedded_aws.provider.values import Properties
 from embedded_aws.tables.common import by_id, or_none, tagging
 
 
-def _living(client: Client, arn: str) -> Any:
+def _living(client: Client, arn: str, _state: Properties) -> Any:
     """A secret that is scheduled for deletion counts as gone."""
     found = client.describe_secret(SecretId=arn)
     return None if found.get("DeletedDate") else found
@@ -15,7 +15,7 @@ def _living(client: Client, arn: str) -> Any:
 
 def _delete(client: Client, arn: str, state: Properties) -> None:
     window = state.get("recoveryWindowInDays")
-    if _living(client, arn) is None:
+    if _living(client, arn, state) is None:
         return
     if window == 0:
         client.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
@@ -23,18 +23,18 @@ def _delete(client: Client, arn: str, state: Properties) -> None:
         client.delete_secret(SecretId=arn, RecoveryWindowInDays=window or 30)
 
 
-def _current_version(client: Client, version: str) -> Any:
+def _current_version(client: Client, version: str, state: Properties) -> Any:
     arn, version_id = version.split("|")
     found = or_none(lambda: client.get_secret_value(SecretId=arn, VersionId=version_id))
-    return None if found is None or or_none(lambda: _living(client, arn)) is None else found
+    return None if found is None or or_none(lambda: _living(client, arn, state)) is None else found
 
 
-def _policy(client: Client, arn: str) -> Any:
+def _policy(client: Client, arn: str, _state: Properties) -> Any:
     found = client.get_resource_policy(SecretId=arn)
     return found if found.get("ResourcePolicy") else None
 
 
-def _rotation(client: Client, arn: str) -> Any:
+def _rotation(client: Client, arn: str, _state: Properties) -> Any:
     found = client.describe_secret(SecretId=arn)
     return found if found.get("RotationEnabled") else None
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from embedded_aws.provider.rows import AutoName, Client, Row, Setting
+from embedded_aws.provider.rows import AutoName, Client, Recorded, Row, Setting
 from embedded_aws.provider.values import Properties
 
 _QUEUE = {
@@ -37,7 +37,7 @@ def _write_tags(client: Client, url: str, properties: Properties) -> None:
         client.tag_queue(QueueUrl=url, Tags=wanted)
 
 
-def _queue(client: Client, url: str) -> Any:
+def _queue(client: Client, url: str, _state: Properties) -> Any:
     attributes = client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     return {**attributes, "Url": url}
 
@@ -49,7 +49,7 @@ def _outputs(found: Any) -> Properties:
 def _attribute_row(token: str, prop: str, attribute: str) -> Row:
     """A resource that is one attribute of a queue."""
 
-    def find(client: Client, url: str) -> Any:
+    def find(client: Client, url: str, _state: Properties) -> Any:
         said = client.get_queue_attributes(QueueUrl=url, AttributeNames=[attribute]).get("Attributes", {})
         return {"queueUrl": url, prop: said[attribute]} if said.get(attribute) else None
 
@@ -90,11 +90,14 @@ ROWS = (
         defaults={
             **{"delaySeconds": 0, "maxMessageSize": 1048576, "messageRetentionSeconds": 345600},
             **{"receiveWaitTimeSeconds": 0, "visibilityTimeoutSeconds": 30},
+            "sqsManagedSseEnabled": True,
         },
     ),
     _attribute_row("aws:sqs/queuePolicy:QueuePolicy", "policy", "Policy"),
     _attribute_row("aws:sqs/redrivePolicy:RedrivePolicy", "redrivePolicy", "RedrivePolicy"),
-    _attribute_row(
-        "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy", "redriveAllowPolicy", "RedriveAllowPolicy"
+    Recorded(
+        token="aws:sqs/redriveAllowPolicy:RedriveAllowPolicy",
+        id="{queueUrl}",
+        replaces=frozenset({"queueUrl"}),
     ),
 )

@@ -1,0 +1,366 @@
+"""Runs Pulumi programs without an engine and records all that they ask for.
+
+The monitor below stands where the engine stands: it sees each resource as it is registered, with its options,
+its parent and what is marked secret in it, and answers as AWS would. Each program has its own context and
+event loop, so that any number of them run in one process, in any order.
+"""
+
+import asyncio
+import contextvars
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import pulumi
+import pytest
+from google.protobuf import struct_pb2
+from pulumi.runtime import rpc
+from pulumi.runtime.config import set_all_config
+from pulumi.runtime.mocks import MockMonitor, Mocks
+from pulumi.runtime.proto import engine_pb2, resource_pb2
+from pulumi.runtime.settings import Settings
+from pulumi.runtime.stack import run_in_stack
+
+ACCOUNT, REGION = "123456789012", "eu-west-1"
+DEPLOYER = f"arn:aws:iam::{ACCOUNT}:role/deployer"
+SUFFIX = "-0a1b2c3"
+"""What auto-naming adds: a physical name is never the logical one, so that a mix-up shows."""
+NOT_FOUND = "invocation returned an error: ResourceNotFoundException: Requested resource not found"
+_STACK = "pulumi:pulumi:Stack"
+
+Answer = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+class Failed(grpc.RpcError):
+    """How the engine reports that a provider function failed."""
+
+    def code(self) -> grpc.StatusCode:
+        return grpc.StatusCode.UNKNOWN
+
+    def details(self) -> str:
+        return str(self)
+
+
+def fails(message: str = NOT_FOUND) -> Answer:
+    def answer(given: dict[str, Any]) -> dict[str, Any]:
+        raise Failed(message)
+
+    return answer
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One resource as the engine saw it. Inputs bear Pulumi's own names (camelCase)."""
+
+    type: str
+    name: str
+    urn: str
+    parent: str
+    inputs: dict[str, Any]
+    secrets: frozenset[str]
+    """Inputs, by their path, that are marked secret."""
+    custom: bool
+    read: bool
+    provider: str
+    ignore_changes: tuple[str, ...]
+    retain_on_delete: bool
+    depends_on: frozenset[str]
+
+    @property
+    def parent_name(self) -> str:
+        return self.parent.rpartition("::")[2]
+
+    def document(self, given: str = "policy") -> Any:
+        """An input that is JSON text."""
+        return json.loads(self.inputs[given])
+
+    def statements(self, given: str = "policy") -> dict[str, dict[str, Any]]:
+        """Statements of an IAM policy by their Sid."""
+        found = self.document(given)["Statement"]
+        by_sid = {s.get("Sid", str(index)): s for index, s in enumerate(found)}
+        assert len(by_sid) == len(found), "two statements share a Sid"
+        return by_sid
+
+
+@dataclass
+class Program:
+    """What one run of a program left behind."""
+
+    resources: list[Recorded] = field(default_factory=list)
+    invokes: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Registered outputs by URN."""
+    secret_outputs: dict[str, frozenset[str]] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
+    """Warnings and errors."""
+
+    @property
+    def exports(self) -> dict[str, Any]:
+        return next(out for urn, out in self.outputs.items() if f"::{_STACK}::" in urn)
+
+    def all(self, type_: str) -> list[Recorded]:
+        """Resources of a type, given in full or by its last word; reads are left out."""
+        return [r for r in self.resources if type_ in (r.type, r.type.split(":")[-1]) and not r.read]
+
+    def one(self, type_: str, name: str | None = None) -> Recorded:
+        found = [r for r in self.all(type_) if name in (None, r.name)]
+        assert len(found) == 1, f"{type_} {name}: {[r.name for r in self.all(type_)]}"
+        return found[0]
+
+    def tree(self) -> set[tuple[str, str, str]]:
+        """(type, name, name of the parent) of all that is made, the stack's own resource left out."""
+        return {(r.type, r.name, r.parent_name) for r in self.resources if not r.read}
+
+    def outputs_of(self, type_: str, name: str | None = None) -> dict[str, Any]:
+        return self.outputs[self.one(type_, name).urn]
+
+
+class _Engine:
+    def __init__(self, program: Program) -> None:
+        self._program = program
+
+    def Log(self, request: Any) -> None:
+        if request.severity in (engine_pb2.WARNING, engine_pb2.ERROR):
+            self._program.said.append(request.message)
+
+
+class Recorder(MockMonitor):
+    """Pulumi's mock monitor, seeing whole requests: options, parents and secret marks."""
+
+    def __init__(self, program: Program, world: "World", preview: bool) -> None:
+        super().__init__(_NoMocks())
+        self._program, self._world, self._preview = program, world, preview
+        self._stack = ""
+        self._urns: set[str] = set()
+
+    def Invoke(self, request: Any) -> Any:
+        given, _ = _plain(request.args)
+        self._program.invokes.append((request.tok, given))
+        answer = self._world.answers.get(request.tok.rpartition(":")[2]) or fails(
+            f"no answer to {request.tok}"
+        )
+        return resource_pb2.ResourceInvokeResponse(**{"return": _struct(answer(given))})
+
+    def ReadResource(self, request: Any) -> Any:
+        urn = self._urn(request)
+        given, secrets = _plain(request.properties)
+        self._record(request, urn, {"id": request.id, **given}, secrets, read=True)
+        if self._preview and not self._world.deployed:
+            if request.id != rpc.UNKNOWN:
+                raise Failed(f"reading {request.type} {request.id}: couldn't find resource")
+            return resource_pb2.ReadResourceResponse(urn=urn)
+        state = self._world.held(request.type, request.id, self._program)
+        return resource_pb2.ReadResourceResponse(urn=urn, properties=_struct(state))
+
+    def RegisterResource(self, request: Any) -> Any:
+        urn = self._urn(request)
+        if request.type == _STACK:
+            self._stack = urn
+            return resource_pb2.RegisterResourceResponse(urn=urn)
+        inputs, secrets = _plain(request.object)
+        self._record(request, urn, inputs, secrets, read=False)
+        state = struct_pb2.Struct()
+        state.CopyFrom(request.object)
+        if not request.custom:
+            return resource_pb2.RegisterResourceResponse(urn=urn, object=state)
+        if (
+            self._preview and not self._world.deployed
+        ):  # the engine knows neither ids nor anything computed before it deploys
+            return resource_pb2.RegisterResourceResponse(urn=urn, object=state)
+        state.MergeFrom(
+            _struct({k: v for k, v in self._world.computed(request, inputs).items() if k not in inputs})
+        )
+        return resource_pb2.RegisterResourceResponse(urn=urn, id=f"{request.name}{SUFFIX}", object=state)
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:
+        found, secrets = _plain(request.outputs)
+        self._program.outputs[request.urn] = found
+        self._program.secret_outputs[request.urn] = secrets
+        return super().RegisterResourceOutputs(request)
+
+    def _urn(self, request: Any) -> str:
+        chain = request.type
+        if request.parent and request.parent != self._stack:
+            chain = f"{request.parent.split('::')[2]}${chain}"
+        settings = pulumi.runtime.settings.SETTINGS
+        urn = f"urn:pulumi:{settings.stack}::{settings.project}::{chain}::{request.name}"
+        if urn in self._urns:
+            raise Failed(f"Duplicate resource URN '{urn}'; try giving it a unique name")
+        self._urns.add(urn)
+        return urn
+
+    def _record(
+        self, request: Any, urn: str, inputs: dict[str, Any], secrets: frozenset[str], *, read: bool
+    ) -> None:
+        recorded = Recorded(
+            type=request.type,
+            name=request.name,
+            urn=urn,
+            parent=request.parent,
+            inputs=inputs,
+            secrets=secrets,
+            custom=read or request.custom,
+            read=read,
+            provider=request.provider,
+            ignore_changes=() if read else tuple(request.ignoreChanges),
+            retain_on_delete=False if read else request.retainOnDelete,
+            depends_on=frozenset(request.dependencies),
+        )
+        self._program.resources.append(recorded)
+
+
+class _NoMocks(Mocks):
+    def call(self, args: Any) -> Any:
+        raise NotImplementedError
+
+    def new_resource(self, args: Any) -> Any:
+        raise NotImplementedError
+
+
+@dataclass
+class World:
+    """What AWS answers. By default: an account with nothing deployed in it yet."""
+
+    answers: dict[str, Answer] = field(default_factory=dict)
+    """Answers of provider functions, by the last word of their token."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """Version that the next deployment publishes, by the function's logical name; 1 unless told otherwise."""
+    alias: dict[str, Any] | None = None
+    """What the alias `live` holds after the deployment. Defaults to what was asked for."""
+
+    deployed: bool = False
+    """Whether a preview finds all of this deployed by an earlier run. Defaults to a first preview."""
+
+    def __post_init__(self) -> None:
+        caller = f"arn:aws:sts::{ACCOUNT}:assumed-role/deployer/session"
+        self.answers = {
+            "getCallerIdentity": lambda _: {
+                "accountId": ACCOUNT,
+                "arn": caller,
+                "userId": "u",
+                "id": ACCOUNT,
+            },
+            "getSessionContext": lambda given: {"arn": given["arn"], "issuerArn": DEPLOYER, "id": "i"},
+            "getRegion": lambda _: {"region": REGION, "name": REGION, "id": REGION},
+            "getTableItem": fails(),
+            "getAlias": fails(),
+            "getFunction": fails(),
+            **self.answers,
+        }
+
+    def computed(self, request: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Outputs beside the inputs, with ARNs that tell what they belong to."""
+        _, module, kind = request.type.split(":")
+        service, physical = module.split("/")[0], str(inputs.get("name", f"{request.name}{SUFFIX}"))
+        arn = f"arn:aws:{service}:{REGION}:{ACCOUNT}:{kind}/{physical}"
+        found: dict[str, Any] = {"arn": arn}
+        if kind != "Key":
+            found["name"] = physical
+        if kind == "Function":
+            found["version"] = self.versions.get(request.name, "1")
+            found["invokeArn"] = f"{arn}/invocations"
+        if kind == "Alias":
+            found["arn"] = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{inputs['functionName']}:{physical}"
+            found["invokeArn"] = f"{found['arn']}/invocations"
+        if kind == "Bucket":
+            found["bucket"] = physical
+        if kind == "Queue":
+            found["url"] = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{physical}"
+        if kind == "Api":
+            found["executionArn"] = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{physical}"
+        if kind == "Stage":
+            found["invokeUrl"] = f"https://{inputs['apiId']}.execute-api.{REGION}.amazonaws.com/"
+        return found
+
+    def held(self, type_: str, id_: str, program: Program) -> dict[str, Any]:
+        assert type_ == "aws:lambda/alias:Alias", type_
+        function, name = id_.split("/")
+        if self.alias is not None:
+            return {"name": name, "functionName": function, "routingConfig": None, **self.alias}
+        made = [r.inputs for r in program.all(type_) if r.inputs["functionName"] == function]
+        assert len(made) == 1, (function, made)
+        return made[0]
+
+
+def run(
+    program: Callable[[], Any],
+    world: World | None = None,
+    *,
+    preview: bool = False,
+    stack: str = "test",
+    config: Mapping[str, str] | None = None,
+    secret_keys: tuple[str, ...] = (),
+) -> Program:
+    """Runs `program` to its end: every resource registered, every output and URN awaited."""
+    recorded = Program()
+    monitor = Recorder(recorded, world or World(), preview)
+
+    async def main() -> None:
+        Settings(
+            project="agent-hosting",
+            stack=stack,
+            monitor=monitor,
+            engine=_Engine(recorded),
+            dry_run=preview,
+            root_directory="/",
+        )
+        set_all_config(dict(config or {}), list(secret_keys))
+        await run_in_stack(lambda: _finished(program))
+
+    context = contextvars.copy_context()
+    with asyncio.Runner() as runner:
+        runner.get_loop().set_exception_handler(
+            lambda loop, told: None
+        )  # the first failure is raised; that is enough
+        runner.run(main(), context=context)
+    return recorded
+
+
+def _finished(program: Callable[[], Any]) -> None:
+    found = program()
+    assert not inspect.isawaitable(found)
+
+
+def refused(program: Callable[[], Any], world: World | None = None, **given: Any) -> str:
+    """The text that Pulumi prints for `program`: that of a RunError, which has no traceback."""
+    with pytest.raises(pulumi.RunError) as caught:
+        run(program, world, **given)
+    return str(caught.value)
+
+
+def value(make: Callable[[], Any]) -> Any:
+    """What the outputs inside `make()` come to."""
+    return run(lambda: pulumi.export("value", make())).exports["value"]
+
+
+def _struct(held: Mapping[str, Any]) -> struct_pb2.Struct:
+    made = struct_pb2.Struct()
+    made.update(held)
+    return made
+
+
+def _plain(held: struct_pb2.Struct) -> tuple[dict[str, Any], frozenset[str]]:
+    """(values, paths of the secret ones)."""
+    secrets: set[str] = set()
+
+    def read(found: Any, path: str) -> Any:
+        if isinstance(found, struct_pb2.Struct):
+            signature = dict(found).get(rpc._special_sig_key)
+            if signature == rpc._special_secret_sig:
+                secrets.add(path)
+                return read(found["value"], path)
+            return {
+                key: read(found[key], f"{path}.{key}".lstrip("."))
+                for key in found
+                if key != rpc._special_sig_key
+            }
+        if isinstance(found, struct_pb2.ListValue):
+            return [read(item, f"{path}[{index}]") for index, item in enumerate(found)]
+        if isinstance(found, float) and found.is_integer():
+            return int(found)
+        return found
+
+    return read(held, ""), frozenset(secrets)

@@ -1,0 +1,184 @@
+"""Valid inputs, one for each component: a test breaks one of them at a time."""
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import yaml
+
+from agent_hosting import (
+    Agent,
+    AgentBudget,
+    AgentBundle,
+    AgentIdentity,
+    AgentPlatform,
+    CanaryTraffic,
+    CheckpointTable,
+    FrontDoor,
+    LambdaAgent,
+    SecretScope,
+)
+from agent_hosting._packaging import Target, agent_archive, runtime_fingerprint
+from agent_runtime.bundle import bundle_files, bundle_from_folder
+from tests.components.recorder import ACCOUNT, REGION, Recorded
+
+SECRET_TEXT = "sk-do-not-show-7f3a"
+PLATFORM = {
+    "control_table_name": "control",
+    "control_table_arn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/control",
+    "boundary_arn": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
+}
+ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/agent"
+JWT = {"issuer": "https://login.example.com/", "audiences": ["agents"]}
+MODEL = {
+    "provider": "openai",
+    "name": "model-2026-01-01",
+    "input_usd_per_million_tokens": 1,
+    "output_usd_per_million_tokens": 2,
+    "api_key_secret": "api-key",
+}
+BEDROCK = {
+    "provider": "bedrock",
+    "name": "eu.maker.model-2026-01-01-v1:0",
+    "input_usd_per_million_tokens": 1,
+    "output_usd_per_million_tokens": 2,
+}
+TAGS = {"team": "search"}
+
+
+def agent_folder(root: Path, *, prompt: str = "Answer.", **manifest: Any) -> Path:
+    """An agent's folder; `manifest` replaces fields of agent.yaml."""
+    (root / "prompts").mkdir(parents=True, exist_ok=True)
+    (root / "prompts" / "system.md").write_text(prompt)
+    (root / "agent.py").write_text("def answer(run):\n    return {}\n")
+    written = {
+        "entrypoint": "agent:answer",
+        "model": MODEL,
+        "secrets": ["api-key"],
+        "tools": ["search"],
+        **manifest,
+    }
+    (root / "agent.yaml").write_text(yaml.safe_dump(written))
+    return root
+
+
+def packed(folder: Path) -> dict[str, str]:
+    """A release by bundle id with its zip, as `agent-hosting release new` leaves it."""
+    bundle = bundle_from_folder(folder, runtime_fingerprint=runtime_fingerprint())
+    path, _ = agent_archive(
+        bundle.bundle_id, bundle.canonical_json(), folder, bundle_files(folder), None, Target.of("arm64")
+    )
+    return {"bundle_id": bundle.bundle_id, "archive": str(path)}
+
+
+def empty_zip(path: Path) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("agent.py", "")
+    return path
+
+
+def bundle_id(source: str | Path) -> str:
+    return bundle_from_folder(source, runtime_fingerprint=runtime_fingerprint()).bundle_id
+
+
+def lambda_args(source: str, **more: Any) -> dict[str, Any]:
+    """Inputs of a LambdaAgent that shows all that it can have."""
+    return {
+        "releases": [{"source": source}],
+        "monthly_budget_usd": 100,
+        "jwt": JWT,
+        "model_endpoint": "https://models.example.com/v1",
+        "secrets": {"api-key": pulumi.Output.secret(SECRET_TEXT)},
+        **more,
+    }
+
+
+def given(component: type, name: str, source: str) -> dict[str, Any]:
+    """Valid inputs of `component`. Called while a program runs: some are outputs."""
+    return {
+        AgentPlatform: lambda: {"tags": TAGS},
+        AgentIdentity: lambda: {"boundary_arn": PLATFORM["boundary_arn"], "statements": [], "tags": TAGS},
+        SecretScope: lambda: {
+            "reader_role_arn": ROLE_ARN,
+            "secrets": {"api-key": pulumi.Output.secret(SECRET_TEXT)},
+            "tags": TAGS,
+        },
+        CheckpointTable: lambda: {"tags": TAGS},
+        AgentBudget: lambda: {
+            "agent_name": "handbook",
+            "monthly_budget_usd": 100,
+            "platform": PLATFORM,
+            "tags": TAGS,
+        },
+        FrontDoor: lambda: {
+            "function_name": "function",
+            "alias_name": "live",
+            "alias_invoke_arn": "arn:invoke",
+            "jwt": JWT,
+            "tags": TAGS,
+        },
+        CanaryTraffic: lambda: {
+            "function_name": name,
+            "versions": {"old": "1", "new": "2"},
+            "shares": {"old": 0.95, "new": 0.05},
+            "tags": TAGS,
+        },
+        AgentBundle: lambda: {"source": source},
+        LambdaAgent: lambda: lambda_args(source),
+        Agent: lambda: lambda_args(source, run_profile={"longest_run_seconds": 20}),
+    }[component]()
+
+
+COMPONENTS: list[type] = [
+    AgentPlatform,
+    AgentIdentity,
+    SecretScope,
+    CheckpointTable,
+    AgentBudget,
+    FrontDoor,
+    CanaryTraffic,
+    AgentBundle,
+    LambdaAgent,
+    Agent,
+]
+
+
+def making(component: type, name: str, source: str = "", **changes: Any) -> Callable[[], Any]:
+    """A program that makes one component from valid inputs, some of them changed; None takes one away."""
+
+    def program() -> Any:
+        args = given(component, name, source) | changes
+        return component(name, {key: value for key, value in args.items() if value is not None})
+
+    return program
+
+
+def several(*programs: Callable[[], Any]) -> Callable[[], None]:
+    def program() -> None:
+        for each in programs:
+            each()
+
+    return program
+
+
+def in_clear(resources: list[Recorded], text: str) -> list[str]:
+    """Inputs that hold `text` without being marked secret, as `resource.path`."""
+    found: list[str] = []
+
+    def search(value: Any, path: str, resource: Recorded) -> None:
+        if path in resource.secrets:
+            return
+        if isinstance(value, dict):
+            for key, held in value.items():
+                search(held, f"{path}.{key}".lstrip("."), resource)
+        elif isinstance(value, list):
+            for index, held in enumerate(value):
+                search(held, f"{path}[{index}]", resource)
+        elif text in str(value):
+            found.append(f"{resource.name}: {path}")
+
+    for resource in resources:
+        search(resource.inputs, "", resource)
+    return found
