@@ -39,6 +39,13 @@ def newest(args: Any, inputs: Inputs, target: Target) -> Newest:
         )
     for index, release in enumerate(releases):
         where, last = f"releases[{index}]", index == len(releases) - 1
+        for key in release.keys() - {"source", "bundle_id", "archive"}:
+            raise inputs.refuse(
+                f"{where}.{key}",
+                release[key],
+                "there is no such field",
+                "Known are source, bundle_id, archive.",
+            )
         if bool(release.get("source")) == bool(release.get("bundle_id")):
             raise inputs.refuse(
                 where,

@@ -9,6 +9,31 @@ from typing import Any, TypeVar
 import pulumi
 
 _AGENT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
+_LOG_DAYS = (
+    1,
+    3,
+    5,
+    7,
+    14,
+    30,
+    60,
+    90,
+    120,
+    150,
+    180,
+    365,
+    400,
+    545,
+    731,
+    1096,
+    1827,
+    2192,
+    2557,
+    2922,
+    3288,
+    3653,
+)
+"""https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html"""
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _Kind = TypeVar("_Kind", bound=Enum)
 
@@ -117,3 +142,12 @@ class Inputs:
                 "Use a mailing list.",
             )
         return addresses
+
+    def log_days(self, given: str, default: int) -> int:
+        days = int(self.number(given, default, least=1, way_out="Give a number of days."))
+        if days not in _LOG_DAYS:
+            kept = ", ".join(map(str, _LOG_DAYS))
+            raise self.refuse(
+                given, days, f"CloudWatch keeps logs for one of {kept} days", "Take the next longer one."
+            )
+        return days

@@ -1,5 +1,6 @@
 """The chooser: an agent on the host that fits how long its runs last."""
 
+import math
 from collections.abc import Sequence
 from typing import NotRequired, TypedDict
 
@@ -49,7 +50,8 @@ class AgentArgs(TypedDict):
     reserved_concurrency: NotRequired[int]
     """Turns at one time, 1 to 1000; more get 429. Defaults to 10: a flood cannot spend without bound."""
     retain_data: NotRequired[bool]
-    """Whether tables, buckets and secrets outlive the stack. Defaults to true."""
+    """Whether tables and buckets outlive the stack, and deleted secrets can be had back for 30 days. Defaults
+    to true: runs resume from them."""
     secrets: NotRequired[dict[str, pulumi.Input[str]]]
     """Value by name of the secrets that the manifest declares. Give values as Pulumi secrets."""
     shares: NotRequired[dict[str, float]]
@@ -107,6 +109,9 @@ class Agent(pulumi.ComponentResource):
                 "Keep runs under 29 s, or wait for it.",
             )
         given = {k: v for k, v in args.items() if k not in ("run_profile", "host")}
+        if args.get("run_profile"):
+            longest = args["run_profile"]["longest_run_seconds"]  # type: ignore[typeddict-item]
+            given.setdefault("turn_timeout_seconds", math.ceil(longest))  # or 100 s would be cut off at 29
         hosted = LambdaAgent(name, LambdaAgentArgs(**given), opts=pulumi.ResourceOptions(parent=self))  # type: ignore[typeddict-item]
 
         self.hosting_reason = pulumi.Output.from_input(choice.reason)

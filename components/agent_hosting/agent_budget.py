@@ -78,6 +78,7 @@ class AgentBudget(pulumi.ComponentResource):
         )
         percents = alert_percents(args.get("further_alert_percents") or [], inputs)
         emails = inputs.emails("alert_emails")
+        log_days = inputs.log_days("log_retention_days", 365)
         inputs.one_of("architecture", Architecture, ARCHITECTURES_WAY_OUT)
         child = pulumi.ResourceOptions(parent=self)
         tags = args.get("tags")
@@ -134,7 +135,7 @@ class AgentBudget(pulumi.ComponentResource):
                 tags=tags,
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
             )
-        brake = self._brake(name, args, agent, topic.arn, child)
+        brake = self._brake(name, args, agent, topic.arn, log_days, child)
 
         self.topic_arn, self.brake_function_name = topic.arn, brake.name
         self.register_outputs({"topic_arn": self.topic_arn, "brake_function_name": self.brake_function_name})
@@ -145,13 +146,14 @@ class AgentBudget(pulumi.ComponentResource):
         args: AgentBudgetArgs,
         agent: str,
         topic_arn: pulumi.Output[str],
+        log_days: int,
         child: pulumi.ResourceOptions,
     ) -> aws.lambda_.Function:
         platform, tags = args["platform"], args.get("tags")
         target = Target.of(args.get("architecture"))
         log = aws.cloudwatch.LogGroup(
             f"{name}-brake-log",
-            retention_in_days=int(args.get("log_retention_days") or 365),
+            retention_in_days=log_days,
             tags=tags,
             opts=child,
         )

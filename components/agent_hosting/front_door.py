@@ -65,6 +65,7 @@ class FrontDoor(pulumi.ComponentResource):
         burst = int(
             inputs.number("burst_requests", 20, least=1, most=5_000, way_out="The account's quota is 5,000.")
         )
+        log_days = inputs.log_days("log_retention_days", 90)
         child = pulumi.ResourceOptions(parent=self)
         tags = args.get("tags")
 
@@ -98,7 +99,7 @@ class FrontDoor(pulumi.ComponentResource):
             )
         log = aws.cloudwatch.LogGroup(
             f"{name}-access",
-            retention_in_days=int(args.get("log_retention_days") or 90),
+            retention_in_days=log_days,
             tags=tags,
             opts=child,
         )

@@ -1,14 +1,15 @@
 """Short agent turns on Lambda, released through a weighted alias."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
 from agent_hosting import _access, _releases
+from agent_hosting._limits import check_limits
 from agent_hosting._names import claim
-from agent_hosting._packaging import ARCHITECTURES_WAY_OUT, Architecture, Target
+from agent_hosting._packaging import Architecture, Target
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_budget import AgentBudget
 from agent_hosting.agent_bundle import ModelArgs
@@ -16,8 +17,7 @@ from agent_hosting.agent_identity import AgentIdentity
 from agent_hosting.agent_platform import AgentPlatform, PlatformReference
 from agent_hosting.canary_traffic import CanaryTraffic
 from agent_hosting.checkpoint_table import CheckpointTable
-from agent_hosting.front_door import FrontDoor, JwtArgs, check_jwt
-from agent_hosting.hosting import LAMBDA_SECONDS, TURN_SECONDS
+from agent_hosting.front_door import FrontDoor, JwtArgs
 from agent_hosting.secret_scope import SecretScope
 
 
@@ -64,7 +64,8 @@ class LambdaAgentArgs(TypedDict):
     reserved_concurrency: NotRequired[int]
     """Turns at one time, 1 to 1000; more get 429. Defaults to 10: a flood cannot spend without bound."""
     retain_data: NotRequired[bool]
-    """Whether tables, buckets and secrets outlive the stack. Defaults to true."""
+    """Whether tables and buckets outlive the stack, and deleted secrets can be had back for 30 days. Defaults
+    to true: runs resume from them."""
     secrets: NotRequired[dict[str, pulumi.Input[str]]]
     """Value by name of the secrets that the manifest declares. Give values as Pulumi secrets."""
     shares: NotRequired[dict[str, float]]
@@ -108,7 +109,7 @@ class LambdaAgent(pulumi.ComponentResource):
         inputs = Inputs("LambdaAgent", name, args)
         claim(name, inputs)
         super().__init__("agent-hosting:index:LambdaAgent", name, {}, opts)
-        limits = _limits(name, args, inputs)
+        limits = check_limits(name, args, inputs, LambdaAgentArgs.__annotations__)
         target = Target.of(args.get("architecture"))
         release = _releases.newest(args, inputs, target)
         child = pulumi.ResourceOptions(parent=self)
@@ -260,54 +261,6 @@ class LambdaAgent(pulumi.ComponentResource):
         self.checkpoint_table_name, self.failure_queue_url = checkpoints.table_name, failures.url
         self.control_table_name = pulumi.Output.from_input(platform["control_table_name"])
         self.register_outputs({output: getattr(self, output) for output in LambdaAgent.__annotations__})
-
-
-class _Limits(NamedTuple):
-    turn_seconds: int
-    memory_mb: int
-    concurrency: int
-    retention_days: int
-    log_days: int
-
-
-def _limits(name: str, args: LambdaAgentArgs, inputs: Inputs) -> _Limits:
-    """Checks what can be checked before anything is made."""
-    inputs.known(LambdaAgentArgs.__annotations__)
-    inputs.agent_name(name)
-    inputs.lists("deployer_arns", "tenants", "tools")
-    inputs.one_of("architecture", Architecture, ARCHITECTURES_WAY_OUT)
-    inputs.required("monthly_budget_usd", "Say what the agent may cost in a month.")
-    inputs.number(
-        "monthly_budget_usd", 0, above=0, way_out="A budget of 0 stops nothing: leave the agent out instead."
-    )
-    inputs.emails("alert_emails")
-    if args.get("jwt"):
-        check_jwt(args["jwt"], inputs)  # type: ignore[typeddict-item]
-        most, way_out = (
-            TURN_SECONDS,
-            "Behind an HTTP API a turn has 29 s. Longer runs fit host='ecs', or an agent without `jwt`.",
-        )
-    else:
-        most, way_out = LAMBDA_SECONDS, "Lambda ends a run at 900 s. Longer runs fit host='ecs'."
-    return _Limits(
-        int(inputs.number("turn_timeout_seconds", TURN_SECONDS, least=1, most=most, way_out=way_out)),
-        int(inputs.number("memory_mb", 512, least=128, most=10_240, way_out="Lambda takes 128 to 10240 MB.")),
-        int(
-            inputs.number(
-                "reserved_concurrency", 10, least=1, most=1000, way_out="Ask for a higher quota beyond that."
-            )
-        ),
-        int(
-            inputs.number(
-                "checkpoint_retention_days", 30, least=1, most=365, way_out="Export older runs instead."
-            )
-        ),
-        int(
-            inputs.number(
-                "log_retention_days", 90, least=1, most=3653, way_out="CloudWatch keeps ten years at most."
-            )
-        ),
-    )
 
 
 def _own_platform(name: str, retain: bool, tags: Any, child: pulumi.ResourceOptions) -> PlatformReference:

@@ -17,7 +17,7 @@ _SECRET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 class SecretScopeArgs(TypedDict):
     reader_role_arn: pulumi.Input[str]
     """The one role that may read the secrets."""
-    secrets: pulumi.Input[dict[str, pulumi.Input[str]]]
+    secrets: dict[str, pulumi.Input[str]]
     """Value by name. Give values as Pulumi secrets (`config.require_secret`). An empty value makes the
     secret and leaves its value to you."""
     deployer_arns: NotRequired[pulumi.Input[Sequence[pulumi.Input[str]]]]

@@ -40,6 +40,7 @@ class Run:
         brake: BrakeReader,
         secrets: SecretReader,
         models: ModelClient,
+        tools: tuple[str, ...] = (),
         remaining_seconds: Callable[[], float],
     ) -> None:
         self.input: Final[Any] = opened.record.input
@@ -47,6 +48,10 @@ class Run:
         self.tenant: Final = opened.record.tenant
         self.session: Final = opened.record.session
         self.bundle: Final = bundle
+        self.tools: Final = tools
+        """Names of the tools that the agent may offer its model here: the bundle's, where the environment
+        allows
+        them."""
         self.stopped: AgentRuntimeError | None = None
         """Set once the run may not go on: every later step raises it again, even if the agent's code
         caught it."""

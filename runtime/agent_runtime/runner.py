@@ -68,8 +68,11 @@ class Runner:
         brake: BrakeReader,
         secrets: SecretReader,
         models: ModelClient,
+        tools: frozenset[str] | None = None,
     ) -> None:
+        """`tools` narrows the bundle's tools to those that this environment allows."""
         self._agent = agent
+        self._tools = tuple(tool.name for tool in bundle.tools if tools is None or tool.name in tools)
         self._bundle = bundle
         self._store = store
         self._brake = brake
@@ -108,6 +111,7 @@ class Runner:
             brake=self._brake,
             secrets=self._secrets,
             models=self._models,
+            tools=self._tools,
             remaining_seconds=remaining_seconds,
         )
         output, error = self._call(run)

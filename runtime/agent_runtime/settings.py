@@ -21,6 +21,7 @@ _VARIABLES: Final = {
     "secrets": "AGENT_SECRETS",
     "model_endpoint": "AGENT_MODEL_ENDPOINT",
     "tenants": "AGENT_TENANTS",
+    "tools": "AGENT_TOOLS",
     "checkpoint_retention_days": "AGENT_CHECKPOINT_RETENTION_DAYS",
     "turn_timeout_seconds": "AGENT_TURN_TIMEOUT_SECONDS",
     "bundle_id": "AGENT_BUNDLE_ID",
@@ -49,6 +50,8 @@ class Settings(BaseModel):
     tenants: frozenset[str] | None = None
     """Tenants that are let in, divided by commas. Absent: every tenant that the token's issuer vouches
     for."""
+    tools: frozenset[str] | None = None
+    """Tools of the bundle that may be used here, divided by commas. Absent: all of them."""
     checkpoint_retention_days: int = Field(default=30, ge=1, le=3650)
     """Defaults to 30: longer than any queue keeps a message (SQS: 14 days), so a late retry finds its run."""
     turn_timeout_seconds: float = Field(default=29.0, gt=0, le=900)
@@ -63,7 +66,7 @@ class Settings(BaseModel):
     def _from_json(cls, value: object) -> object:
         return json.loads(value) if isinstance(value, str) else value
 
-    @field_validator("tenants", mode="before")
+    @field_validator("tenants", "tools", mode="before")
     @classmethod
     def _from_commas(cls, value: object) -> object:
         return [name.strip() for name in value.split(",")] if isinstance(value, str) else value

@@ -41,7 +41,15 @@ def test_every_input_reaches_the_host(source: str) -> None:
     """What the chooser makes is what one would have made by hand."""
     through = run(making(Agent, "handbook", source, memory_mb=1024, environment="dev", tools=["search"]))
     by_hand = run(
-        making(LambdaAgent, "handbook", source, memory_mb=1024, environment="dev", tools=["search"])
+        making(
+            LambdaAgent,
+            "handbook",
+            source,
+            memory_mb=1024,
+            environment="dev",
+            tools=["search"],
+            turn_timeout_seconds=20,
+        )
     )
     assert {(r.type, r.name): r.inputs for r in through.resources if r.custom} == {
         (r.type, r.name): r.inputs for r in by_hand.resources if r.custom
@@ -49,7 +57,8 @@ def test_every_input_reaches_the_host(source: str) -> None:
 
 
 def test_an_override_says_that_it_was_asked_for(source: str) -> None:
-    program = run(making(Agent, "handbook", source, host="lambda", run_profile={"longest_run_seconds": 100}))
+    program = run(making(Agent, "handbook", source, host="lambda", run_profile={"longest_run_seconds": 25}))
+    assert program.one("Function", "handbook").inputs["timeout"] == 26, "the profile bounds the turn"
     assert program.outputs_of("Agent")["hosting_reason"] == "host: lambda was asked for"
 
 

@@ -154,7 +154,7 @@ CASES: dict[str, Case] = {
     "logs kept for ever": (
         LambdaAgent,
         {"log_retention_days": 9999},
-        "log_retention_days is 9999; it must be at least 1 and at most 3653. ",
+        "log_retention_days is 9999; CloudWatch keeps logs for one of 1, 3, 5, 7, ",
     ),
     "an unknown processor": (
         LambdaAgent,

@@ -76,6 +76,7 @@ def start(environ: Mapping[str, str]) -> HostParts:
         brake=BrakeReader(dynamodb, settings.control_table, settings.agent_name),
         secrets=secret_reader,
         models=ModelClient(bundle.model, _provider(settings, bundle, secret_reader)),
+        tools=settings.tools,
     )
     return HostParts(settings, bundle, store, runner)
 
