@@ -6,6 +6,7 @@ import pulumi
 from pulumi.runtime.config import CONFIG
 
 from agent_hosting import Agent, AgentPlatform
+from agent_hosting.agent_platform import reference_to
 from agent_hosting.stack_config import NAMESPACE, read_stack
 
 environment = pulumi.get_stack()
@@ -16,10 +17,6 @@ root = Path(__file__).parent.parent
 platform = AgentPlatform("platform", {"retain_data": stack.retain_data, "tags": {"environment": environment}})
 for name in stack.agents:
     args = stack.agent_args(name, environment, root, config)
-    args["platform"] = {
-        "control_table_name": platform.control_table_name,
-        "control_table_arn": platform.control_table_arn,
-        "boundary_arn": platform.boundary_arn,
-    }
+    args["platform"] = reference_to(platform)
     agent = Agent(name, args)
     pulumi.export(name, {output: getattr(agent, output) for output in Agent.__annotations__})

@@ -1,5 +1,6 @@
 """Pulumi components that host AI agents on AWS."""
 
+from agent_hosting._releases import Release
 from agent_hosting.agent import Agent, AgentArgs
 from agent_hosting.agent_budget import AgentBudget, AgentBudgetArgs
 from agent_hosting.agent_bundle import AgentBundle, AgentBundleArgs, ModelArgs
@@ -9,7 +10,7 @@ from agent_hosting.canary_traffic import CanaryTraffic, CanaryTrafficArgs
 from agent_hosting.checkpoint_table import CheckpointTable, CheckpointTableArgs
 from agent_hosting.front_door import FrontDoor, FrontDoorArgs, JwtArgs
 from agent_hosting.hosting import Host, RunProfile
-from agent_hosting.lambda_agent import LambdaAgent, LambdaAgentArgs, Release
+from agent_hosting.lambda_agent import LambdaAgent, LambdaAgentArgs
 from agent_hosting.secret_scope import SecretScope, SecretScopeArgs
 
 __all__ = [

@@ -4,7 +4,7 @@ import hashlib
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
@@ -17,6 +17,17 @@ from agent_hosting._weights import NEWEST, STABLE
 from agent_hosting.agent_bundle import bundle_files, read_bundle
 from agent_hosting.agent_platform import PlatformReference
 from agent_runtime.bundle import BUNDLE_FILE, Bundle
+
+
+class Release(TypedDict):
+    """One release: a working tree by `source`, or a packed bundle by `bundle_id`."""
+
+    source: NotRequired[str]
+    """Folder of the agent. For the newest release only: older ones are what was published."""
+    bundle_id: NotRequired[str]
+    """Id of a packed bundle."""
+    archive: NotRequired[str]
+    """Zip of that bundle, as `agent-hosting release new` writes it. Needed for the newest release."""
 
 
 @dataclass(frozen=True)

@@ -76,3 +76,12 @@ class AgentPlatform(pulumi.ComponentResource):
                 "boundary_arn": self.boundary_arn,
             }
         )
+
+
+def reference_to(platform: AgentPlatform) -> PlatformReference:
+    """What an agent on `platform` has to be given."""
+    return {
+        "control_table_name": platform.control_table_name,
+        "control_table_arn": platform.control_table_arn,
+        "boundary_arn": platform.boundary_arn,
+    }

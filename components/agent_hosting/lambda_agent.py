@@ -10,26 +10,16 @@ from agent_hosting import _access, _releases
 from agent_hosting._limits import check_limits
 from agent_hosting._names import claim
 from agent_hosting._packaging import Architecture, Target
+from agent_hosting._releases import Release
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_budget import AgentBudget
 from agent_hosting.agent_bundle import ModelArgs
 from agent_hosting.agent_identity import AgentIdentity
-from agent_hosting.agent_platform import AgentPlatform, PlatformReference
+from agent_hosting.agent_platform import AgentPlatform, PlatformReference, reference_to
 from agent_hosting.canary_traffic import CanaryTraffic
 from agent_hosting.checkpoint_table import CheckpointTable
 from agent_hosting.front_door import FrontDoor, JwtArgs
 from agent_hosting.secret_scope import SecretScope
-
-
-class Release(TypedDict):
-    """One release: a working tree by `source`, or a packed bundle by `bundle_id`."""
-
-    source: NotRequired[str]
-    """Folder of the agent. For the newest release only: older ones are what was published."""
-    bundle_id: NotRequired[str]
-    """Id of a packed bundle."""
-    archive: NotRequired[str]
-    """Zip of that bundle, as `agent-hosting release new` writes it. Needed for the newest release."""
 
 
 class LambdaAgentArgs(TypedDict):
@@ -117,7 +107,9 @@ class LambdaAgent(pulumi.ComponentResource):
         environment = args.get("environment") or "default"
         tags: Any = {"agent": name, "environment": environment}
 
-        platform = args.get("platform") or _own_platform(name, retain, tags, child)
+        platform = args.get("platform") or reference_to(
+            AgentPlatform(f"{name}-platform", {"retain_data": retain, "tags": tags}, opts=child)
+        )
         identity = AgentIdentity(
             f"{name}-identity", {"boundary_arn": platform["boundary_arn"], "tags": tags}, opts=child
         )
@@ -261,12 +253,3 @@ class LambdaAgent(pulumi.ComponentResource):
         self.checkpoint_table_name, self.failure_queue_url = checkpoints.table_name, failures.url
         self.control_table_name = pulumi.Output.from_input(platform["control_table_name"])
         self.register_outputs({output: getattr(self, output) for output in LambdaAgent.__annotations__})
-
-
-def _own_platform(name: str, retain: bool, tags: Any, child: pulumi.ResourceOptions) -> PlatformReference:
-    platform = AgentPlatform(f"{name}-platform", {"retain_data": retain, "tags": tags}, opts=child)
-    return {
-        "control_table_name": platform.control_table_name,
-        "control_table_arn": platform.control_table_arn,
-        "boundary_arn": platform.boundary_arn,
-    }

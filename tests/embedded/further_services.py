@@ -13,7 +13,7 @@ import pulumi
 from moto import mock_aws
 
 from embedded_aws.provider.calls import Calls
-from embedded_aws.provider.engine import _reconcile
+from embedded_aws.provider.inputs import reconcile
 from embedded_aws.provider.rows import Row
 from embedded_aws.provider.schema import schema_of
 from embedded_aws.provider.values import same
@@ -42,7 +42,7 @@ _SESSION = boto3.Session()
 def differing(token: str, said: Properties, held: Properties) -> list[str]:
     """Properties that a refresh would show as drift."""
     kinds = schema_of(token).inputs
-    return [k for k, v in said.items() if not same(v, _reconcile(v, held.get(k, v), kinds[k]))]
+    return [k for k, v in said.items() if not same(v, reconcile(v, held.get(k, v), kinds[k]))]
 
 
 def calls_of(token: str) -> Calls:

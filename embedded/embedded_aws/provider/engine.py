@@ -1,31 +1,34 @@
 """The provider: checks, diffs, creates, reads, updates and deletes whatever the tables have a row for."""
 
 import asyncio
-import re
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import pulumi
 from botocore.exceptions import BotoCoreError, ClientError
 from pulumi.provider.experimental import provider as api
 
 from embedded_aws.provider import invokes
 from embedded_aws.provider.calls import Calls, PartlyCreated, explain
+from embedded_aws.provider.inputs import (
+    changed_names,
+    diff_kind,
+    fill_name,
+    imported,
+    is_autonamed,
+    reconcile,
+)
 from embedded_aws.provider.recorded import Records
-from embedded_aws.provider.rows import AnyRow, AutoName, Client, Recorded, Row
-from embedded_aws.provider.schema import item_of, mistakes, nested, schema_of, unknown_properties
+from embedded_aws.provider.rows import AnyRow, Client, Recorded, Row
+from embedded_aws.provider.schema import mistakes, schema_of, unknown_properties
 from embedded_aws.provider.values import (
     UNKNOWN,
     Properties,
     has_unknown,
     plain_map,
-    same,
     secret_keys,
     wrap_map,
 )
-
-_AUTONAMED = re.compile(r"-[0-9a-f]{7}(\.fifo)?$")
 
 
 class Refused(Exception):
@@ -60,7 +63,7 @@ class EmbeddedAws(api.Provider):
     async def check(self, request: api.CheckRequest) -> api.CheckResponse:
         inputs, old = plain_map(request.new_inputs), plain_map(request.old_inputs)
         row = self._row(request.type)
-        _fill_name(row.name, request, inputs, old)
+        fill_name(row.name, request, inputs, old)
         if isinstance(row, Row) and row.derived is not None:
             try:
                 inputs |= row.derived({k: v for k, v in inputs.items() if not has_unknown(v)})
@@ -81,16 +84,16 @@ class EmbeddedAws(api.Provider):
     async def diff(self, request: api.DiffRequest) -> api.DiffResponse:
         row = self._row(request.type)
         old, new = plain_map(request.old_state), plain_map(request.new_inputs)
-        changed = _changed(old, new)
+        changed = changed_names(old, new)
         forces = (
             row.replaces.__contains__ if isinstance(row, Recorded) else self._calls(row).forces_replacement
         )
         replaces = [name for name in changed if forces(name)]
         kinds = {
-            name: api.PropertyDiff(_kind(name in old, name in new, name in replaces), input_diff=True)
+            name: api.PropertyDiff(diff_kind(name in old, name in new, name in replaces), input_diff=True)
             for name in changed
         }
-        fixed_name = row.name is not None and not _AUTONAMED.search(str(new.get(row.name.property, "")))
+        fixed_name = row.name is not None and not is_autonamed(new.get(row.name.property))
         return api.DiffResponse(
             changes=bool(changed),
             replaces=replaces,
@@ -129,11 +132,11 @@ class EmbeddedAws(api.Provider):
             return api.ReadResponse("")
         known = schema_of(row.token).inputs
         if inputs:
-            inputs = {k: _reconcile(v, found.get(k, v), known.get(k)) for k, v in inputs.items()}
+            inputs = {k: reconcile(v, found.get(k, v), known.get(k)) for k, v in inputs.items()}
             appeared = (row.owned | {"tags"}) & known.keys() - inputs.keys() if isinstance(row, Row) else ()
             inputs |= {k: found[k] for k in appeared if found.get(k)}
         else:
-            inputs = _imported(found, known, row)
+            inputs = imported(found, known, row)
         secrets = secret_keys(request.properties) | secret_keys(request.inputs)
         if isinstance(row, Row):
             secrets |= row.secrets
@@ -148,7 +151,7 @@ class EmbeddedAws(api.Provider):
             return api.UpdateResponse(wrap_map({**state, **new, **unknown}, secrets))
         if isinstance(row, Recorded):
             return api.UpdateResponse(wrap_map(self._records.update(row, request.resource_id, new), secrets))
-        changed = _changed(request.old_inputs, new)
+        changed = changed_names(request.old_inputs, new)
         result = await self._aws(
             self._calls(row).update, request.resource_id, state, request.old_inputs, new, changed
         )
@@ -211,59 +214,3 @@ class EmbeddedAws(api.Provider):
             raise Refused(explain(error)) from error
         except (BotoCoreError, ValueError, OSError) as error:
             raise Refused(str(error)) from error
-
-
-def _fill_name(name: AutoName | None, request: api.CheckRequest, inputs: Properties, old: Properties) -> None:
-    if name is None or inputs.get(name.property) is not None:
-        return
-    fifo = ".fifo" if inputs.get("fifoQueue") or inputs.get("fifoTopic") else ""
-    if name.property in old:
-        inputs[name.property] = old[name.property]
-    else:
-        seed = request.random_seed.hex()[:7].ljust(7, "0")
-        room = name.longest - len(seed) - len(fifo) - 1
-        inputs[name.property] = f"{request.name[:room]}-{seed}{fifo}"
-
-
-def _changed(old: Properties, new: Properties) -> frozenset[str]:
-    return frozenset(
-        name
-        for name in old.keys() | new.keys()
-        if has_unknown(new.get(name)) or not same(old.get(name), new.get(name))
-    )
-
-
-def _kind(in_old: bool, in_new: bool, replaces: bool) -> api.PropertyDiffKind:
-    kinds = api.PropertyDiffKind
-    if not in_old:
-        return kinds.ADD_REPLACE if replaces else kinds.ADD
-    if not in_new:
-        return kinds.DELETE_REPLACE if replaces else kinds.DELETE
-    return kinds.UPDATE_REPLACE if replaces else kinds.UPDATE
-
-
-def _reconcile(old: Any, actual: Any, kind: Any) -> Any:
-    """What the program would have to say to get `actual`: AWS's own defaults beside it are left out."""
-    if same(old, actual) or isinstance(old, pulumi.Archive | pulumi.Asset):
-        return old
-    if (
-        isinstance(old, list)
-        and isinstance(actual, list)
-        and sorted(map(repr, old)) == sorted(map(repr, actual))
-    ):
-        return old
-    if isinstance(old, list) and isinstance(actual, list) and len(old) == len(actual):
-        return [_reconcile(o, a, item_of(kind)) for o, a in zip(old, actual, strict=True)]
-    if isinstance(old, dict) and isinstance(actual, dict) and nested(kind):
-        return {k: _reconcile(v, actual.get(k), nested(kind).get(k)) for k, v in old.items()}
-    return actual
-
-
-def _imported(found: Properties, known: Mapping[str, Any], row: AnyRow) -> Properties:
-    defaults = row.defaults if isinstance(row, Row) else {}
-    left_out = {"region", "tagsAll"}
-    return {
-        k: v
-        for k, v in found.items()
-        if k in known and k not in left_out and v not in (None, "", [], {}) and v != defaults.get(k)
-    }
