@@ -47,7 +47,8 @@ def _snippets(page: str, language: str) -> list[str]:
 
 
 def _run(script: str, folder: Path, **extra: str) -> str:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PULUMI_"))}
+    # Without what a surrounding `make` leaves behind: a nested one would tell of its folders in between.
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PULUMI_", "MAKE", "MFLAGS"))}
     done = subprocess.run(
         ["sh", "-eu", "-c", script],
         cwd=folder,
