@@ -30,7 +30,7 @@ class Answer:
 def token(project: Project, tenant: str) -> str:
     """A token of the embedded cloud's issuer, good for an hour."""
     cloud = local.require_cloud(project)
-    issuer = Issuer(f"{cloud.http_url}/_embedded/issuer", project.cloud / "issuer-key.json")
+    issuer = Issuer(cloud.issuer_url, project.cloud / "issuer-key.json")
     return issuer.token(audience=AUDIENCE, subject=f"{tenant}-user", claims={"tenant": tenant})
 
 

@@ -5,12 +5,12 @@ import select
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from agent_hosting_cli.project import Project, UserError
+from embedded_aws.addresses import Addresses
 
 _START_SECONDS = 90
 _left_running: list[subprocess.Popen[str]] = []
@@ -18,30 +18,11 @@ _left_running: list[subprocess.Popen[str]] = []
 _STOP_SECONDS = 20
 
 
-@dataclass(frozen=True)
-class RunningCloud:
-    """Addresses of the embedded cloud that runs."""
-
-    pid: int
-    instance_id: str
-    gateway_port: int
-    http_port: int
-    provider_port: int
-
-    @property
-    def endpoint_url(self) -> str:
-        return f"http://127.0.0.1:{self.gateway_port}"
-
-    @property
-    def http_url(self) -> str:
-        return f"http://127.0.0.1:{self.http_port}"
-
-
-def running(project: Project) -> RunningCloud | None:
+def running(project: Project) -> Addresses | None:
     """The project's cloud if it runs. A `cloud.json` whose process is gone, or is another's by now, counts
     for nothing."""
     try:
-        cloud = RunningCloud(**json.loads((project.cloud / "cloud.json").read_text()))
+        cloud = Addresses(**json.loads((project.cloud / "cloud.json").read_text()))
         process = psutil.Process(cloud.pid)
         ours = "embedded_aws" in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE
     except (OSError, ValueError, TypeError, psutil.Error):
@@ -49,7 +30,7 @@ def running(project: Project) -> RunningCloud | None:
     return cloud if ours else None
 
 
-def start(project: Project, say: Callable[[str], None]) -> RunningCloud:
+def start(project: Project, say: Callable[[str], None]) -> Addresses:
     """The running cloud, started if there is none."""
     found = running(project)
     if found is not None:
@@ -78,7 +59,7 @@ def start(project: Project, say: Callable[[str], None]) -> RunningCloud:
         raise UserError(
             f"the embedded cloud did not start; it said:\n{_tail(log)}{_tail(project.cloud / 'cloud.log')}"
         )
-    return RunningCloud(**json.loads(line))
+    return Addresses(**json.loads(line))
 
 
 def stop(project: Project) -> int | None:

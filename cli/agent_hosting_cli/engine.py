@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent_hosting_cli.cloud_process import RunningCloud
 from agent_hosting_cli.project import Project, UserError
+from embedded_aws.addresses import Addresses
 
 LOCAL = "local"
 PASSPHRASE = "embedded"  # noqa: S105 -- public on purpose: the stack `local` holds nothing but examples
@@ -23,7 +23,7 @@ class Engine:
 
     project: Project
     tools: Path
-    cloud: RunningCloud
+    cloud: Addresses
 
     def up(self, *, refresh: bool, say: Callable[[str], None]) -> str:
         """Deploys the stack; returns what Pulumi printed."""
@@ -92,8 +92,8 @@ class Engine:
             "AWS_SECRET_ACCESS_KEY": "embedded",
             "AWS_REGION": "eu-west-1",
             "AWS_DEFAULT_REGION": "eu-west-1",  # boto3 reads this one alone
-            "EMBEDDED_ISSUER": f"{self.cloud.http_url}/_embedded/issuer",
-            "EMBEDDED_MODEL_ENDPOINT": f"{self.cloud.http_url}/_embedded/model/v1",
+            "EMBEDDED_ISSUER": self.cloud.issuer_url,
+            "EMBEDDED_MODEL_ENDPOINT": self.cloud.model_url,
             "AGENT_SECRET_HANDBOOK_MODEL_API_KEY": os.environ.get(
                 "AGENT_SECRET_HANDBOOK_MODEL_API_KEY", "local-key"
             ),

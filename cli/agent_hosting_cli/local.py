@@ -7,11 +7,11 @@ from typing import Any
 import boto3
 
 from agent_hosting_cli import cloud_process
-from agent_hosting_cli.cloud_process import RunningCloud
 from agent_hosting_cli.engine import Engine
 from agent_hosting_cli.progress import console, step
 from agent_hosting_cli.project import Project, UserError
 from agent_hosting_cli.recovery import recover
+from embedded_aws.addresses import Addresses
 from embedded_aws.toolchain.go import BuildFailed
 from embedded_aws.toolchain.lambda_python import lambda_python
 from embedded_aws.toolchain.pulumi_cli import pulumi_folder
@@ -104,14 +104,14 @@ def release_brake(project: Project, agent: str) -> None:
     release(client, found["control_table_name"], agent, released_by="agent-hosting", released_at=utc_now())
 
 
-def require_cloud(project: Project) -> RunningCloud:
+def require_cloud(project: Project) -> Addresses:
     cloud = cloud_process.running(project)
     if cloud is None:
         raise UserError("the embedded cloud does not run; start it with `make up`")
     return cloud
 
 
-def _local_url(cloud: RunningCloud, url: str) -> str:
+def _local_url(cloud: Addresses, url: str) -> str:
     """`https://ID.execute-api…` of AWS as the embedded cloud answers it: by API id, on one port."""
     api = url.removeprefix("https://").split(".")[0]
     return f"{cloud.http_url}/{api}" if api else ""

@@ -15,6 +15,7 @@ import boto3
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from embedded_aws.addresses import HOST, Addresses
 from embedded_aws.authorizer.authorizer import Authorizer
 from embedded_aws.functions import Functions, install
 from embedded_aws.gateway import Gateway, StartResponse, Wsgi
@@ -29,36 +30,7 @@ from embedded_aws.tables.common import ACCOUNT, REGION
 
 ADMIN = "embedded"
 """Access key and secret key of the one administrator: Pulumi, and you."""
-_HOST = "127.0.0.1"
 _log = logging.getLogger("embedded_aws")
-
-
-@dataclass(frozen=True)
-class Addresses:
-    """Where the parts of a running cloud answer; written to `cloud.json`."""
-
-    pid: int
-    instance_id: str
-    """New at every start: a new instance holds nothing of the one before."""
-    gateway_port: int
-    http_port: int
-    provider_port: int
-
-    @property
-    def endpoint_url(self) -> str:
-        return f"http://{_HOST}:{self.gateway_port}"
-
-    @property
-    def http_url(self) -> str:
-        return f"http://{_HOST}:{self.http_port}"
-
-    @property
-    def issuer_url(self) -> str:
-        return f"{self.http_url}/_embedded/issuer"
-
-    @property
-    def model_url(self) -> str:
-        return f"{self.http_url}/_embedded/model/v1"
 
 
 @dataclass(frozen=True)
@@ -79,7 +51,7 @@ class Cloud:
         self._gateway_server = _server(ports.gateway, cast(Wsgi, self._through_gateway))
         self._http_server = _server(ports.http, cast(Wsgi, self._through_http))
         self._provider_port = ports.provider
-        endpoint = f"http://{_HOST}:{self._gateway_server.server_port}"
+        endpoint = f"http://{HOST}:{self._gateway_server.server_port}"
         self._functions = Functions(
             endpoint_url=endpoint,
             issue=self._authorizer.issue,
@@ -90,7 +62,7 @@ class Cloud:
         self._undo = (install(self._functions), fill())
         moto = DomainDispatcherApplication(create_backend_app)  # type: ignore[no-untyped-call]
         self._gateway = Gateway(cast(Wsgi, moto), self._authorizer, self._functions)
-        http = f"http://{_HOST}:{self._http_server.server_port}"
+        http = f"http://{HOST}:{self._http_server.server_port}"
         self._issuer = Issuer(f"{http}/_embedded/issuer", state / "issuer-key.json")
         self._apis = HttpApis(functions=self._functions, issuer=self._issuer, log=_log.info, account=ACCOUNT)
         self._model = ModelServer()
@@ -159,12 +131,10 @@ class Cloud:
 def _server(port: int, application: Wsgi) -> BaseWSGIServer:
     try:
         return make_server(
-            _HOST, port, cast(Any, application), threaded=True, request_handler=MotoRequestHandler
+            HOST, port, cast(Any, application), threaded=True, request_handler=MotoRequestHandler
         )
     except (OSError, SystemExit):
-        return make_server(
-            _HOST, 0, cast(Any, application), threaded=True, request_handler=MotoRequestHandler
-        )
+        return make_server(HOST, 0, cast(Any, application), threaded=True, request_handler=MotoRequestHandler)
 
 
 def _json(start_response: StartResponse, value: Any) -> list[bytes]:
