@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: up down test check bench lock clean
+.PHONY: up down test check bench lock
 up: $(BIN)/.installed            ## deploy the examples to the embedded cloud and ask one a question
 	@$(BIN)/agent-hosting up
 

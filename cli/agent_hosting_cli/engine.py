@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,17 +60,15 @@ class Engine:
             stderr=subprocess.STDOUT if say else subprocess.PIPE,
             text=True,
         )
-        said: list[str] = []
-        if say is None:
-            out, err = process.communicate(timeout=_SECONDS)
-        else:
-            assert process.stdout is not None
-            for line in process.stdout:
-                said.append(line)
-                if " aws:" in line or "agent-hosting:" in line:
-                    say(" ".join(line.split()))
-            process.wait(_SECONDS)
-            out, err = "".join(said), ""
+        watchdog = threading.Timer(_SECONDS, process.kill)
+        watchdog.start()
+        try:
+            if say is None:
+                out, err = process.communicate()
+            else:
+                out, err = _followed(process, say), ""
+        finally:
+            watchdog.cancel()
         if process.returncode != 0:
             raise UserError(f"pulumi {arguments[0]} failed:\n{_reason(out + err)}")
         return out
@@ -82,7 +81,7 @@ class Engine:
         return {
             "PATH": path,
             "PULUMI_BACKEND_URL": self.project.backend_url,
-            "PULUMI_CONFIG_PASSPHRASE": os.environ.get("PULUMI_CONFIG_PASSPHRASE", PASSPHRASE),
+            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,  # the salt in Pulumi.local.yaml belongs to it
             "PULUMI_DEBUG_PROVIDERS": f"aws:{self.cloud.provider_port}",
             # Without these two each call asks the network for plugins and for newer versions.
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
@@ -98,6 +97,18 @@ class Engine:
                 "AGENT_SECRET_HANDBOOK_MODEL_API_KEY", "local-key"
             ),
         }
+
+
+def _followed(process: "subprocess.Popen[str]", say: Callable[[str], None]) -> str:
+    """All that Pulumi prints; its lines about resources are said as they come."""
+    assert process.stdout is not None
+    said: list[str] = []
+    for line in process.stdout:
+        said.append(line)
+        if " aws:" in line or "agent-hosting:" in line:
+            say(" ".join(line.split()))
+    process.wait()
+    return "".join(said)
 
 
 def _reason(said: str) -> str:
