@@ -23,7 +23,7 @@ def recover(engine: Engine, say: Callable[[str], None]) -> None:
     """Clears the lock of a process that is gone, and adopts what its pending operations had created."""
     for lock in (engine.project.kept / "state" / ".pulumi" / "locks").rglob("*.json"):
         holder = json.loads(lock.read_text() or "{}").get("pid")
-        if holder and not psutil.pid_exists(int(holder)):
+        if holder and not holds_lock(int(holder)):
             say(f"clearing the lock of process {holder}, which is gone")
             engine.run("cancel", "--yes")
     if not engine.has_stack():
@@ -40,6 +40,17 @@ def recover(engine: Engine, say: Callable[[str], None]) -> None:
     engine.run("stack", "import", "--file", str(edited))
     edited.unlink()
     engine.run("refresh", "--yes", "--skip-preview")
+
+
+def holds_lock(pid: int) -> bool:
+    """Whether a Pulumi of that process id lives. One that was killed and not reaped yet does not, nor does
+    another program that has been given its number since.
+    """
+    try:
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE and "pulumi" in process.name()
+    except psutil.NoSuchProcess:
+        return False
 
 
 def adopted(deployment: dict[str, Any], client: ClientFor) -> dict[str, Any]:
