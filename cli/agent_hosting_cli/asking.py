@@ -35,9 +35,7 @@ def token(project: Project, tenant: str) -> str:
 
 
 def ask(project: Project, agent: str, question: str, *, session: str | None, tenant: str) -> Answer:
-    found = local.status(project)["agents"].get(agent)
-    if found is None:
-        raise UserError(f"the stack has no agent {agent!r}; `agent-hosting status` lists them")
+    found = local.agent_of(project, agent)
     url = f"{found['local_url']}/runs"
     body = {"input": {"question": question}} | ({"session": session} if session else {})
     request = urllib.request.Request(

@@ -4,9 +4,8 @@ import json
 import urllib.request
 from typing import Any
 
-import boto3
-
 from agent_hosting_cli import cloud_process
+from agent_hosting_cli.clients import admin_client
 from agent_hosting_cli.engine import Engine
 from agent_hosting_cli.progress import console, step
 from agent_hosting_cli.project import Project, UserError
@@ -87,20 +86,20 @@ def status(project: Project) -> dict[str, Any]:
     }
 
 
+def agent_of(project: Project, agent: str) -> dict[str, Any]:
+    """One agent of `status`. Raises `UserError` for a name that the stack does not have."""
+    found = status(project)["agents"].get(agent)
+    if found is None:
+        raise UserError(f"the stack has no agent {agent!r}; `agent-hosting status` lists them")
+    return found
+
+
 def release_brake(project: Project, agent: str) -> None:
     from agent_runtime.brake import release, utc_now
 
     cloud = require_cloud(project)
-    found = status(project)["agents"].get(agent)
-    if found is None:
-        raise UserError(f"the stack has no agent {agent!r}; `agent-hosting status` lists them")
-    client = boto3.client(
-        "dynamodb",
-        endpoint_url=cloud.endpoint_url,
-        region_name="eu-west-1",
-        aws_access_key_id="embedded",
-        aws_secret_access_key="embedded",  # noqa: S106 -- the embedded cloud's public administrator
-    )
+    found = agent_of(project, agent)
+    client = admin_client(cloud, "dynamodb")
     release(client, found["control_table_name"], agent, released_by="agent-hosting", released_at=utc_now())
 
 

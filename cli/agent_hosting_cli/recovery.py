@@ -10,9 +10,9 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
-import boto3
 import psutil
 
+from agent_hosting_cli.clients import admin_client
 from agent_hosting_cli.engine import Engine
 from agent_hosting_cli.orphans import ClientFor, find_or_remove
 
@@ -34,7 +34,7 @@ def recover(engine: Engine, say: Callable[[str], None]) -> None:
         return
     say(f"looking what became of {len(pending)} interrupted operations")
     _settled(engine)
-    held["deployment"] = adopted(held["deployment"], lambda service: _client(engine, service))
+    held["deployment"] = adopted(held["deployment"], lambda service: admin_client(engine.cloud, service))
     edited = engine.project.kept / "recovered.json"
     edited.write_text(json.dumps(held))
     engine.run("stack", "import", "--file", str(edited))
@@ -77,13 +77,3 @@ def _settled(engine: Engine) -> None:
         f"{engine.cloud.endpoint_url}/_embedded/settled", timeout=_SETTLE_SECONDS
     ) as answer:
         answer.read()
-
-
-def _client(engine: Engine, service: str) -> Any:
-    return boto3.client(
-        service,  # type: ignore[call-overload]
-        endpoint_url=engine.cloud.endpoint_url,
-        region_name="eu-west-1",
-        aws_access_key_id="embedded",
-        aws_secret_access_key="embedded",  # noqa: S106 -- the embedded cloud's public administrator
-    )

@@ -7,6 +7,8 @@ from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
 from moto.sqs.models import Queue
 
+from embedded_aws.patches import replace
+
 
 def fill() -> Callable[[], None]:
     """Mends moto in this process; call the result to undo it."""
@@ -25,12 +27,4 @@ def fill() -> Callable[[], None]:
         (Queue, "_set_attributes", keep_policy),
         (FakeBucket, "get_permission", permit),
     ]
-    before = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]
-    for owner, name, ours in replaced:
-        setattr(owner, name, ours)
-
-    def undo() -> None:
-        for owner, name, original in before:
-            setattr(owner, name, original)
-
-    return undo
+    return replace(replaced)

@@ -13,6 +13,7 @@ from moto.sns.models import Subscription
 from embedded_aws.functions.eventbridge import send_to_functions
 from embedded_aws.functions.invocation import Invocation
 from embedded_aws.functions.sns_record import sns_event
+from embedded_aws.patches import replace
 
 _KEPT = ("DeadLetterConfig", "LoggingConfig")
 
@@ -103,15 +104,7 @@ def install(functions: Invoker) -> Callable[[], None]:
         (Rule, "send_to_targets", from_rule),
         (Subscription, "publish", from_topic),
     ]
-    before = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]
-    for owner, name, ours in replaced:
-        setattr(owner, name, ours)
-
-    def undo() -> None:
-        for owner, name, original in before:
-            setattr(owner, name, original)
-
-    return undo
+    return replace(replaced)
 
 
 def _send(functions: Invoker, arn: str, event: Any) -> None:

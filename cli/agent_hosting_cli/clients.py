@@ -1,0 +1,17 @@
+"""boto3 clients of the embedded cloud, as its administrator."""
+
+from typing import Any
+
+import boto3
+
+from embedded_aws.addresses import Addresses
+
+
+def admin_client(cloud: Addresses, service: str) -> Any:
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        endpoint_url=cloud.endpoint_url,
+        region_name="eu-west-1",
+        aws_access_key_id="embedded",
+        aws_secret_access_key="embedded",  # noqa: S106 -- the embedded cloud's public administrator
+    )
