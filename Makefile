@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: up down test check bench lock
+.PHONY: up down test check bench soak lock
 up: $(BIN)/.installed            ## deploy the examples to the embedded cloud and ask one a question
 	@$(BIN)/agent-hosting up
 
@@ -20,6 +20,9 @@ check: $(BIN)/.installed         ## format, lint, types, dependency rule
 
 bench: $(BIN)/.installed         ## figures, as ratios against a floor in the same run
 	@$(BIN)/python -m tests.bench
+
+soak: $(BIN)/.installed          ## thousands of runs under random faults, for three minutes
+	@$(BIN)/python -m tests.soak
 
 lock: $(BIN)/.installed          ## resolve the dependencies anew
 	@sh requirements/lock.sh

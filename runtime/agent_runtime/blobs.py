@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import asdict, dataclass
 from typing import Any, Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -14,6 +15,19 @@ attributes.
 """
 # Without s3:ListBucket, which an agent does not get, S3 answers 403 for a key that does not exist.
 _ABSENT: Final = {"NoSuchKey", "404", "AccessDenied", "403"}
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A text that lies in S3."""
+
+    key: str
+    sha256: str
+    bytes: int
+
+    def pointer(self) -> str:
+        """What stands in an item in the text's place."""
+        return json.dumps(asdict(self))
 
 
 class BlobClient(Protocol):
@@ -46,7 +60,7 @@ class BlobStore:
             self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType="application/json")
         except (ClientError, BotoCoreError) as error:
             raise CheckpointUnavailable(f"{key} could not be written to {self._bucket}") from error
-        return None, json.dumps({"key": key, "sha256": digest, "bytes": len(body)})
+        return None, Blob(key, digest, len(body)).pointer()
 
     def load(self, text: str | None, pointer: str | None) -> str | None:
         """The text behind what `spill` gave. Raises `CheckpointBlobLost` if it is missing or altered."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("agent_runtime.brake")
 SCHEMA_VERSION: Final = 1
+ITEM: Final = "brake"
 SPEND_METRIC: Final = "SpendUsd"
 CACHE_SECONDS: Final = 5.0
 """How late a running agent may notice the brake, and no more than one read in that time."""
@@ -48,7 +49,7 @@ class BrakeReader:
             reply = self._client.get_item(TableName=self._table, Key=_key(self._agent), ConsistentRead=True)
         except (ClientError, BotoCoreError) as error:
             return f"the control table cannot be read ({type(error).__name__})"
-        reason = _reason(reply.get("Item"))
+        reason = reason_of(reply.get("Item"))
         self._cached = (self._clock(), reason)
         return reason
 
@@ -169,10 +170,11 @@ def utc_now() -> str:
 
 
 def _key(agent: str) -> dict[str, Any]:
-    return {"agent": {"S": agent}, "item": {"S": "brake"}}
+    return {"agent": {"S": agent}, "item": {"S": ITEM}}
 
 
-def _reason(item: Mapping[str, Any] | None) -> str | None:
+def reason_of(item: Mapping[str, Any] | None) -> str | None:
+    """Why the agent is braked, by the item of the control table; None if it is not."""
     if item is None:
         return None
     if item.get("schema_version", {}).get("N") != str(SCHEMA_VERSION):

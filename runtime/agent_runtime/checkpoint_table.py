@@ -1,7 +1,8 @@
 """Conditional writes to the checkpoint table: each says what stood in its way, and can be sent again."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
@@ -15,89 +16,124 @@ _SENDS: Final = 3
 """A lost response is answered by sending again, on top of botocore's own retries; writers know their own
 token.
 """
+_NAME = re.compile(r"#(\w+)")
+
+
+class Update(NamedTuple):
+    """How an update went."""
+
+    is_written: bool
+    item: dict[str, Any]
+    """As it is now where the update asked for it; as it was found where the condition failed, empty if there
+    was none."""
 
 
 class CheckpointTable:
-    """One table with the keys `pk` and `sk`. All calls raise `CheckpointUnavailable`."""
+    """One table with the keys `pk` and `sk`. All calls raise `CheckpointUnavailable`.
+
+    In conditions `#name` stands for the attribute `name`: many of ours are reserved words of DynamoDB.
+    """
 
     def __init__(self, client: "DynamoDBClient", name: str) -> None:
-        self._client = client
-        self._name = name
+        self.client = client
+        self.name = name
 
     def put(
-        self, item: Mapping[str, Value], condition: str, values: Mapping[str, Value]
+        self,
+        item: Mapping[str, Value],
+        condition: str | None = None,
+        values: Mapping[str, Value] | None = None,
     ) -> dict[str, Any] | None:
-        """Put `item` if `condition` holds, else give back the item that is there. `#state` names `state`."""
-        names = {"ExpressionAttributeNames": {"#state": "state"}} if "#state" in condition else {}
-        return self._write(
-            self._client.put_item,
-            Item=encode(item),
-            ConditionExpression=condition,
-            ExpressionAttributeValues=encode(values),
-            **names,
-        )
+        """Put `item` if `condition` holds, else give back the item that is there (empty: none)."""
+        guard = {} if condition is None else {"ConditionExpression": condition, **_names(condition)}
+        if values:
+            guard["ExpressionAttributeValues"] = encode(values)
+        done = self._write(self.client.put_item, Item=encode(item), **guard)
+        return None if done.is_written else done.item
 
     def update(
-        self, key: Mapping[str, Value], changes: Mapping[str, Value], unchanged: Mapping[str, Value]
-    ) -> dict[str, Any] | None:
-        """Set `changes` (None removes) if the `unchanged` attributes still have these values, else as
-        `put`."""
-        names = {f"#{name}": name for name in {*changes, *unchanged}}
-        sets = ", ".join(f"#{name} = :new_{name}" for name, value in changes.items() if value is not None)
-        removes = ", ".join(f"#{name}" for name, value in changes.items() if value is None)
+        self,
+        key: Mapping[str, Value],
+        changes: Mapping[str, Value],
+        condition: str,
+        values: Mapping[str, Value],
+        *,
+        increments: tuple[str, ...] = (),
+        returning: bool = False,
+    ) -> Update:
+        """Set `changes` (None removes) and add 1 to `increments`, if `condition` over `values` holds."""
+        sets = [f"#{name} = :new_{name}" for name, value in changes.items() if value is not None]
+        sets += [f"#{name} = if_not_exists(#{name}, :zero) + :one" for name in increments]
+        removes = [f"#{name}" for name, value in changes.items() if value is None]
+        expression = f"SET {', '.join(sets)}" + (f" REMOVE {', '.join(removes)}" if removes else "")
+        given = {f":new_{name}": value for name, value in changes.items()} | dict(values)
         return self._write(
-            self._client.update_item,
+            self.client.update_item,
             Key=encode(key),
-            UpdateExpression=f"SET {sets}" + (f" REMOVE {removes}" if removes else ""),
-            ConditionExpression=" AND ".join(f"#{name} = :old_{name}" for name in unchanged),
-            ExpressionAttributeNames=names,
-            ExpressionAttributeValues=encode(
-                {f":new_{name}": value for name, value in changes.items()}
-                | {f":old_{name}": value for name, value in unchanged.items()}
-            ),
+            UpdateExpression=expression,
+            ConditionExpression=condition,
+            **_names(f"{expression} {condition}"),
+            ExpressionAttributeValues=encode(given | ({":zero": 0, ":one": 1} if increments else {})),
+            **({"ReturnValues": "ALL_NEW"} if returning else {}),
         )
 
     def get(self, key: Mapping[str, Value]) -> dict[str, Any] | None:
         """The item as last written, or None."""
-        item = self._send(self._client.get_item, Key=encode(key), ConsistentRead=True).get("Item")
+        item = self._send(self.client.get_item, Key=encode(key), ConsistentRead=True).get("Item")
         return None if item is None else decode(item)
 
-    def query(self, pk: str, sort_key_prefix: str) -> Iterator[dict[str, Any]]:
-        """Items in the order of their sort key: one request for each started MB."""
-        page: dict[str, Any] = {}
+    def query(self, pk: str, first: str, last: str, *, most: int | None = None) -> Iterator[dict[str, Any]]:
+        """Items with `first` <= sort key <= `last` in their order: one request for each started MiB."""
+        page: dict[str, Any] = {} if most is None else {"Limit": most}
         while True:
             reply = self._send(
-                self._client.query,
-                KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
-                ExpressionAttributeValues=encode({":pk": pk, ":prefix": sort_key_prefix}),
+                self.client.query,
+                KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+                ExpressionAttributeValues=encode({":pk": pk, ":first": first, ":last": last}),
                 ConsistentRead=True,
                 **page,
             )
             yield from (decode(item) for item in reply["Items"])
-            if "LastEvaluatedKey" not in reply:
+            if "LastEvaluatedKey" not in reply or most is not None:
                 return
             page = {"ExclusiveStartKey": reply["LastEvaluatedKey"]}
 
-    def _write(self, operation: Callable[..., Any], **request: Any) -> dict[str, Any] | None:
+    def due(self, shard: str, now: int, most: int) -> list[dict[str, Value]]:
+        """Keys in the index `due` of one shard whose time, in milliseconds, has come; oldest first."""
+        reply = self._send(
+            self.client.query,
+            IndexName="due",
+            KeyConditionExpression="due_shard = :shard AND due_at <= :now",
+            ExpressionAttributeValues=encode({":shard": shard, ":now": now}),
+            Limit=most,
+        )
+        return [{"pk": item["pk"]["S"], "sk": item["sk"]["S"]} for item in reply["Items"]]
+
+    def _write(self, operation: Callable[..., Any], **request: Any) -> Update:
         try:
-            self._send(operation, ReturnValuesOnConditionCheckFailure="ALL_OLD", **request)
-        except self._client.exceptions.ConditionalCheckFailedException as error:
+            reply = self._send(operation, ReturnValuesOnConditionCheckFailure="ALL_OLD", **request)
+        except self.client.exceptions.ConditionalCheckFailedException as error:
             item = error.response.get("Item")
-            return {} if item is None else decode(item)
-        return None
+            return Update(False, {} if item is None else decode(item))
+        return Update(True, decode(reply["Attributes"]) if "ReturnValues" in request else {})
 
     def _send(self, operation: Callable[..., Any], **request: Any) -> Any:
         lost: Exception | None = None
         for _ in range(_SENDS):
             try:
-                return operation(TableName=self._name, **request)
-            except self._client.exceptions.ConditionalCheckFailedException:
+                return operation(TableName=self.name, **request)
+            except self.client.exceptions.ConditionalCheckFailedException:
                 raise
             except HTTPClientError as error:
                 lost = error
             except (ClientError, BotoCoreError) as error:
-                raise CheckpointUnavailable(f"table {self._name} refused: {_code(error)}") from error
-        raise CheckpointUnavailable(f"table {self._name} does not answer") from lost
+                raise CheckpointUnavailable(f"table {self.name} refused: {_code(error)}") from error
+        raise CheckpointUnavailable(f"table {self.name} does not answer") from lost
+
+
+def _names(expression: str) -> dict[str, Any]:
+    found = {f"#{name}": name for name in _NAME.findall(expression)}
+    return {"ExpressionAttributeNames": found} if found else {}
 
 
 def _code(error: Exception) -> str:

@@ -6,6 +6,7 @@ AgentRuntimeError
 │   ├── ManifestError          agent.yaml or the agent's folder
 │   └── SettingsError          the environment, or a bundle.json that is not the bundle asked for
 ├── CheckpointError            the saved state forbids going on
+│   ├── RunUnknown             no such run, or an expired one
 │   ├── RunInProgress          another worker holds the lease; `retry_after_seconds`
 │   ├── IdempotencyMismatch    the same key came with another input
 │   ├── LeaseLost              another worker took the run over: stop, and write nothing more
@@ -15,11 +16,16 @@ AgentRuntimeError
 │   └── CheckpointUnavailable  DynamoDB or S3 does not answer, after retries
 ├── RunError                   the agent's code broke a rule of the run
 │   ├── StepMismatch           the code changed order
-│   ├── NestedStep             a step was begun inside a step
+│   ├── NestedStep             a step was begun inside an effect, or in a thread of one's own
+│   ├── StepInDoubt            nobody could say whether an effect happened
 │   ├── StepLimitExceeded
 │   ├── ModelCallLimitExceeded
 │   └── ResultNotJson
 ├── Braked                     the brake is engaged; `reason`
+├── TrafficUnknown             no record says which release a run goes to
+├── MessageUnreadable          a queue's message that names no run
+├── ApprovalRefused            a decision that came late, second, or to no question
+├── Suspended                  the run gives its worker back: it sleeps, waits for a person, or is handed over
 ├── SecretError
 │   ├── SecretNotDeclared
 │   └── SecretUnavailable
@@ -50,6 +56,10 @@ class SettingsError(ConfigurationError):
 
 class CheckpointError(AgentRuntimeError):
     """The saved state forbids going on."""
+
+
+class RunUnknown(CheckpointError):
+    """There is no such run, or it has expired."""
 
 
 class RunInProgress(CheckpointError):
@@ -93,7 +103,11 @@ class StepMismatch(RunError):
 
 
 class NestedStep(RunError):
-    """A step was begun inside a step."""
+    """A step was begun inside an effect, or in a thread that `run.gather` did not start."""
+
+
+class StepInDoubt(RunError):
+    """Nobody could say whether an effect happened, so that it is neither done again nor passed over."""
 
 
 class StepLimitExceeded(RunError):
@@ -114,6 +128,30 @@ class Braked(AgentRuntimeError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"the brake is engaged: {reason}")
         self.reason = reason
+
+
+class TrafficUnknown(AgentRuntimeError):
+    """It is not known which release a new run goes to, or whether any may begin."""
+
+
+class MessageUnreadable(AgentRuntimeError):
+    """A message from a queue names no run."""
+
+
+class ApprovalRefused(AgentRuntimeError):
+    """The decision does not count."""
+
+
+class Suspended(AgentRuntimeError):
+    """The run gives its worker back and goes on later."""
+
+    def __init__(self, reason: str, status: str, due_at: float, asked: tuple[int, ...] | None = None) -> None:
+        """`status` is a `RunStatus`; `due_at` is when it goes on at the latest, in seconds since 1970;
+        `asked` is the path of the step that waits for a person."""
+        super().__init__(reason)
+        self.status = status
+        self.due_at = due_at
+        self.asked = asked
 
 
 class SecretError(AgentRuntimeError):

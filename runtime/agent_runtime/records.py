@@ -18,15 +18,42 @@ SCHEMA_VERSION: Final = 1
 HEAD: Final = "run"
 Item = Mapping[str, Mapping[str, Any]]
 Value = str | int | None
+Path = tuple[int, ...]
+"""Where a step stands: (3,) is the third of the run, (3, 2) the second within it. Counted from 1."""
 
 
 class RunStatus(StrEnum):
-    """Where a run stands. FAILED and PARKED runs go on from their last step when the same key comes again."""
+    """Where a run stands. DONE, DEAD and CANCELLED are ends; all others can go on from their last step."""
 
+    QUEUED = "QUEUED"
+    """Accepted: a worker will take it."""
     RUNNING = "RUNNING"
-    DONE = "DONE"
-    FAILED = "FAILED"
+    SLEEPING = "SLEEPING"
+    """Waits for a time, and holds no worker."""
+    WAITING_APPROVAL = "WAITING_APPROVAL"
+    """Waits for a person, and holds no worker."""
     PARKED = "PARKED"
+    """Waits for what passes by itself: a brake, a model that is down."""
+    FAILED = "FAILED"
+    """An answer could not be given in this call; the same key goes on with it."""
+    DONE = "DONE"
+    DEAD = "DEAD"
+    """Given up, with its reason; only a message sent after that, such as a replay of the dead-letter queue,
+    takes it up again."""
+    CANCELLED = "CANCELLED"
+
+
+ENDED: Final = frozenset({RunStatus.DONE, RunStatus.DEAD, RunStatus.CANCELLED})
+
+
+class StepState(StrEnum):
+    """Where a step stands."""
+
+    CLAIMED = "CLAIMED"
+    """A worker has announced that it is about to begin it; with an outside effect, it may have happened."""
+    IN_DOUBT = "IN_DOUBT"
+    """An effect whose outcome nobody knows: a person is asked."""
+    DONE = "DONE"
 
 
 @dataclass(frozen=True)
@@ -56,6 +83,16 @@ class Usage:
 
 
 @dataclass(frozen=True)
+class RunRequest:
+    """A run as a caller asked for it."""
+
+    run_id: str
+    tenant: str
+    input: Any
+    session: str | None = None
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """A run as its head item tells it. Times are milliseconds since 1970."""
 
@@ -69,10 +106,17 @@ class RunRecord:
     updated_at: int
     output: Any = None
     steps: tuple[str, ...] = ()
-    """Names of the completed steps, known once the run is no longer RUNNING."""
+    """Names of the completed steps, the first `SHOWN_STEPS` of them, known once the run is not RUNNING."""
+    step_count: int = 0
     usage: Usage = Usage()
     error: str | None = None
-    """Class of the exception of a FAILED run, or why a run is PARKED."""
+    """Class of the exception that ended it, or why it waits."""
+    takes: int = 0
+    """How often a worker took it since one last gave it back by itself."""
+
+
+SHOWN_STEPS: Final = 200
+"""Names kept in the head: a run may have 10,000 steps, and an item has 400 KB."""
 
 
 @dataclass(frozen=True)
@@ -86,26 +130,37 @@ class Lease:
     birth: str
     expires_at: int
     """Seconds since 1970 at which DynamoDB may delete the run: the same for all of its items."""
+    is_queued: bool = False
+    """Whether the run came through a queue, so that the reaper watches over it."""
 
 
 @dataclass(frozen=True)
-class RecordedStep:
-    """A completed step."""
+class StepRecord:
+    """A step as its item tells it."""
 
-    sequence: int
+    path: Path
     name: str
-    result: str | None = field(repr=False)
+    state: StepState
+    epoch: int
+    write_token: str
+    result: str | None = field(default=None, repr=False)
     result_blob: str | None = None
     usage: Usage = Usage()
+    effect: bool = False
+    """Whether it acts on the outside, so that a claim without a result is in doubt."""
+    children: int | None = None
+    """0 for a step with steps inside, n for one of n parallel steps, None for a plain one."""
+    failed: str | None = None
+    """`module:class` of the exception it ended with, where the agent caught it and went on."""
 
 
 @dataclass(frozen=True)
 class OpenedRun:
-    """A run that is open to this worker, or, without a lease, already done."""
+    """A run that is open to this worker, or, without a lease, already ended."""
 
     record: RunRecord
     lease: Lease | None
-    recorded: dict[int, RecordedStep]
+    recorded: dict[Path, StepRecord]
 
 
 def head_key(pk: str) -> dict[str, Value]:
@@ -113,9 +168,19 @@ def head_key(pk: str) -> dict[str, Value]:
     return {"pk": pk, "sk": HEAD}
 
 
-def step_key(sequence: int) -> str:
-    """Sort key of a step. Six digits, so that keys sort as numbers do."""
-    return f"step#{sequence:06d}"
+def path_text(path: Path) -> str:
+    """Such as `000003.000002`: six digits each, so that texts sort as paths do."""
+    return ".".join(f"{number:06d}" for number in path)
+
+
+def path_from(text: str) -> Path:
+    """The path of its text. Raises ValueError."""
+    return tuple(int(number) for number in text.split("."))
+
+
+def step_key(path: Path) -> str:
+    """Sort key of a step."""
+    return f"step#{path_text(path)}"
 
 
 def encode(values: Mapping[str, Value]) -> dict[str, Any]:
@@ -162,14 +227,25 @@ def record_from(values: Mapping[str, Any], blobs: "BlobStore") -> RunRecord:
         updated_at=values["updated_at"],
         output=json.loads(output or "null"),
         steps=tuple(json.loads(values.get("steps", "[]"))),
+        step_count=values.get("step_count", 0),
         usage=load_usage(values.get("usage")),
         error=values.get("error"),
+        takes=values.get("takes", 0),
     )
 
 
-def step_from(values: Mapping[str, Any]) -> RecordedStep:
-    """The completed step of an item's values."""
-    usage = load_usage(values.get("usage"))
-    return RecordedStep(
-        values["sequence"], values["name"], values.get("result"), values.get("result_blob"), usage
+def step_from(values: Mapping[str, Any]) -> StepRecord:
+    """The step of an item's values."""
+    return StepRecord(
+        path=path_from(values["sk"].removeprefix("step#")),
+        name=values.get("name", ""),
+        state=StepState(values["state"]),
+        epoch=values["epoch"],
+        write_token=values["write_token"],
+        result=values.get("result"),
+        result_blob=values.get("result_blob"),
+        usage=load_usage(values.get("usage")),
+        effect=values.get("effect", 0) == 1,
+        children=values.get("children"),
+        failed=values.get("failed"),
     )

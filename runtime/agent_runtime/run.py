@@ -1,34 +1,30 @@
 """What an agent's function is given: its input, and steps that are done once."""
 
-import json
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, ParamSpec, TypeVar
 
+from agent_runtime.approvals import Approval, Approvals, Decision
 from agent_runtime.brake import BrakeReader
 from agent_runtime.bundle import Bundle
 from agent_runtime.checkpoints import CheckpointStore
-from agent_runtime.errors import (
-    AgentRuntimeError,
-    Braked,
-    LeaseLost,
-    ModelCallLimitExceeded,
-    NestedStep,
-    ResultNotJson,
-    SecretNotDeclared,
-    StepLimitExceeded,
-    StepMismatch,
-)
+from agent_runtime.errors import Braked, ModelCallLimitExceeded, SecretNotDeclared, StepInDoubt, Suspended
+from agent_runtime.events import Events
+from agent_runtime.gather import gather
 from agent_runtime.models.client import Message, ModelClient, ModelReply
-from agent_runtime.records import Lease, OpenedRun, RecordedStep, Usage
+from agent_runtime.progress import Progress
+from agent_runtime.records import Lease, OpenedRun, Path, RunStatus, StepState, Usage
+from agent_runtime.retries import Retries
 from agent_runtime.secrets import SecretReader, SecretValue
+from agent_runtime.steps import idempotency_key
 
 P = ParamSpec("P")
 T = TypeVar("T")
+NOT_INTERRUPTED: Final[Callable[[], str | None]] = lambda: None  # noqa: E731  a default, not a function
 
 
 class Run:
-    """One execution of an agent. Steps run one after another, in an order that depends on earlier results
-    alone."""
+    """One execution of an agent: steps come in an order that depends on the input and earlier results."""
 
     def __init__(
         self,
@@ -42,42 +38,109 @@ class Run:
         models: ModelClient,
         tools: tuple[str, ...] = (),
         remaining_seconds: Callable[[], float],
+        interruption: Callable[[], str | None] = NOT_INTERRUPTED,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+        compact_every: int = 0,
     ) -> None:
+        """`interruption` gives the reason why the worker wants the run back to the queue, if it does."""
         self.input: Final[Any] = opened.record.input
         self.run_id: Final = opened.record.run_id
         self.tenant: Final = opened.record.tenant
         self.session: Final = opened.record.session
+        self.agent_name: Final = store.heads.agent
         self.bundle: Final = bundle
         self.tools: Final = tools
         """Names of the tools that the agent may offer its model here: the bundle's, where the environment
-        allows
-        them."""
-        self.stopped: AgentRuntimeError | None = None
-        """Set once the run may not go on: every later step raises it again, even if the agent's code
-        caught it."""
-        self.steps: list[tuple[str, bool]] = []
-        """Name of each step so far, and whether its result was replayed."""
-        self.usage = Usage()
-        """All that the run has used, replayed steps included."""
-        self.spent = Usage()
-        """What was used since this worker took the run."""
-        self._lease = lease
-        self._recorded = opened.recorded
-        self._store = store
+        allows them."""
+        self.lease: Final = lease
+        self.checkpoint_table: Final = store.table
+        self.blobs: Final = store.blobs
+        self.progress: Final = Progress(
+            opened,
+            lease,
+            store,
+            max_steps=bundle.max_steps,
+            check=self._check,
+            compact_every=compact_every,
+        )
+        self._events = Events(store.table, lease, clock)
+        self._approvals = Approvals(store.table, clock)
         self._brake = brake
         self._secrets = secrets
         self._models = models
         self._remaining_seconds = remaining_seconds
-        self._step_in_progress: str | None = None
-        self._used_by_step = Usage()
+        self._interruption = interruption
+        self._clock = clock
+        self._retries = Retries(sleep=sleep, may_pause=lambda seconds: seconds < remaining_seconds())
 
     def step(self, name: str, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """The result of `fn(*args, **kwargs)`, as it comes back from JSON; a completed step is not done
         again.
 
-        Raises `StepMismatch`, `StepLimitExceeded`, `NestedStep`, `ResultNotJson`, `Braked` and `LeaseLost`.
+        Transient errors are tried again within the run's budget of retries. Raises `StepMismatch`,
+        `StepLimitExceeded`, `NestedStep`, `ResultNotJson`, `Braked`, `Suspended` and `LeaseLost`.
         """
-        return self._once(name, lambda: fn(*args, **kwargs))
+        return self.progress.once(name, lambda _: self._retries.call(lambda: fn(*args, **kwargs)))
+
+    def effect(
+        self, name: str, fn: Callable[..., Any], /, *args: Any, takes_key: bool = True, **kwargs: Any
+    ) -> Any:
+        """A step that acts on the outside. It is claimed before it begins, and `fn` gets `idempotency_key`,
+        a text that is the same however often the step is done.
+
+        With `takes_key=False`, for what cannot take one, a step whose worker died in the middle is not done
+        again: a person is asked what happened. Raises what `step` raises.
+        """
+
+        def work(path: Path) -> Any:
+            recorded = self.progress.recorded.get(path)
+            was_claimed = recorded is not None and recorded.effect
+            if was_claimed and not takes_key:
+                decision = self._ask(path, name, f"it is not known whether {name!r} happened", 7 * 86_400)
+                if decision.verdict == "happened":
+                    return decision.result
+                if decision.verdict != "retry":
+                    raise StepInDoubt(
+                        f"{name!r} may have happened; {decision.decided_by} said: {decision.verdict}"
+                    )
+            self.progress.write(lambda: self.progress.store.steps.claim(self.lease, path, name, effect=True))
+            if not takes_key:
+                return fn(*args, **kwargs)
+            key = idempotency_key(self.lease, path)
+            return self._retries.call(lambda: fn(*args, idempotency_key=key, **kwargs))
+
+        return self.progress.once(name, work, effect=True)
+
+    def gather(
+        self, name: str, fn: Callable[[Any], T], items: Sequence[Any], /, *, at_once: int = 8
+    ) -> list[T]:
+        """`fn(item)` for each of up to 100 items, each a step of its own, `at_once` at a time on threads.
+
+        `fn` may do steps. Raises the first error once all have ended, and what `step` raises.
+        """
+        return gather(self.progress, name, lambda item: self._retries.call(lambda: fn(item)), items, at_once)
+
+    def sleep(self, name: str, seconds: float) -> None:
+        """Wait without holding a worker: the run is given back and goes on after `seconds`."""
+        wakes_at = self.progress.once(name, lambda _: self._clock() + seconds)
+        if self._clock() < wakes_at:
+            raise self._suspended(f"sleeps in {name!r}", RunStatus.SLEEPING, wakes_at)
+
+    def approve(self, name: str, *, summary: str, expires_in_seconds: float = 86_400) -> bool:
+        """Whether a person approves of `summary`. The run waits without holding a worker; no decision in
+        time is a no."""
+
+        def work(path: Path) -> bool:
+            return self._ask(path, name, summary, expires_in_seconds).verdict == "approve"
+
+        return self.progress.once(name, work)
+
+    def emit(self, kind: str, data: Any = None) -> None:
+        """Tell whoever follows the run; `data` is JSON. What was told before a completed step is not told
+        again; after a crash the events since that step may come twice."""
+        if not self.progress.is_recorded():
+            self._events.emit(kind, data)
 
     def model(
         self,
@@ -95,9 +158,9 @@ class Run:
         def call() -> ModelReply:
             return self._call_model(system, messages, max_output_tokens)
 
-        if self._step_in_progress is not None:
+        if self.progress.scope().name:
             return call()
-        reply: dict[str, Any] = self._once(name, lambda: call().as_dict())
+        reply: dict[str, Any] = self.progress.once(name, lambda _: call().as_dict())
         return ModelReply(**reply)
 
     def secret(self, name: str) -> SecretValue:
@@ -107,47 +170,33 @@ class Run:
             raise SecretNotDeclared(f"secret {name!r} is not declared in the manifest; declared: {declared}")
         return self._secrets.get(name, run_id=self.run_id)
 
-    def _once(self, name: str, work: Callable[[], Any]) -> Any:
-        if self.stopped is not None:
-            raise self.stopped
-        if self._step_in_progress is not None:
-            raise NestedStep(f"step {name!r} was begun inside step {self._step_in_progress!r}")
-        sequence = len(self.steps) + 1
-        if sequence > self.bundle.max_steps:
-            raise StepLimitExceeded(f"step {name!r} is one more than the {self.bundle.max_steps} allowed")
-        recorded = self._recorded.get(sequence)
-        if recorded is not None:
-            return self._replay(recorded, name)
-        self._stop_if_braked()
-        self._step_in_progress, self._used_by_step = name, Usage()
-        try:
-            text = as_json(work(), f"step {name!r}")
-        finally:
-            self._step_in_progress = None
-        try:
-            used = self._used_by_step if self._used_by_step.model_calls else None
-            self._store.save_step(self._lease, sequence, name, text, used)
-        except LeaseLost as error:
-            self.stopped = error
-            raise
-        self.steps.append((name, False))
-        return json.loads(text)
-
-    def _replay(self, recorded: RecordedStep, name: str) -> Any:
-        if recorded.name != name:
-            raise StepMismatch(
-                f"step {recorded.sequence} was {recorded.name!r} and is now {name!r}: the code changed order"
+    def _ask(self, path: Path, name: str, summary: str, expires_in_seconds: float) -> Decision:
+        """A person's decision; until there is one the run is suspended."""
+        asked = Approval(self.run_id, path, name, summary, self._clock() + expires_in_seconds)
+        if (recorded := self.progress.recorded.get(path)) is not None and recorded.effect:
+            steps = self.progress.store.steps
+            self.progress.write(
+                lambda: steps.claim(self.lease, path, name, effect=True, state=StepState.IN_DOUBT)
             )
-        result = json.loads(self._store.load_step(recorded))
-        self.steps.append((name, True))
-        self.usage += recorded.usage
-        return result
+        decision = self._approvals.ask(self.lease, asked)
+        if decision is None:
+            reason = f"waits for a person: {summary}"
+            raise self._suspended(reason, RunStatus.WAITING_APPROVAL, asked.expires_at, path)
+        return decision
+
+    def _suspended(
+        self, reason: str, status: RunStatus, due_at: float, asked: Path | None = None
+    ) -> Suspended:
+        """What gives the run back; no later step begins, even if the agent's code catches it."""
+        suspended = Suspended(reason, status.value, due_at, asked)
+        self.progress.stop(suspended)
+        return suspended
 
     def _call_model(
         self, system: str, messages: Sequence[Message], max_output_tokens: int | None
     ) -> ModelReply:
-        self._stop_if_braked()
-        if self.usage.model_calls >= self.bundle.max_model_calls:
+        self.progress.check()
+        if self.progress.usage.model_calls >= self.bundle.max_model_calls:
             raise ModelCallLimitExceeded(
                 f"the run has made all {self.bundle.max_model_calls} model calls allowed"
             )
@@ -159,21 +208,11 @@ class Run:
             remaining_seconds=self._remaining_seconds,
         )
         used = Usage(reply.input_tokens, reply.output_tokens, reply.cost_usd, model_calls=1)
-        self.usage += used
-        self.spent += used
-        self._used_by_step += used
+        self.progress.use(self.progress.scope(), used)
         return reply
 
-    def _stop_if_braked(self) -> None:
-        if self.stopped is None and (reason := self._brake.reason()) is not None:
-            self.stopped = Braked(reason)
-        if self.stopped is not None:
-            raise self.stopped
-
-
-def as_json(value: object, what: str) -> str:
-    """`value` as JSON text. Raises `ResultNotJson` naming `what`."""
-    try:
-        return json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ResultNotJson(f"{what} returned what JSON cannot hold: {error}") from error
+    def _check(self) -> None:
+        if (reason := self._brake.reason()) is not None:
+            raise Braked(reason)
+        if (reason := self._interruption()) is not None:
+            raise Suspended(reason, RunStatus.QUEUED.value, self._clock())

@@ -18,24 +18,19 @@ from agent_runtime.errors import (
     ModelUnavailable,
     ResultNotJson,
     SettingsError,
+    Suspended,
 )
 from agent_runtime.models.client import ModelClient
-from agent_runtime.records import RunStatus, Usage
-from agent_runtime.run import Run, as_json
+from agent_runtime.progress import as_json
+from agent_runtime.records import Lease, OpenedRun, RunRecord, RunRequest, RunStatus, Usage
+from agent_runtime.run import NOT_INTERRUPTED, Run
+from agent_runtime.scopes import Scope, current_scope
 from agent_runtime.secrets import SecretReader
 
 _log = logging.getLogger("agent_runtime.runner")
 Agent = Callable[[Run], Any]
-
-
-@dataclass(frozen=True)
-class RunRequest:
-    """A run as a caller asked for it."""
-
-    run_id: str
-    tenant: str
-    input: Any
-    session: str | None = None
+PASSING = (Braked, ModelUnavailable)
+"""What passes by itself: the run waits for it, and its text is the runtime's own."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +64,12 @@ class Runner:
         secrets: SecretReader,
         models: ModelClient,
         tools: frozenset[str] | None = None,
+        compact_every: int = 0,
     ) -> None:
-        """`tools` narrows the bundle's tools to those that this environment allows."""
+        """`tools` narrows the bundle's tools to those that this environment allows; after `compact_every`
+        steps a segment is written (0: never)."""
         self._agent = agent
+        self._compact_every = compact_every
         self._tools = tuple(tool.name for tool in bundle.tools if tools is None or tool.name in tools)
         self._bundle = bundle
         self._store = store
@@ -97,15 +95,44 @@ class Runner:
             bundle_id=self._bundle.bundle_id,
             lease_seconds=lease_seconds,
         )
-        record = opened.record
         if opened.lease is None:
-            steps = tuple((name, True) for name in record.steps)
-            return RunOutcome(
-                record.run_id, record.status, record.bundle_id, record.output, steps, record.usage, Usage()
+            return ended(opened.record)
+        run = self.open(opened, opened.lease, remaining_seconds=remaining_seconds)
+        output, error = self.call(run)
+        outcome = self.outcome(run, output, error)
+        names = tuple(name for name, _ in outcome.steps)
+        if isinstance(error, Suspended):
+            self._store.suspend(
+                opened.lease,
+                outcome.status,
+                due_at=error.due_at,
+                error=str(error),
+                steps=names,
+                usage=outcome.usage,
             )
-        run = Run(
+        else:
+            self._store.finish(
+                opened.lease,
+                outcome.status,
+                output=output,
+                steps=names,
+                usage=outcome.usage,
+                error=shown(error),
+            )
+        return outcome
+
+    def open(
+        self,
+        opened: OpenedRun,
+        lease: Lease,
+        *,
+        remaining_seconds: Callable[[], float],
+        interruption: Callable[[], str | None] = NOT_INTERRUPTED,
+    ) -> Run:
+        """What the agent's function is given."""
+        return Run(
             opened,
-            opened.lease,
+            lease,
             bundle=self._bundle,
             store=self._store,
             brake=self._brake,
@@ -113,35 +140,55 @@ class Runner:
             models=self._models,
             tools=self._tools,
             remaining_seconds=remaining_seconds,
-        )
-        output, error = self._call(run)
-        status = _status(error)
-        self._store.finish(
-            opened.lease,
-            status,
-            output=output,
-            steps=tuple(name for name, _ in run.steps),
-            usage=run.usage,
-            error=_shown(error),
-        )
-        return RunOutcome(
-            run.run_id, status, self._bundle.bundle_id, output, tuple(run.steps), run.usage, run.spent, error
+            interruption=interruption,
+            compact_every=self._compact_every,
         )
 
-    def _call(self, run: Run) -> tuple[Any, Exception | None]:
+    def call(self, run: Run) -> tuple[Any, Exception | None]:
+        """The agent's output, or the error that it ended with. Raises `LeaseLost` and
+        `CheckpointUnavailable`, of which nothing can be written down."""
+        token = current_scope.set(Scope(()))
         try:
             output = self._agent(run)
-            if run.stopped is not None:
-                raise run.stopped
+            if run.progress.stopped is not None:
+                raise run.progress.stopped
             as_json(output, "the agent")
             if not isinstance(output, dict):
                 raise ResultNotJson(f"the agent returned {type(output).__name__}, and a dict is needed")
         except (LeaseLost, CheckpointUnavailable):
             raise
+        except Suspended as error:
+            _log.info("run suspended", extra={"run_id": run.run_id, "reason": str(error)})
+            return None, error
         except Exception as error:  # noqa: BLE001  whatever the agent raises is the outcome of its run
             _log.warning("run stopped", extra={"run_id": run.run_id}, exc_info=error)
             return None, error
+        finally:
+            current_scope.reset(token)
         return output, None
+
+    def outcome(self, run: Run, output: Any, error: Exception | None) -> RunOutcome:
+        """How the run stands after its agent's function has returned."""
+        done = run.progress
+        status = _status(error)
+        return RunOutcome(
+            run.run_id,
+            status,
+            self._bundle.bundle_id,
+            output,
+            tuple(done.steps),
+            done.usage,
+            done.spent,
+            error,
+        )
+
+
+def ended(record: RunRecord) -> RunOutcome:
+    """The outcome of a run that ended before."""
+    steps = tuple((name, True) for name in record.steps)
+    return RunOutcome(
+        record.run_id, record.status, record.bundle_id, record.output, steps, record.usage, Usage()
+    )
 
 
 def load_agent(entrypoint: str, task_root: str | Path) -> Agent:
@@ -163,11 +210,13 @@ def _status(error: Exception | None) -> RunStatus:
     """What may pass by itself parks the run; everything else has failed."""
     if error is None:
         return RunStatus.DONE
-    return RunStatus.PARKED if isinstance(error, Braked | ModelUnavailable) else RunStatus.FAILED
+    if isinstance(error, Suspended):
+        return RunStatus(error.status)
+    return RunStatus.PARKED if isinstance(error, PASSING) else RunStatus.FAILED
 
 
-def _shown(error: Exception | None) -> str | None:
+def shown(error: Exception | None) -> str | None:
     """The class alone: the text of an agent's exception may hold anything, a secret among it."""
     if error is None:
         return None
-    return str(error) if isinstance(error, Braked | ModelUnavailable) else type(error).__name__
+    return str(error) if isinstance(error, PASSING) else type(error).__name__

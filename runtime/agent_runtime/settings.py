@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -12,25 +12,15 @@ from agent_runtime.bundle import BUNDLE_FILE, Bundle
 from agent_runtime.errors import SettingsError
 
 _LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}
-_VARIABLES: Final = {
-    "agent_name": "AGENT_NAME",
-    "environment": "AGENT_ENVIRONMENT",
-    "checkpoint_table": "AGENT_CHECKPOINT_TABLE",
-    "checkpoint_bucket": "AGENT_CHECKPOINT_BUCKET",
-    "control_table": "AGENT_CONTROL_TABLE",
-    "secrets": "AGENT_SECRETS",
-    "model_endpoint": "AGENT_MODEL_ENDPOINT",
-    "tenants": "AGENT_TENANTS",
-    "tools": "AGENT_TOOLS",
-    "checkpoint_retention_days": "AGENT_CHECKPOINT_RETENTION_DAYS",
-    "turn_timeout_seconds": "AGENT_TURN_TIMEOUT_SECONDS",
-    "bundle_id": "AGENT_BUNDLE_ID",
-    "task_root": "LAMBDA_TASK_ROOT",
-}
+_NAMES: Final = {"agent_name": "AGENT_NAME", "task_root": "LAMBDA_TASK_ROOT"}
 
 
-class Settings(BaseModel):
-    """The host's surroundings. Plain pydantic, since pydantic_settings would double the cost of its
+def _variable(field: str) -> str:
+    return _NAMES.get(field, f"AGENT_{field.upper()}")
+
+
+class TableSettings(BaseModel):
+    """Where an agent's runs lie. Plain pydantic, since pydantic_settings would double the cost of its
     import."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,34 +32,61 @@ class Settings(BaseModel):
     checkpoint_bucket: str = Field(min_length=1)
     """Bucket of results over 350 KB."""
     control_table: str = Field(min_length=1)
-    """Table of the brake."""
+    """Table of the brake, the releases and the traffic record."""
+    checkpoint_retention_days: int = Field(default=30, ge=1, le=3650)
+    """Defaults to 30: longer than any queue keeps a message (SQS: 14 days), so a late retry finds its run."""
+    tenants: frozenset[str] | None = None
+    """Tenants that are let in, divided by commas. Absent: every tenant that the token's issuer vouches
+    for."""
+
+    @field_validator("secrets", "queues", mode="before", check_fields=False)
+    @classmethod
+    def _from_json(cls, value: object) -> object:
+        return json.loads(value) if isinstance(value, str) else value
+
+    @field_validator("tenants", "tools", mode="before", check_fields=False)
+    @classmethod
+    def _from_commas(cls, value: object) -> object:
+        return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Self:
+        """Read the settings. Raises `SettingsError` naming the variable; empty variables count as absent."""
+        names = {field: _variable(field) for field in cls.model_fields}
+        given = {field: environ[name] for field, name in names.items() if environ.get(name)}
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            field = str(first["loc"][0]) if first["loc"] else ""
+            raise SettingsError(f"{names.get(field, 'the environment')}: {first['msg']}") from None
+
+
+class DoorSettings(TableSettings):
+    """Surroundings of the functions in front of the queues."""
+
+    queues: dict[str, str] = Field(min_length=1)
+    """Queue URL of each release, by bundle id."""
+    max_receives: int = Field(default=5, ge=1, le=1000)
+
+
+class Settings(TableSettings):
+    """Surroundings of a host that runs an agent."""
+
     secrets: dict[str, str] = Field(default_factory=dict)
     """Secret ARN by the name the agent uses."""
     model_endpoint: str | None = None
     """Base URL of an OpenAI-compatible server, such as `https://models.example/v1`."""
-    tenants: frozenset[str] | None = None
-    """Tenants that are let in, divided by commas. Absent: every tenant that the token's issuer vouches
-    for."""
     tools: frozenset[str] | None = None
     """Tools of the bundle that may be used here, divided by commas. Absent: all of them."""
-    checkpoint_retention_days: int = Field(default=30, ge=1, le=3650)
-    """Defaults to 30: longer than any queue keeps a message (SQS: 14 days), so a late retry finds its run."""
+    compact_every: int = Field(default=0, ge=0)
+    """Steps after which a segment of them is written, so that a resume reads less. Defaults to 0, never."""
     turn_timeout_seconds: float = Field(default=29.0, gt=0, le=900)
     """Time a turn may take. Defaults to 29: an HTTP API gives up after 30 s (API Gateway's quota)."""
     bundle_id: str | None = None
     """Bundle the release promises to run."""
     task_root: str = "."
     """Folder that holds the agent and its bundle.json."""
-
-    @field_validator("secrets", mode="before")
-    @classmethod
-    def _from_json(cls, value: object) -> object:
-        return json.loads(value) if isinstance(value, str) else value
-
-    @field_validator("tenants", "tools", mode="before")
-    @classmethod
-    def _from_commas(cls, value: object) -> object:
-        return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
 
     @field_validator("model_endpoint")
     @classmethod
@@ -84,17 +101,6 @@ class Settings(BaseModel):
         ):
             raise ValueError("an https URL, or http on this machine")
         return value.rstrip("/")
-
-    @classmethod
-    def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
-        """Read the settings. Raises `SettingsError` naming the variable; empty variables count as absent."""
-        given = {field: environ[name] for field, name in _VARIABLES.items() if environ.get(name)}
-        try:
-            return cls.model_validate(given)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            field = str(first["loc"][0]) if first["loc"] else ""
-            raise SettingsError(f"{_VARIABLES.get(field, 'the environment')}: {first['msg']}") from None
 
     def load_bundle(self) -> Bundle:
         """Read bundle.json of the task root. Raises `SettingsError` if it is not the bundle of this
@@ -114,3 +120,20 @@ class Settings(BaseModel):
         """Names of secrets only: even an ARN tells a reader of logs more than the name does."""
         for field in type(self).model_fields:
             yield field, sorted(self.secrets) if field == "secrets" else getattr(self, field)
+
+
+class WorkerSettings(Settings):
+    """Surroundings of a worker. Its times are checked against each other by whoever deploys it."""
+
+    queue_url: str = Field(min_length=1)
+    worker_concurrency: int = Field(default=4, ge=1, le=100)
+    """Runs at once. Defaults to 4: a run waits for its model most of the time."""
+    visibility_seconds: int = Field(default=90, ge=1, le=600)
+    """How long messages and leases are held, and so how late a killed worker's run goes on. Extended every
+    third of it."""
+    max_receives: int = Field(default=5, ge=1, le=1000)
+    stop_seconds: int = Field(default=110, ge=2, le=120)
+    """Time from SIGTERM to SIGKILL."""
+    tenant_share: float = Field(default=1.0, gt=0, le=1)
+    """Most of the slots that one tenant may have. Defaults to 1: a share below it leaves slots idle when one
+    tenant is alone."""

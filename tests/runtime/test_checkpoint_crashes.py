@@ -13,9 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from agent_runtime.bundle import Bundle
 from agent_runtime.errors import LeaseLost, RunInProgress
-from agent_runtime.records import Lease, RunStatus
+from agent_runtime.records import Lease, RunRequest, RunStatus, StepState
 from agent_runtime.run import Run
-from agent_runtime.runner import RunRequest
 
 POINTS = ("before the work", "after the work", "before the write", "after the write", "before the end")
 
@@ -45,7 +44,7 @@ def test_no_completed_step_is_done_again_and_none_is_skipped(
     crash: list[tuple[int, str]] = []
 
     def committed() -> set[int]:
-        return {int(i["sequence"]["N"]) for i in aws.steps(run_id) if i["state"]["S"] == "DONE"}
+        return {int(i["sk"]["S"][5:]) for i in aws.steps(run_id) if i["state"]["S"] == "DONE"}
 
     def die_at(sequence: int, point: str) -> None:
         if crash == [(sequence, point)]:
@@ -69,7 +68,7 @@ def test_no_completed_step_is_done_again_and_none_is_skipped(
 
     def before_write(request: dict[str, Any]) -> None:
         if request["Item"]["sk"]["S"] != "run" and request["Item"]["state"]["S"] == "DONE":
-            die_at(int(request["Item"]["sequence"]["N"]), "before the write")
+            die_at(int(request["Item"]["sk"]["S"][5:]), "before the write")
 
     faulty.before["put_item"] = before_write
     faulty.lost.update({"put_item": answers_lost})
@@ -129,7 +128,11 @@ class Workers(RuleBasedStateMachine):
         assert self.output is None
         assert opened.lease.epoch > self.epochs[-1]
         self.epochs.append(opened.lease.epoch)
-        found = {n: self.stores[worker].load_step(step) for n, step in opened.recorded.items()}
+        found = {
+            step.path[0]: self.stores[worker].steps.load(step)
+            for step in opened.recorded.values()
+            if step.state is StepState.DONE
+        }
         assert found == self.committed
         self.leases[worker], self.next_step[worker] = opened.lease, len(found) + 1
 
@@ -139,7 +142,7 @@ class Workers(RuleBasedStateMachine):
             return
         sequence, value = self.next_step[worker], json.dumps(f"{worker} in epoch {self.leases[worker].epoch}")
         try:
-            self.stores[worker].save_step(self.leases[worker], sequence, "step", value)
+            self.stores[worker].steps.save(self.leases[worker], (sequence,), "step", value)
         except LeaseLost:
             assert self.leases.pop(worker).epoch < self.epochs[-1]
             return
@@ -164,7 +167,7 @@ class Workers(RuleBasedStateMachine):
     @invariant()
     def steps_are_contiguous_and_never_change(self) -> None:
         done = [item for item in self.aws.steps("f" * 32) if item["state"]["S"] == "DONE"]
-        assert {int(i["sequence"]["N"]): i["result"]["S"] for i in done} == self.committed
+        assert {int(i["sk"]["S"][5:]): i["result"]["S"] for i in done} == self.committed
         assert sorted(self.committed) == list(range(1, len(self.committed) + 1))
 
 

@@ -16,7 +16,7 @@ from agent_runtime.errors import (
     RunInProgress,
 )
 from agent_runtime.ids import is_run_id, new_run_id, run_id_for_key
-from agent_runtime.records import Lease, OpenedRun, RunStatus, Usage
+from agent_runtime.records import Lease, OpenedRun, Path, RunStatus, StepState, Usage
 
 RUN = "0" * 32
 
@@ -37,6 +37,10 @@ def lease_of(opened: OpenedRun) -> Lease:
     return opened.lease
 
 
+def done(opened: OpenedRun) -> list[Path]:
+    return [path for path, step in opened.recorded.items() if step.state is StepState.DONE]
+
+
 def test_a_new_run_is_one_write(aws: Any, faulty: Any) -> None:
     opened = begin(aws.store(faulty))
     assert lease_of(opened).epoch == 1
@@ -47,8 +51,8 @@ def test_a_step_is_one_write_that_holds_only_what_it_added(aws: Any, faulty: Any
     store = aws.store(faulty)
     lease = lease_of(begin(store))
     faulty.calls.clear()
-    store.save_step(lease, 1, "find", '["a"]')
-    store.save_step(lease, 2, "read", '["b"]')
+    store.steps.save(lease, (1,), "find", '["a"]')
+    store.steps.save(lease, (2,), "read", '["b"]')
     assert faulty.calls == {"put_item": 2}
     first, second = aws.steps(RUN)
     assert (first["name"], first["result"]) == ({"S": "find"}, {"S": '["a"]'})
@@ -99,17 +103,17 @@ def test_a_finished_run_gives_its_stored_result_even_to_another_bundle(aws: Any,
 def test_a_run_whose_worker_died_goes_on_after_its_last_step(aws: Any, faulty: Any) -> None:
     store = aws.store(faulty)
     lease = lease_of(begin(store))
-    store.save_step(lease, 1, "find", "1")
-    store.save_step(lease, 2, "read", "2", Usage(5, 5, 0.1, 1))
+    store.steps.save(lease, (1,), "find", "1")
+    store.steps.save(lease, (2,), "read", "2", Usage(5, 5, 0.1, 1))
     aws.clock.now += 31
     faulty.calls.clear()
     resumed = begin(store)
     assert lease_of(resumed).epoch == 2
-    assert [(s.sequence, s.name, store.load_step(s)) for s in resumed.recorded.values()] == [
-        (1, "find", "1"),
-        (2, "read", "2"),
+    assert [(s.path, s.name, store.steps.load(s)) for s in resumed.recorded.values() if s.name] == [
+        ((1,), "find", "1"),
+        ((2,), "read", "2"),
     ]
-    assert resumed.recorded[2].usage == Usage(5, 5, 0.1, 1)
+    assert resumed.recorded[(2,)].usage == Usage(5, 5, 0.1, 1)
     assert faulty.calls["query"] == 1
 
 
@@ -117,30 +121,30 @@ def test_a_run_whose_worker_died_goes_on_after_its_last_step(aws: Any, faulty: A
 def test_a_run_that_stopped_goes_on_at_once(aws: Any, status: RunStatus) -> None:
     store = aws.store()
     lease = lease_of(begin(store))
-    store.save_step(lease, 1, "find", "1")
+    store.steps.save(lease, (1,), "find", "1")
     store.finish(lease, status, error="because")
     resumed = begin(store)
     assert resumed.record.status == RunStatus.RUNNING
-    assert list(resumed.recorded) == [1]
+    assert done(resumed) == [(1,)]
 
 
 def test_a_worker_that_lost_its_lease_writes_nothing_more(aws: Any) -> None:
     store = aws.store()
     stale = lease_of(begin(store))
-    store.save_step(stale, 1, "find", "1")
+    store.steps.save(stale, (1,), "find", "1")
     aws.clock.now += 31
     winner = lease_of(begin(store))
     before = aws.items()
     with pytest.raises(LeaseLost):
-        store.save_step(stale, 2, "read", '"stale"')
+        store.steps.save(stale, (2,), "read", '"stale"')
     with pytest.raises(LeaseLost):
         store.finish(stale, RunStatus.DONE, output={"stale": True})
     with pytest.raises(LeaseLost):
         store.extend_lease(stale, 60)
     assert aws.items() == before
-    store.save_step(winner, 2, "read", '"new"')
+    store.steps.save(winner, (2,), "read", '"new"')
     with pytest.raises(LeaseLost):
-        store.save_step(stale, 2, "read", '"stale"')
+        store.steps.save(stale, (2,), "read", '"stale"')
     assert aws.steps(RUN)[1]["result"] == {"S": '"new"'}
 
 
@@ -151,13 +155,13 @@ def test_a_step_committed_during_the_take_over_is_kept_and_not_done_again(aws: A
 
     def commit_late(request: dict[str, Any]) -> None:
         if request["Item"]["sk"]["S"] == "step#000001" and not aws.steps(RUN):
-            store.save_step(stale, 1, "find", '"late"')
+            store.steps.save(stale, (1,), "find", '"late"')
 
     faulty.before["put_item"] = commit_late
     resumed = begin(aws.store(faulty))
-    assert store.load_step(resumed.recorded[1]) == '"late"'
+    assert store.steps.load(resumed.recorded[(1,)]) == '"late"'
     with pytest.raises(LeaseLost):
-        store.save_step(stale, 2, "read", "2")
+        store.steps.save(stale, (2,), "read", "2")
 
 
 def test_of_two_that_take_over_together_one_wins(aws: Any, faulty: Any) -> None:
@@ -185,7 +189,7 @@ def test_a_write_whose_answer_was_lost_is_a_success_and_no_duplicate(
         assert lease.epoch == 2
     if operation == "step":
         faulty.lost["put_item"] = 2
-    store.save_step(lease, 1, "find", "1")
+    store.steps.save(lease, (1,), "find", "1")
     if operation == "finish":
         faulty.lost["update_item"] = 1
     store.finish(lease, RunStatus.DONE, output={"a": 1}, steps=("find",))
@@ -215,18 +219,18 @@ def test_a_clock_ten_minutes_off_can_take_over_early_but_never_commit_a_step_twi
 ) -> None:
     store, skewed = aws.store(), aws.store(clock=aws.clock.skewed(skew))
     lease = lease_of(begin(store))
-    store.save_step(lease, 1, "find", "1")
+    store.steps.save(lease, (1,), "find", "1")
     try:
         other = begin(skewed)
     except RunInProgress:
         assert skew < 0
-        store.save_step(lease, 2, "read", "2")
+        store.steps.save(lease, (2,), "read", "2")
         return
     assert skew > 0
-    assert list(other.recorded) == [1]
+    assert done(other) == [(1,)]
     with pytest.raises(LeaseLost):
-        store.save_step(lease, 2, "read", "2")
-    skewed.save_step(lease_of(other), 2, "read", "2")
+        store.steps.save(lease, (2,), "read", "2")
+    skewed.steps.save(lease_of(other), (2,), "read", "2")
 
 
 def test_a_host_without_time_left_still_sets_a_lease_that_ends(aws: Any) -> None:
@@ -262,11 +266,11 @@ def test_a_large_result_goes_to_s3_with_its_hash(aws: Any) -> None:
     store = aws.store()
     large = json.dumps("é" * 300_000)
     lease = lease_of(begin(store, input="x" * 400_000))
-    store.save_step(lease, 1, "read", large)
+    store.steps.save(lease, (1,), "read", large)
     store.finish(lease, RunStatus.PARKED, output="y" * 300_000)
     resumed = begin(store, input="x" * 400_000)
     assert resumed.record.input == "x" * 400_000
-    assert store.load_step(resumed.recorded[1]) == large
+    assert store.steps.load(resumed.recorded[(1,)]) == large
     keys = [found["Key"] for found in aws.s3.list_objects_v2(Bucket="checkpoint-blobs")["Contents"]]
     assert len(keys) == 3
     assert all(key.startswith(f"answers/acme/{RUN}/") for key in keys)
@@ -274,21 +278,21 @@ def test_a_large_result_goes_to_s3_with_its_hash(aws: Any) -> None:
 
 def test_a_result_of_exactly_350_kb_stays_in_the_item(aws: Any) -> None:
     store = aws.store()
-    store.save_step(lease_of(begin(store)), 1, "read", json.dumps("x" * (350 * 1024 - 2)))
+    store.steps.save(lease_of(begin(store)), (1,), "read", json.dumps("x" * (350 * 1024 - 2)))
     assert "Contents" not in aws.s3.list_objects_v2(Bucket="checkpoint-blobs")
 
 
 @pytest.mark.parametrize(("harm", "said"), [("delete", "is not in"), ("alter", "SHA-256 differs")])
 def test_a_missing_or_altered_blob_is_a_clear_error(aws: Any, harm: str, said: str) -> None:
     store = aws.store(inline_bytes=10)
-    step = store.save_step(lease_of(begin(store, input=1)), 1, "read", '"more than ten bytes"')
+    step = store.steps.save(lease_of(begin(store, input=1)), (1,), "read", '"more than ten bytes"')
     key = json.loads(step.result_blob or "")["key"]
     if harm == "delete":
         aws.s3.delete_object(Bucket="checkpoint-blobs", Key=key)
     else:
         aws.s3.put_object(Bucket="checkpoint-blobs", Key=key, Body=b'"other"')
     with pytest.raises(CheckpointBlobLost, match=said):
-        store.load_step(step)
+        store.steps.load(step)
 
 
 def set_attribute(aws: Any, sort_key: str, name: str, value: dict[str, str]) -> None:
@@ -306,7 +310,7 @@ def set_attribute(aws: Any, sort_key: str, name: str, value: dict[str, str]) -> 
 def test_an_item_of_another_schema_is_never_read(aws: Any, version: str, sort_key: str) -> None:
     store = aws.store()
     lease = lease_of(begin(store))
-    store.save_step(lease, 1, "find", "1")
+    store.steps.save(lease, (1,), "find", "1")
     aws.clock.now += 31
     set_attribute(aws, sort_key, "schema_version", {"N": version})
     with pytest.raises(CheckpointSchemaUnknown, match=f"schema version {version}, known is 1"):
@@ -329,7 +333,7 @@ def test_a_gap_between_steps_is_an_error_and_not_a_skipped_step(aws: Any) -> Non
     store = aws.store()
     lease = lease_of(begin(store))
     for sequence in (1, 2, 3):
-        store.save_step(lease, sequence, "s", "1")
+        store.steps.save(lease, (sequence,), "s", "1")
     aws.dynamodb.delete_item(
         TableName="checkpoints", Key={"pk": {"S": f"answers#acme#{RUN}"}, "sk": {"S": "step#000002"}}
     )
@@ -341,24 +345,24 @@ def test_a_gap_between_steps_is_an_error_and_not_a_skipped_step(aws: Any) -> Non
 def test_an_expired_run_is_absent_before_dynamodb_deletes_it(aws: Any) -> None:
     store = aws.store()
     lease = lease_of(begin(store))
-    store.save_step(lease, 1, "find", '"old"')
+    store.steps.save(lease, (1,), "find", '"old"')
     store.finish(lease, RunStatus.DONE, output={"old": True})
     aws.clock.now += 30 * 86_400
     assert store.get_run("acme", RUN) is None
     again = begin(store, input="another")
     assert (lease_of(again).epoch, again.recorded) == (1, {})
-    store.save_step(lease_of(again), 1, "find", '"new"')
+    store.steps.save(lease_of(again), (1,), "find", '"new"')
     with pytest.raises(LeaseLost):
-        store.save_step(lease, 1, "find", '"old"')
+        store.steps.save(lease, (1,), "find", '"old"')
     aws.clock.now += 31
-    assert store.load_step(begin(store, input="another").recorded[1]) == '"new"'
+    assert store.steps.load(begin(store, input="another").recorded[(1,)]) == '"new"'
 
 
 def test_every_item_of_a_run_expires_at_the_same_second(aws: Any) -> None:
     store = aws.store()
     lease = lease_of(begin(store))
     aws.clock.now += 20
-    store.save_step(lease, 1, "find", "1")
+    store.steps.save(lease, (1,), "find", "1")
     aws.clock.now += 20
     begin(store)
     assert {item["expires_at"]["N"] for item in aws.items()} == {str(1_800_000_000 + 30 * 86_400)}

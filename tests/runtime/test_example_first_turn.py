@@ -9,6 +9,7 @@ import pytest
 
 from agent_runtime.bundle import bundle_from_folder
 from agent_runtime.hosts import lambda_, start
+from agent_runtime.settings import Settings
 from embedded_aws.model_server import ModelServer
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "01-first-turn"
@@ -109,9 +110,9 @@ def test_a_question_of_other_words_makes_no_model_call(ask: Callable[..., dict[s
 
 def test_a_host_without_its_secrets_arn_does_not_start(aws: Any, release: dict[str, str]) -> None:
     with pytest.raises(start.SettingsError, match="no ARN for model-api-key"):
-        start.start({**release, "AGENT_SECRETS": "{}"})
+        start.start(Settings.from_environment({**release, "AGENT_SECRETS": "{}"}))
 
 
 def test_a_host_without_the_models_address_does_not_start(aws: Any, release: dict[str, str]) -> None:
     with pytest.raises(start.SettingsError, match="AGENT_MODEL_ENDPOINT is needed"):
-        start.start({**release, "AGENT_MODEL_ENDPOINT": ""})
+        start.start(Settings.from_environment({**release, "AGENT_MODEL_ENDPOINT": ""}))

@@ -10,15 +10,14 @@ from agent_runtime.errors import (
     LeaseLost,
     ModelCallLimitExceeded,
     ModelUnavailable,
-    NestedStep,
     ResultNotJson,
     SecretNotDeclared,
     StepLimitExceeded,
     StepMismatch,
 )
-from agent_runtime.records import RunStatus, Usage
+from agent_runtime.records import RunRequest, RunStatus, Usage
 from agent_runtime.run import Run
-from agent_runtime.runner import Agent, RunOutcome, RunRequest
+from agent_runtime.runner import Agent, RunOutcome
 
 ASK: list[Any] = [{"role": "user", "content": "why?"}]
 Execute = Callable[..., RunOutcome]
@@ -85,9 +84,9 @@ def test_steps_are_limited_by_the_manifest(execute: Execute, aws: Any) -> None:
     assert len(aws.steps("0" * 32)) == 3
 
 
-def test_a_step_inside_a_step_is_refused(execute: Execute) -> None:
+def test_a_step_inside_a_step_is_a_step_of_its_own(execute: Execute) -> None:
     outcome = execute(lambda run: {"x": run.step("outer", lambda: run.step("inner", lambda: 1))})
-    assert isinstance(outcome.error, NestedStep)
+    assert (outcome.output, outcome.steps) == ({"x": 1}, (("inner", False), ("outer", False)))
 
 
 @pytest.mark.parametrize("value", [object(), {1, 2}, float("nan"), b"bytes"])

@@ -5,7 +5,7 @@ import pytest
 
 from agent_runtime.bundle import Bundle
 from agent_runtime.errors import SettingsError
-from agent_runtime.settings import Settings
+from agent_runtime.settings import DoorSettings, Settings, WorkerSettings
 
 ENVIRONMENT = {
     "AGENT_NAME": "answers",
@@ -79,3 +79,53 @@ def test_a_missing_or_unknown_bundle_refuses_to_start(tmp_path: Path, text: str 
         (tmp_path / "bundle.json").write_text(text)
     with pytest.raises(SettingsError, match=r"bundle\.json"):
         Settings.from_environment({**ENVIRONMENT, "LAMBDA_TASK_ROOT": str(tmp_path)}).load_bundle()
+
+
+WORKER = {**ENVIRONMENT, "AGENT_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/runs"}
+DOOR = {name: ENVIRONMENT[name] for name in list(ENVIRONMENT)[:5]} | {
+    "AGENT_QUEUES": '{"b1": "https://queue"}'
+}
+
+
+def test_a_workers_surroundings_have_defaults_that_fit_each_other() -> None:
+    settings = WorkerSettings.from_environment(WORKER)
+    assert (settings.worker_concurrency, settings.max_receives, settings.tenant_share) == (4, 5, 1.0)
+    assert (settings.visibility_seconds, settings.stop_seconds, settings.compact_every) == (90, 110, 0)
+    given = {
+        "AGENT_WORKER_CONCURRENCY": "40",
+        "AGENT_VISIBILITY_SECONDS": "60",
+        "AGENT_MAX_RECEIVES": "3",
+        "AGENT_STOP_SECONDS": "30",
+        "AGENT_TENANT_SHARE": "0.25",
+        "AGENT_COMPACT_EVERY": "100",
+    }
+    settings = WorkerSettings.from_environment(WORKER | given)
+    assert (settings.worker_concurrency, settings.max_receives, settings.tenant_share) == (40, 3, 0.25)
+    assert (settings.visibility_seconds, settings.stop_seconds, settings.compact_every) == (60, 30, 100)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("AGENT_QUEUE_URL", ""),
+        ("AGENT_WORKER_CONCURRENCY", "0"),
+        ("AGENT_WORKER_CONCURRENCY", "101"),
+        ("AGENT_VISIBILITY_SECONDS", "0"),
+        ("AGENT_MAX_RECEIVES", "0"),
+        ("AGENT_STOP_SECONDS", "121"),
+        ("AGENT_TENANT_SHARE", "0"),
+        ("AGENT_TENANT_SHARE", "1.01"),
+        ("AGENT_COMPACT_EVERY", "-1"),
+    ],
+)
+def test_a_worker_with_a_wrong_variable_does_not_start(variable: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=variable):
+        WorkerSettings.from_environment({**WORKER, variable: value})
+
+
+def test_a_doors_surroundings_name_the_queue_of_each_release() -> None:
+    settings = DoorSettings.from_environment(DOOR)
+    assert (settings.queues, settings.max_receives) == ({"b1": "https://queue"}, 5)
+    for wrong in ("", "{}", "[]", "not json"):
+        with pytest.raises(SettingsError, match="AGENT_QUEUES"):
+            DoorSettings.from_environment({**DOOR, "AGENT_QUEUES": wrong})

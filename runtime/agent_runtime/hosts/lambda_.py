@@ -1,31 +1,26 @@
 """Turns on AWS Lambda, behind an HTTP API or invoked directly."""
 
-import json
 import logging
 import os
 import re
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol, TextIO
+from typing import Any, Final, TextIO
 
 from agent_runtime.checkpoints import CheckpointStore
-from agent_runtime.hosts.problems import CONTENT_TYPE, Problem, problem_of
-from agent_runtime.hosts.requests import HttpCall, direct_request, http_call, run_request
-from agent_runtime.ids import is_run_id
+from agent_runtime.errors import Suspended
+from agent_runtime.hosts.http import Answer, LambdaContext, Route, let_in, respond
+from agent_runtime.hosts.problems import Problem, problem_of
+from agent_runtime.hosts.reading import RunReader, run_body
+from agent_runtime.hosts.requests import HttpCall, direct_request, run_request
 from agent_runtime.logs import metrics_line
-from agent_runtime.records import RunRecord, RunStatus, Usage
-from agent_runtime.runner import Runner, RunOutcome, RunRequest
+from agent_runtime.records import RunRequest, RunStatus, Usage
+from agent_runtime.runner import Runner, RunOutcome
 
 _log = logging.getLogger("agent_runtime.hosts.lambda_")
 _MARGIN_SECONDS: Final = 0.5
 """Kept from the function's own time, to write down how the run stopped before Lambda ends the process."""
-
-
-class LambdaContext(Protocol):
-    """What is used of Lambda's context object."""
-
-    def get_remaining_time_in_millis(self) -> int: ...
 
 
 class LambdaHost:
@@ -45,7 +40,6 @@ class LambdaHost:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._runner = runner
-        self._store = store
         self._agent = agent
         self._bundle_id = bundle_id
         self._turn_timeout_seconds = turn_timeout_seconds
@@ -53,10 +47,7 @@ class LambdaHost:
         self._tenants = tenants
         self._clock = clock
         self._now = now
-        self._routes: Final = (
-            ("POST", re.compile(r"/runs"), self._post_run),
-            ("GET", re.compile(r"/runs/([^/]+)"), self._get_run),
-        )
+        self._routes: Final = (Route("POST", re.compile("/runs"), self._post_run), *RunReader(store).routes())
 
     def handle(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         """An HTTP response for an API Gateway event; for a direct invocation the run, or `{"problem":
@@ -64,44 +55,15 @@ class LambdaHost:
         if "http" not in event.get("requestContext", {}):
             try:
                 request = direct_request(event, self._agent)
-                self._let_in(request.tenant)
+                let_in(request.tenant, self._tenants)
                 return self._run(request, context)
             except Problem as problem:
                 return {"problem": problem.document("urn:agent-hosting:invoke")}
-        try:
-            call = http_call(event)
-            self._let_in(call.tenant)
-            return _response(200, "application/json", self._route(call, context))
-        except Problem as problem:
-            document = problem.document(str(event.get("rawPath", "/")))
-            return _response(problem.status, CONTENT_TYPE, document, problem.retry_after)
+        return respond(event, context, self._routes, self._tenants)
 
-    def _route(self, call: HttpCall, context: LambdaContext) -> dict[str, Any]:
-        for method, path, answer in self._routes:
-            if method == call.method and (match := path.fullmatch(call.path)):
-                return answer(call, context, *match.groups())
-        raise Problem(
-            404, "not-found", "There is no such resource", f"{call.method} {call.path} is not served"
-        )
-
-    def _let_in(self, tenant: str) -> None:
-        if self._tenants is not None and tenant not in self._tenants:
-            raise Problem(
-                403, "tenant-refused", "The tenant is not let in", "this agent serves other tenants"
-            )
-
-    def _post_run(self, call: HttpCall, context: LambdaContext) -> dict[str, Any]:
-        return self._run(run_request(call, self._agent), context)
-
-    def _get_run(self, call: HttpCall, _context: LambdaContext, run_id: str) -> dict[str, Any]:
-        try:
-            record = self._store.get_run(call.tenant, run_id) if is_run_id(run_id) else None
-        except Exception as error:
-            _log.exception("run not read", extra={"run_id": run_id})
-            raise problem_of(error, run_id) from error
-        if record is None:
-            raise Problem(404, "not-found", "There is no such run", "no run of this tenant has this id")
-        return _recorded(record)
+    def _post_run(self, call: HttpCall, context: LambdaContext) -> Answer:
+        body = self._run(run_request(call, self._agent), context)
+        return (200 if body["status"] == RunStatus.DONE.value else 202), body
 
     def _run(self, request: RunRequest, context: LambdaContext) -> dict[str, Any]:
         begun = self._clock()
@@ -113,7 +75,7 @@ class LambdaHost:
             outcome = self._runner.run(
                 request, lease_seconds=seconds_of_function, remaining_seconds=lambda: ends - self._clock()
             )
-            error = outcome.error
+            error = None if isinstance(outcome.error, Suspended) else outcome.error
         except Exception as raised:  # noqa: BLE001  every error becomes a problem document
             error = raised
             _log.warning("run not taken", extra={"run_id": request.run_id}, exc_info=raised)
@@ -147,49 +109,23 @@ class LambdaHost:
 
 def _finished(outcome: RunOutcome) -> dict[str, Any]:
     steps = [{"name": name, "replayed": replayed} for name, replayed in outcome.steps]
-    return _shown(outcome.run_id, outcome.status, outcome.bundle_id, outcome.output, steps, outcome.usage)
-
-
-def _recorded(record: RunRecord) -> dict[str, Any]:
-    steps = [{"name": name, "replayed": False} for name in record.steps]
-    shown = _shown(record.run_id, record.status, record.bundle_id, record.output, steps, record.usage)
-    return shown if record.error is None else {**shown, "error": record.error}
-
-
-def _shown(
-    run_id: str, status: RunStatus, bundle_id: str, output: Any, steps: list[dict[str, Any]], usage: Usage
-) -> dict[str, Any]:
-    return {
-        "run_id": run_id,
-        "status": status.value,
-        "bundle_id": bundle_id,
-        "output": output,
-        "steps": steps,
-        "usage": usage.as_dict(),
-    }
-
-
-def _response(
-    status: int, content_type: str, document: dict[str, Any], retry_after: int | None = None
-) -> dict[str, Any]:
-    headers = {"content-type": content_type}
-    if retry_after is not None:
-        headers["retry-after"] = str(retry_after)
-    return {"statusCode": status, "headers": headers, "body": json.dumps(document), "isBase64Encoded": False}
+    return run_body(outcome.run_id, outcome.status, outcome.bundle_id, outcome.output, steps, outcome.usage)
 
 
 def _start() -> LambdaHost:
     from agent_runtime.hosts.start import start
+    from agent_runtime.settings import Settings
 
-    parts = start(os.environ)
+    settings = Settings.from_environment(os.environ)
+    parts = start(settings)
     return LambdaHost(
         parts.runner,
         parts.store,
-        agent=parts.settings.agent_name,
+        agent=settings.agent_name,
         bundle_id=parts.bundle.bundle_id,
-        turn_timeout_seconds=parts.settings.turn_timeout_seconds,
+        turn_timeout_seconds=settings.turn_timeout_seconds,
         metrics=sys.stdout,
-        tenants=parts.settings.tenants,
+        tenants=settings.tenants,
     )
 
 

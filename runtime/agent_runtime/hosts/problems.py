@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from agent_runtime.errors import (
     AgentRuntimeError,
+    ApprovalRefused,
     Braked,
     BundleMismatch,
     CheckpointUnavailable,
@@ -12,6 +13,8 @@ from agent_runtime.errors import (
     LeaseLost,
     ModelUnavailable,
     RunInProgress,
+    RunUnknown,
+    TrafficUnknown,
 )
 
 CONTENT_TYPE: Final = "application/problem+json"
@@ -20,6 +23,9 @@ _OF_ERRORS: Final[tuple[tuple[type[AgentRuntimeError], int, str, str], ...]] = (
     (Braked, 429, "braked", "The agent is braked"),
     (RunInProgress, 409, "run-in-progress", "The run is being worked on"),
     (LeaseLost, 409, "run-in-progress", "The run was taken over by another worker"),
+    (RunUnknown, 404, "not-found", "There is no such run"),
+    (ApprovalRefused, 409, "decision-refused", "The decision does not count"),
+    (TrafficUnknown, 503, "traffic-unknown", "No release can be chosen"),
     (IdempotencyMismatch, 409, "idempotency-mismatch", "The idempotency key belongs to another input"),
     (BundleMismatch, 409, "bundle-mismatch", "The run was begun by another release"),
     (ModelUnavailable, 503, "model-unavailable", "The model is unavailable"),
@@ -60,7 +66,10 @@ def problem_of(error: Exception, run_id: str | None) -> Problem:
     return Problem(500, "agent-error", "The agent failed", detail, **more)
 
 
+_PASSING: Final = (LeaseLost, ModelUnavailable, CheckpointUnavailable, TrafficUnknown)
+
+
 def _retry_after(error: AgentRuntimeError) -> int | None:
     if isinstance(error, RunInProgress):
         return max(1, math.ceil(error.retry_after_seconds))
-    return 1 if isinstance(error, LeaseLost | ModelUnavailable | CheckpointUnavailable) else None
+    return 1 if isinstance(error, _PASSING) else None

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from agent_runtime.hosts.problems import Problem
 from agent_runtime.ids import new_run_id, run_id_for_key
-from agent_runtime.runner import RunRequest
+from agent_runtime.records import RunRequest
 
 MAX_REQUEST_BYTES: Final = 1_000_000
 """One limit for all hosts: a run that has to wait travels in an SQS message, which holds 1 MiB."""
@@ -26,6 +26,9 @@ class HttpCall:
     headers: Mapping[str, str]
     body: bytes
     tenant: str
+    subject: str
+    """Who calls, as the token names them."""
+    query: Mapping[str, str]
 
 
 def http_call(event: Mapping[str, Any]) -> HttpCall:
@@ -45,36 +48,47 @@ def http_call(event: Mapping[str, Any]) -> HttpCall:
         path=path.rstrip("/") or "/",
         headers={name.lower(): value for name, value in event.get("headers", {}).items()},
         body=body,
-        tenant=_tenant(context.get("authorizer")),
+        tenant=_tenant(claims := _claims(context.get("authorizer"))),
+        subject=str(claims.get("sub") or claims.get("client_id") or claims["tenant"]),
+        query=event.get("queryStringParameters") or {},
     )
+
+
+def json_fields(body: bytes, allowed: set[str], needed: str) -> dict[str, Any]:
+    """The fields of a JSON object. Raises `Problem` 400 or 413; `needed` says what to send."""
+    if len(body) > MAX_REQUEST_BYTES:
+        raise Problem(
+            413,
+            "too-large",
+            "The request is too large",
+            f"at most {MAX_REQUEST_BYTES} bytes are read; where `POST /uploads` is served, it gives a link "
+            f"for a larger input",
+        )
+    try:
+        given: object = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Problem(
+            400, "bad-request", "The body is not JSON", f"send a JSON object with {needed}"
+        ) from error
+    return _fields(given, allowed, needed)
 
 
 def run_request(call: HttpCall, agent: str) -> RunRequest:
     """The run that `POST /runs` asks for. Raises `Problem` 400 or 413."""
-    if len(call.body) > MAX_REQUEST_BYTES:
-        raise Problem(
-            413, "too-large", "The request is too large", f"at most {MAX_REQUEST_BYTES} bytes are read"
-        )
-    try:
-        body: object = json.loads(call.body)
-    except (ValueError, RecursionError) as error:
-        raise Problem(
-            400, "bad-request", "The body is not JSON", "send a JSON object with `input`"
-        ) from error
-    fields = _fields(body, _BODY_FIELDS)
-    return _request(agent, call.tenant, fields, call.headers.get("idempotency-key"))
+    fields = json_fields(call.body, _BODY_FIELDS, "`input`")
+    return make_request(agent, call.tenant, fields, call.headers.get("idempotency-key"))
 
 
 def direct_request(event: Mapping[str, Any], agent: str) -> RunRequest:
     """The run that a direct invocation asks for; IAM has decided who may name a tenant. Raises `Problem`
     400."""
-    fields = _fields(event, _DIRECT_FIELDS)
+    fields = _fields(event, _DIRECT_FIELDS, "`input`")
     tenant = fields.get("tenant")
     if not isinstance(tenant, str) or not is_tenant(tenant):
         raise Problem(
             400, "bad-request", "The tenant is missing", "name the `tenant` who is charged for the run"
         )
-    return _request(agent, tenant, fields, fields.get("idempotency_key"))
+    return make_request(agent, tenant, fields, fields.get("idempotency_key"))
 
 
 def is_tenant(text: str) -> bool:
@@ -82,29 +96,34 @@ def is_tenant(text: str) -> bool:
     return 0 < len(text) <= 128 and text.isprintable() and "#" not in text
 
 
-def _tenant(authorizer: Mapping[str, Any] | None) -> str:
+def _claims(authorizer: Mapping[str, Any] | None) -> Mapping[str, Any]:
     claims: Mapping[str, Any] | None = ((authorizer or {}).get("jwt") or {}).get("claims")
     if claims is None:
         raise Problem(401, "unauthorized", "A token is needed", "the call came without a verified token")
+    return claims
+
+
+def _tenant(claims: Mapping[str, Any]) -> str:
     tenant = claims.get("tenant") or claims.get("sub")
     if not isinstance(tenant, str) or not is_tenant(tenant):
         raise Problem(403, "no-tenant", "The token names no tenant", "it needs the claim `tenant` or `sub`")
     return tenant
 
 
-def _fields(body: object, allowed: set[str]) -> dict[str, Any]:
+def _fields(body: object, allowed: set[str], needed: str) -> dict[str, Any]:
     if not isinstance(body, dict):
-        raise Problem(400, "bad-request", "The body is not an object", "send a JSON object with `input`")
+        raise Problem(400, "bad-request", "The body is not an object", f"send a JSON object with {needed}")
     fields: dict[str, Any] = {str(name): value for name, value in body.items()}
     if unknown := sorted(fields.keys() - allowed):
         detail = f"unknown: {', '.join(unknown)[:200]}; allowed: {', '.join(sorted(allowed))}"
         raise Problem(400, "bad-request", "The body has unknown fields", detail)
-    if fields.get("input") is None:
-        raise Problem(400, "bad-request", "The input is missing", "the field `input` is needed")
     return fields
 
 
-def _request(agent: str, tenant: str, fields: Mapping[str, Any], key: object) -> RunRequest:
+def make_request(agent: str, tenant: str, fields: Mapping[str, Any], key: object) -> RunRequest:
+    """The run of its fields; one idempotency key is one run id. Raises `Problem` 400."""
+    if fields.get("input") is None:
+        raise Problem(400, "bad-request", "The input is missing", "the field `input` is needed")
     session = fields.get("session")
     for name, value in (("session", session), ("idempotency key", key)):
         is_good = value is None or (isinstance(value, str) and 0 < len(value) <= 255 and value.isprintable())

@@ -1,0 +1,109 @@
+"""Questions to a person, and the one decision that counts: the first that is written in time."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from agent_runtime.checkpoint_table import CheckpointTable
+from agent_runtime.errors import ApprovalRefused
+from agent_runtime.records import SCHEMA_VERSION, Lease, Path, Value, path_text
+
+VERDICTS: Final = frozenset({"approve", "deny", "happened", "retry"})
+"""`approve` and `deny` answer a question of the agent's; `happened` and `retry` settle an effect in doubt."""
+_PENDING: Final = "PENDING"
+
+
+@dataclass(frozen=True)
+class Approval:
+    """A question. `expires_at` is in seconds since 1970."""
+
+    run_id: str
+    path: Path
+    name: str
+    summary: str
+    expires_at: float
+
+    @property
+    def approval_id(self) -> str:
+        return f"{self.run_id}.{path_text(self.path)}"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided, and by whom; `deny` by nobody is an expiry."""
+
+    verdict: str
+    decided_by: str
+    result: Any = None
+    """What an effect that happened gave."""
+
+
+class Approvals:
+    """The questions in one table. `clock` gives seconds since 1970. Calls raise `CheckpointUnavailable`."""
+
+    def __init__(self, table: CheckpointTable, clock: Callable[[], float] = time.time) -> None:
+        self._table = table
+        self._clock = clock
+
+    def ask(self, lease: Lease, asked: Approval) -> Decision | None:
+        """The decision; None while there is none and time is left. The question is written once."""
+        item: dict[str, Value] = {
+            **_key(lease.pk, asked.path),
+            "schema_version": SCHEMA_VERSION,
+            "birth": lease.birth,
+            "expires_at": lease.expires_at,
+            "decision": _PENDING,
+            "name": asked.name,
+            "summary": asked.summary,
+            "until": int(asked.expires_at * 1000),
+        }
+        found = self._table.put(item, "attribute_not_exists(pk) OR birth < :birth", {":birth": lease.birth})
+        if found is None:
+            return None
+        if found["decision"] == _PENDING and found["until"] <= self._clock() * 1000:
+            denied = Decision("deny", "nobody: the time for it was over")
+            done = self._write(lease.pk, asked.path, denied, "#decision = :pending", {})
+            found = {**found, **_attributes(denied)} if done.is_written else done.item
+        return None if found["decision"] == _PENDING else _decision(found)
+
+    def find(self, pk: str, path: Path) -> dict[str, Any] | None:
+        """The question's values, or None."""
+        return self._table.get(_key(pk, path))
+
+    def decide(self, pk: str, path: Path, decision: Decision) -> None:
+        """Write the decision, if it is the first and in time. The same one again is no error.
+
+        Raises `ApprovalRefused`.
+        """
+        now: dict[str, Value] = {":now": int(self._clock() * 1000)}
+        done = self._write(pk, path, decision, "#decision = :pending AND #until > :now", now)
+        if done.is_written:
+            return
+        found = done.item
+        if not found:
+            raise ApprovalRefused("there is no such question")
+        if found["decision"] == _PENDING:
+            raise ApprovalRefused("the time for a decision is over")
+        if _decision(found) != decision:
+            raise ApprovalRefused(f"{found['decided_by']} has decided before: {found['decision']}")
+
+    def _write(
+        self, pk: str, path: Path, decision: Decision, condition: str, values: dict[str, Value]
+    ) -> Any:
+        changes = {**_attributes(decision), "decided_at": int(self._clock() * 1000)}
+        return self._table.update(_key(pk, path), changes, condition, {":pending": _PENDING, **values})
+
+
+def _key(pk: str, path: Path) -> dict[str, Value]:
+    return {"pk": pk, "sk": f"approval#{path_text(path)}"}
+
+
+def _attributes(decision: Decision) -> dict[str, Value]:
+    held: dict[str, Value] = {"decision": decision.verdict, "decided_by": decision.decided_by}
+    return {**held, "result": json.dumps(decision.result)}
+
+
+def _decision(values: dict[str, Any]) -> Decision:
+    return Decision(values["decision"], values["decided_by"], json.loads(values["result"]))

@@ -1,0 +1,64 @@
+"""AWS clients of the hosts: short timeouts, bounded retries, and made no earlier than needed."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from agent_runtime.blobs import BlobStore
+from agent_runtime.checkpoints import CheckpointStore
+from agent_runtime.settings import TableSettings
+
+_CONNECT_SECONDS: Final = 2
+_READ_SECONDS: Final = 5
+"""Instead of botocore's 60 s each: a call to DynamoDB that takes longer is lost, and a turn has 29 s in
+all.
+"""
+_CONNECTIONS: Final = 50
+"""Instead of botocore's 10: a worker's runs share one client."""
+
+
+class LazyClient:
+    """A boto3 client that is made at its first use: S3 and Bedrock cost 50 ms each, and many turns need
+    neither."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+        self._client: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        if self._client is None:
+            self._client = self._make()
+        return getattr(self._client, name)
+
+
+def store_of(settings: TableSettings, dynamodb: Any) -> CheckpointStore:
+    """The agent's checkpoints."""
+    return CheckpointStore(
+        dynamodb,
+        settings.checkpoint_table,
+        BlobStore(lazily("s3"), settings.checkpoint_bucket),
+        agent=settings.agent_name,
+        retention_days=settings.checkpoint_retention_days,
+    )
+
+
+def lazily(service: str, read_seconds: float = _READ_SECONDS) -> Any:
+    """A boto3 client that is made at its first use."""
+    return LazyClient(lambda: client_of(service, read_seconds))
+
+
+def client_of(service: str, read_seconds: float = _READ_SECONDS) -> Any:
+    """A boto3 client."""
+    import boto3
+    from botocore.config import Config
+
+    # The requests are built here and tested: to check and to sign each one's every word costs a third of a call.
+    config = Config(
+        parameter_validation=False,
+        user_agent="agent-runtime",
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=read_seconds,
+        max_pool_connections=_CONNECTIONS,
+        retries={"mode": "standard", "max_attempts": 4},
+    )
+    session: Any = boto3.session.Session()  # its stubs want a literal name
+    return session.client(service, config=config)

@@ -1,0 +1,76 @@
+"""What becomes of a run and of its message once the agent's function has returned: pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from agent_runtime.errors import (
+    AgentRuntimeError,
+    Braked,
+    ConfigurationError,
+    ModelAuthFailed,
+    ModelRejected,
+    ModelUnavailable,
+    RunError,
+    SecretNotDeclared,
+    Suspended,
+)
+from agent_runtime.heads import QUEUED_SECONDS
+from agent_runtime.records import RunStatus
+
+LONGEST_DELAY_SECONDS: Final = 900
+"""https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-delay-queues.html"""
+FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 5, 600
+PARKED_SECONDS: Final = 120
+"""Longest pause before a run that waits for a brake or a model is tried again."""
+_HOPELESS: Final = (ConfigurationError, ModelAuthFailed, ModelRejected, RunError, SecretNotDeclared)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What to write, and what to do with the message. Times in seconds."""
+
+    status: RunStatus
+    due_at: float = 0.0
+    """When the reaper looks after it, since 1970; 0 for a run that has ended."""
+    error: str | None = None
+    resend_after: int | None = None
+    """A new message with this delay takes the old one's place: receives are counted from one again."""
+    visible_after: int | None = None
+    """The same message comes back after this time, and its receive counts."""
+    is_dead_letter: bool = False
+
+
+def ending(
+    error: Exception | None, *, takes: int, max_receives: int, now: float, jitter: Callable[[], float]
+) -> Ending:
+    """How a run goes on that ended with `error`; `takes` counts the workers it had since it was last given
+    back by itself, `jitter` gives 0 to 1."""
+    if error is None:
+        return Ending(RunStatus.DONE)
+    if isinstance(error, Suspended):
+        return _suspended(error, now)
+    if isinstance(error, Braked | ModelUnavailable):
+        pause = 1 + round(jitter() * (PARKED_SECONDS - 1))
+        due_at = now + pause + QUEUED_SECONDS
+        return Ending(RunStatus.PARKED, due_at, str(error), resend_after=pause)
+    reason = type(error).__name__
+    if isinstance(error, _HOPELESS):
+        return Ending(RunStatus.DEAD, error=f"{reason}: {error}", is_dead_letter=True)
+    if takes >= max_receives:
+        said = f"{reason}: {error}" if isinstance(error, AgentRuntimeError) else reason
+        return Ending(RunStatus.DEAD, error=f"{said}, {takes} times", is_dead_letter=True)
+    pause = 1 + round(jitter() * min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** (takes - 1)))
+    return Ending(RunStatus.QUEUED, now + pause + QUEUED_SECONDS, reason, visible_after=pause)
+
+
+def _suspended(error: Suspended, now: float) -> Ending:
+    status = RunStatus(error.status)
+    if status is RunStatus.QUEUED:
+        return Ending(status, now + QUEUED_SECONDS, resend_after=0)
+    if status is RunStatus.WAITING_APPROVAL:
+        return Ending(status, error.due_at, str(error))
+    pause = max(0, round(error.due_at - now + 0.5))
+    if pause > LONGEST_DELAY_SECONDS:
+        return Ending(status, error.due_at, str(error))
+    return Ending(status, error.due_at + QUEUED_SECONDS, str(error), resend_after=pause)

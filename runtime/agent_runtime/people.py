@@ -1,0 +1,83 @@
+"""What people do to a run from outside: cancel it, and answer its questions. Workers learn of it by being
+fenced or woken, never by being asked."""
+
+import os
+
+from agent_runtime.approvals import Approvals, Decision
+from agent_runtime.checkpoints import CheckpointStore
+from agent_runtime.errors import ApprovalRefused, CheckpointUnavailable, RunUnknown
+from agent_runtime.heads import QUEUED_SECONDS
+from agent_runtime.records import ENDED, Path, RunStatus, Value, head_key
+
+_TRIES = 5
+"""Against a worker that writes the head at the same moment."""
+
+
+def cancel(store: CheckpointStore, tenant: str, run_id: str) -> RunStatus:
+    """Cancel the tenant's run, and give its status: one that has ended before stays as it is.
+
+    It is taken over as if by a worker: whoever works on it fails at its next write of a step. Raises
+    `RunUnknown` and `CheckpointUnavailable`.
+    """
+    for _ in range(_TRIES):
+        head = store.find_head(tenant, run_id)
+        if head is None:
+            raise RunUnknown("no run of this tenant has this id")
+        if (status := RunStatus(head["status"])) in ENDED:
+            return status
+        token = os.urandom(12).hex()
+        changes: dict[str, Value] = {
+            "status": RunStatus.CANCELLED.value,
+            "holder": token,
+            "lease_expires_at": 0,
+            "error": "cancelled",
+            "due_shard": None,
+            "due_at": None,
+            "updated_at": int(store.now() * 1000),
+        }
+        is_as_read = "#epoch = :epoch AND #status = :status AND birth = :birth"
+        read: dict[str, Value] = {f":{name}": head[name] for name in ("epoch", "status", "birth")}
+        done = store.table.update(
+            {"pk": head["pk"], "sk": head["sk"]},
+            changes,
+            is_as_read,
+            read,
+            increments=("epoch",),
+            returning=True,
+        )
+        if done.is_written or done.item.get("holder") == token:
+            lease = store.heads.lease(done.item)
+            store.steps.fence(lease, store.steps.read(lease.pk, lease.birth, head.get("compacted_to", 0)))
+            return RunStatus.CANCELLED
+    raise CheckpointUnavailable("the run changes too fast to be cancelled: try again")
+
+
+def decide(store: CheckpointStore, tenant: str, run_id: str, path: Path, decision: Decision) -> str | None:
+    """Answer a run's question; the bundle whose queue is to be told, if the run waits for it.
+
+    Raises `ApprovalRefused`, `RunUnknown` and `CheckpointUnavailable`.
+    """
+    head = store.find_head(tenant, run_id)
+    if head is None:
+        raise RunUnknown("no run of this tenant has this id")
+    if RunStatus(head["status"]) in ENDED:
+        raise ApprovalRefused(f"the run is {head['status']}")
+    Approvals(store.table, store.now).decide(head["pk"], path, decision)
+    return head["bundle_id"] if _wake(store, tenant, run_id) and "takes" in head else None
+
+
+def wake_if_decided(store: CheckpointStore, tenant: str, run_id: str, path: Path) -> bool:
+    """Wake a run whose question was answered before it was given back; whether it was."""
+    found = Approvals(store.table, store.now).find(store.heads.pk(tenant, run_id), path)
+    is_decided = found is not None and found["decision"] != "PENDING"
+    return is_decided and _wake(store, tenant, run_id)
+
+
+def _wake(store: CheckpointStore, tenant: str, run_id: str) -> bool:
+    """Only one of those who learn of a decision wakes the run, and it alone sends the message."""
+    now = int(store.now() * 1000)
+    changes: dict[str, Value] = {"status": RunStatus.QUEUED.value, "error": None, "updated_at": now}
+    due: dict[str, Value] = {"due_at": now + QUEUED_SECONDS * 1000}
+    waits: dict[str, Value] = {":waiting": RunStatus.WAITING_APPROVAL.value}
+    key = head_key(store.heads.pk(tenant, run_id))
+    return store.table.update(key, changes | due, "#status = :waiting", waits).is_written

@@ -1,0 +1,89 @@
+"""When a failed call is worth another try: by class of error, with full jitter, within a budget."""
+
+import random
+import time
+from collections.abc import Callable
+from threading import Lock
+from typing import Final, TypeVar
+
+from botocore.exceptions import ClientError, HTTPClientError
+
+from agent_runtime.errors import AgentRuntimeError
+
+T = TypeVar("T")
+ATTEMPTS: Final = 4
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 5.0
+BUDGET: Final = 10
+"""Retries that one run may spend: more would only add load to what is failing."""
+_LASTING: Final = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
+_TRANSIENT_CODES: Final = frozenset(
+    {
+        "InternalError",
+        "InternalServerError",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same call may work in a moment. The runtime's own errors were retried where they arise."""
+    if isinstance(error, AgentRuntimeError):
+        return False
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return error.response.get("Error", {}).get("Code") in _TRANSIENT_CODES or status >= 500
+    return isinstance(error, HTTPClientError | OSError) and not isinstance(error, _LASTING)
+
+
+class Retries:
+    """The retries of one run. `sleep` is injected; `may_pause` says whether there is time for a pause."""
+
+    def __init__(
+        self,
+        *,
+        budget: int = BUDGET,
+        sleep: Callable[[float], None] = time.sleep,
+        may_pause: Callable[[float], bool] = lambda _: True,
+    ) -> None:
+        self._left = budget
+        self._lock = Lock()
+        self._sleep = sleep
+        self._may_pause = may_pause
+
+    def call(self, work: Callable[[], T]) -> T:
+        """The result of `work`, tried again on transient errors; the last error is raised as it came."""
+        try:
+            return work()
+        except Exception as error:
+            if not is_transient(error) or not self._spend():
+                raise
+        # Imported here: few runs ever retry, and a cold start should not pay for it.
+        from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+        wait = wait_random_exponential(multiplier=FIRST_PAUSE_SECONDS, max=LONGEST_PAUSE_SECONDS)
+        self._pause(random.uniform(0, FIRST_PAUSE_SECONDS))  # noqa: S311  jitter is no secret
+        attempts = Retrying(
+            stop=stop_after_attempt(ATTEMPTS - 1),
+            wait=wait,
+            retry=retry_if_exception(lambda error: is_transient(error) and self._spend()),
+            sleep=self._pause,
+            reraise=True,
+        )
+        return attempts(work)
+
+    def _pause(self, seconds: float) -> None:
+        if not self._may_pause(seconds):
+            raise TimeoutError("no time is left for another try")
+        self._sleep(seconds)
+
+    def _spend(self) -> bool:
+        with self._lock:
+            self._left -= 1
+            return self._left >= 0

@@ -1,0 +1,24 @@
+"""One server for the fault tests of a process, and a world of its own for each test."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.world import World, server
+
+
+@pytest.fixture(scope="session")
+def cloud() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    with server() as running:
+        yield running
+
+
+@pytest.fixture
+def world(cloud: tuple[str, list[dict[str, Any]]], tmp_path: Path) -> Iterator[World]:
+    made = World(*cloud[:1], tmp_path, cloud[1])
+    yield made
+    made.close()

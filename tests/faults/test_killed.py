@@ -1,0 +1,87 @@
+"""F1: workers that are killed, at every point where it could hurt."""
+
+import pytest
+
+from agent_runtime.approvals import Decision
+from agent_runtime.hosts.queue import RunMessage
+from agent_runtime.people import decide
+from tests.faults.invariants import assert_invariants, effects
+from tests.faults.world import AGENT, TENANT, World
+
+POINTS = (
+    "before claim",
+    "after claim",
+    "after effect",
+    "before checkpoint",
+    "after checkpoint",
+    "before delete",
+)
+SEEDS = range(3)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("point", POINTS)
+def test_a_run_whose_worker_is_killed_ends_once_with_each_effect_at_most_once(
+    world: World, point: str, seed: int
+) -> None:
+    run_id = world.submit([["step", 1], ["effect", None], ["step", 3], ["effect", None], ["step", 5]])
+    in_agent = {"KILL_IN_AGENT": point} if point == "after effect" else {}
+    doomed = world.start_worker(
+        {"kill": {"point": point, "n": 1 if point == "before delete" else 1 + seed % 2}}, **in_agent
+    )
+    world.wait("the kill", lambda: doomed.poll() is not None)
+    assert doomed.returncode == -9
+    world.start_worker()
+    world.wait_for_status([run_id], "DONE")
+    world.wait("the message's end", lambda: world.depth(world.queue_url) == 0)
+    assert world.record(run_id).output == {"results": [1, "done", 3, "done", 5]}
+    assert len(list(world.outside.glob("effect-*"))) == 2
+    assert_invariants(world, accepted=1)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_effect_that_knows_no_key_is_not_done_twice_but_asked_about(world: World, seed: int) -> None:
+    run_id = world.submit([["step", n] for n in range(seed)] + [["keyless", None]])
+    doomed = world.start_worker(KILL_IN_AGENT="after effect")
+    world.wait("the kill", lambda: doomed.poll() is not None)
+    world.start_worker()
+    world.wait_for_status([run_id], "WAITING_APPROVAL")
+    assert effects(world).total() == 1
+    assert_invariants(world, accepted=1)
+    path = (seed + 1,)
+    decision = Decision("happened", "an operator", "receipt 7")
+    assert decide(world.store(), TENANT, run_id, path, decision) == world.bundle_id
+    world.queue().send(RunMessage(AGENT, run_id, TENANT, world.bundle_id))
+    world.wait_for_status([run_id], "DONE")
+    assert world.record(run_id).output["results"][-1] == "receipt 7"
+    assert effects(world).total() == 1
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_parallel_steps_survive_the_death_of_their_worker(world: World, seed: int) -> None:
+    run_id = world.submit([["gather", list(range(10))], ["step", "after"]])
+    doomed = world.start_worker({"kill": {"point": "after checkpoint", "n": 3 + seed}})
+    world.wait("the kill", lambda: doomed.poll() is not None)
+    world.start_worker()
+    world.wait_for_status([run_id], "DONE")
+    assert world.record(run_id).output == {"results": [list(range(10)), "after"]}
+    assert_invariants(world, accepted=1)
+
+
+def test_a_worker_that_dies_each_time_counts_its_run_to_death_and_harms_no_neighbour(world: World) -> None:
+    poison, neighbour = (
+        world.submit([["poison", None]]),
+        world.submit([["step", 1], ["sleep", 1], ["step", 2]]),
+    )
+
+    def all_buried_or_done() -> bool:
+        if all(worker.poll() is not None for worker in world.workers):
+            world.start_worker()
+        return world.depth(world.queue_url) == 0 and world.depth(world.dead_letter_url) >= 1
+
+    world.wait("the dead letters", all_buried_or_done)
+    world.reap(seconds_later=300)
+    assert world.record(poison).error == "its worker died 3 times"
+    world.wait_for_status([neighbour], "DONE")
+    assert len([note for note in world.notes() if note.startswith(poison)]) == 3
+    assert_invariants(world, accepted=2)

@@ -1,0 +1,183 @@
+"""F7, F9, F10, F12, F13, F15, F16: services fail, lose answers, or hold what is strange."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from tests.faults.invariants import assert_invariants
+from tests.faults.world import World
+
+TABLE_CALLS = ["PutItem", "UpdateItem", "GetItem", "Query"]
+QUEUE_CALLS = ["ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch"]
+DO = [["step", 1], ["effect", None], ["step", 3], ["effect", None], ["step", 5]]
+
+
+class ModelServer(ThreadingHTTPServer):
+    """An OpenAI-compatible server that does what it is told: `mode` is ok, down or garbage."""
+
+    mode = "ok"
+    key = ""
+    calls = 0
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: ModelServer
+
+    def do_POST(self) -> None:
+        self.server.calls += 1
+        self.rfile.read(int(self.headers["content-length"]))
+        is_known = not self.server.key or self.headers["authorization"] == f"Bearer {self.server.key}"
+        status = {"ok": 200 if is_known else 401, "down": 500, "garbage": 200}[self.server.mode]
+        answer = {
+            "choices": [{"message": {"content": "an answer"}}],
+            "usage": {"prompt_tokens": 10, "completion_tokens": 5},
+        }
+        body = b"<html>" if self.server.mode == "garbage" else json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing: the test's output is the test's."""
+
+
+@pytest.fixture
+def model() -> Iterator[ModelServer]:
+    server = ModelServer(("127.0.0.1", 0), _Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join(5)
+    server.server_close()
+
+
+def address(model: ModelServer) -> str:
+    return f"http://127.0.0.1:{model.server_port}/v1"
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("calls", [TABLE_CALLS, QUEUE_CALLS], ids=["table", "queue"])
+@pytest.mark.parametrize("how", ["throttled", "lost"])
+def test_calls_that_fail_or_lose_their_answer_now_and_then_change_nothing(
+    world: World, how: str, calls: list[str], seed: int
+) -> None:
+    runs = [world.submit(DO) for _ in range(3)]
+    world.start_worker({how: calls, "rate": 0.15, "seed": seed})
+    world.wait_for_status(runs, "DONE", "DEAD")
+    assert {world.record(run_id).status for run_id in runs} == {"DONE"}
+    assert len(list(world.outside.glob("effect-*"))) == 6
+    assert_invariants(world, accepted=3)
+
+
+def test_a_table_that_refuses_everything_parks_the_runs_and_kills_none(world: World) -> None:
+    runs = [world.submit(DO) for _ in range(3)]
+    throttled = world.start_worker({"throttled": TABLE_CALLS[:2], "rate": 1.0})
+    world.wait("the first requeue", lambda: "table not reached" in world.logs())
+    throttled.terminate()
+    assert throttled.wait(30) == 0
+    assert world.depth(world.dead_letter_url) == 0
+    world.reap(seconds_later=200)
+    world.start_worker()
+    world.wait_for_status(runs, "DONE")
+    assert_invariants(world, accepted=3)
+
+
+@pytest.mark.parametrize("skew", [-600, 600])
+def test_workers_whose_clocks_are_ten_minutes_apart_commit_each_step_once(world: World, skew: int) -> None:
+    runs = [world.submit([["step", 1], ["wait", "go"], ["effect", None]], sends=2) for _ in range(2)]
+    world.start_worker()
+    world.wait_for_file("go.begun")
+    world.start_worker({"skew_seconds": skew})
+    world.allow("go")
+    world.wait_for_status(runs, "DONE")
+    assert len(list(world.outside.glob("effect-*"))) == 2
+    assert_invariants(world, accepted=2)
+
+
+def test_a_secret_that_is_rotated_in_the_middle_of_a_run_is_fetched_anew(
+    world: World, model: ModelServer
+) -> None:
+    model.key = "sk-never-written-5d1b"
+    run_id = world.submit([["model", None], ["wait", "rotated"], ["model", None]])
+    world.start_worker(AGENT_MODEL_ENDPOINT=address(model))
+    world.wait_for_file("rotated.begun")
+    world.client("secretsmanager").put_secret_value(
+        SecretId=world.secret_arn, SecretString="sk-never-written-5d1b-new"
+    )
+    model.key = "sk-never-written-5d1b-new"
+    world.allow("rotated")
+    world.wait_for_status([run_id], "DONE")
+    assert model.calls == 3
+    assert_invariants(world, accepted=1)
+
+
+@pytest.mark.parametrize("mode", ["down", "garbage"])
+def test_a_model_that_is_down_parks_the_run_and_nonsense_does_not_pass_for_an_answer(
+    world: World, model: ModelServer, mode: str
+) -> None:
+    model.mode = mode
+    run_id = world.submit([["step", 1], ["model", None]])
+    world.start_worker(AGENT_MODEL_ENDPOINT=address(model))
+    world.wait_for_status([run_id], "PARKED" if mode == "down" else "DEAD")
+    if mode == "down":
+        assert world.record(run_id).usage.cost_usd == 0
+        model.mode = "ok"
+        world.wait_for_status([run_id], "DONE")
+    assert world.notes().count(f"{run_id} step-1") == 1
+    assert_invariants(world, accepted=1)
+
+
+def test_a_result_over_the_items_limit_survives_its_worker(world: World) -> None:
+    run_id = world.submit([["large", 500_000], ["step", 2]])
+    doomed = world.start_worker({"kill": {"point": "after checkpoint", "n": 1}})
+    world.wait("the kill", lambda: doomed.poll() is not None)
+    world.start_worker()
+    world.wait_for_status([run_id], "DONE")
+    assert len(world.record(run_id).output["results"][0]) == 500_000
+    assert_invariants(world, accepted=1)
+
+
+def test_a_large_result_that_is_gone_is_a_clear_reason_and_not_a_wrong_answer(world: World) -> None:
+    run_id = world.submit([["large", 500_000], ["step", 2]])
+    doomed = world.start_worker({"kill": {"point": "after checkpoint", "n": 1}})
+    world.wait("the kill", lambda: doomed.poll() is not None)
+    for found in world.s3.list_objects_v2(Bucket=f"blobs-{world.name}")["Contents"]:
+        world.s3.delete_object(Bucket=f"blobs-{world.name}", Key=found["Key"])
+    world.start_worker()
+    world.wait_for_status([run_id], "DEAD")
+    assert "CheckpointBlobLost" in (world.record(run_id).error or "")
+    assert_invariants(world, accepted=1)
+
+
+@pytest.mark.parametrize("version", ["0", "2", "99"])
+def test_a_run_of_another_schema_is_buried_and_left_as_it_is(world: World, version: str) -> None:
+    run_id = world.submit([["step", 1]])
+    world.dynamodb.update_item(
+        TableName=f"runs-{world.name}",
+        Key={"pk": {"S": f"answers#acme#{run_id}"}, "sk": {"S": "run"}},
+        UpdateExpression="SET schema_version = :v",
+        ExpressionAttributeValues={":v": {"N": version}},
+    )
+    world.start_worker()
+    world.wait("the dead letter", lambda: world.depth(world.dead_letter_url) == 1)
+    assert world.notes() == []
+    assert world.reap(seconds_later=300) == {"due": 0, "sent": 0, "dead": 0}
+
+
+def test_a_run_of_another_bundle_is_never_begun_by_this_one(world: World) -> None:
+    mine = world.bundle_id
+    world.bundle_id = "f" * 12
+    run_id = world.submit([["step", 1]])
+    world.bundle_id = mine
+    world.start_worker()
+    world.wait("the dead letter", lambda: world.depth(world.dead_letter_url) == 1)
+    assert world.notes() == []
+    assert world.reap(seconds_later=300)["dead"] == 1
+    assert world.record(run_id).error == "its release ffffffffffff is no longer deployed"
+    assert_invariants(world, accepted=1)

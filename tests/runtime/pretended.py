@@ -1,0 +1,133 @@
+"""AWS as moto pretends it, with the tables, bucket, secret and queues of one agent."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, cached_property
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from agent_runtime.blobs import BlobStore
+from agent_runtime.brake import BrakeReader
+from agent_runtime.bundle import Bundle
+from agent_runtime.checkpoints import CheckpointStore
+from agent_runtime.hosts.queue import Queue
+from agent_runtime.models.client import ModelClient
+from agent_runtime.runner import Agent, Runner
+from agent_runtime.secrets import SecretReader
+
+TABLE, BUCKET, CONTROL = "checkpoints", "checkpoint-blobs", "control"
+SECRET_TEXT = "sk-do-not-show-7f3a"
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self, now: float = 1_800_000_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def skewed(self, seconds: float) -> Callable[[], float]:
+        return lambda: self.now + seconds
+
+
+@cache
+def _client(service: str) -> Any:
+    """Made once, since that costs more than most tests; moto answers with whatever AWS is pretended at the
+    time."""
+    return boto3.session.Session().client(service)
+
+
+class Aws:
+    """Tables, bucket and secret of one agent, and stores on them."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.dynamodb, self.s3, self.secretsmanager = (
+            _client(n) for n in ("dynamodb", "s3", "secretsmanager")
+        )
+        due = {"IndexName": "due", "Projection": {"ProjectionType": "KEYS_ONLY"}}
+        indexes = [{**due, "KeySchema": _keys("due_shard", "due_at")}]
+        self._make_table(TABLE, "pk", "sk", due_shard="S", due_at="N", GlobalSecondaryIndexes=indexes)
+        self._make_table(CONTROL, "agent", "item")
+        self.s3.create_bucket(Bucket=BUCKET)
+        secret = self.secretsmanager.create_secret(Name="dev/answers/model-api-key", SecretString=SECRET_TEXT)
+        self.secret_arn: str = secret["ARN"]
+
+    def store(
+        self, client: Any = None, clock: Callable[[], float] | None = None, inline_bytes: int = 350 * 1024
+    ) -> CheckpointStore:
+        blobs = BlobStore(self.s3, BUCKET, inline_bytes)
+        dynamodb = client or self.dynamodb
+        return CheckpointStore(dynamodb, TABLE, blobs, agent="answers", clock=clock or self.clock)
+
+    def _make_table(self, name: str, first: str, second: str, **more: Any) -> None:
+        types = {first: "S", second: "S"} | {key: more.pop(key) for key in ("due_shard", "due_at") if more}
+        self.dynamodb.create_table(
+            TableName=name,
+            KeySchema=_keys(first, second),
+            AttributeDefinitions=[{"AttributeName": k, "AttributeType": t} for k, t in types.items()],
+            BillingMode="PAY_PER_REQUEST",
+            **more,
+        )
+
+    @cached_property
+    def sqs(self) -> Any:
+        """Has the queue `runs`, whose messages go to `runs-dead` after their third receive."""
+        sqs = _client("sqs")
+        url = sqs.create_queue(QueueName="runs-dead")["QueueUrl"]
+        dead = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        redrive = json.dumps({"deadLetterTargetArn": dead, "maxReceiveCount": 3})
+        sqs.create_queue(QueueName="runs", Attributes={"RedrivePolicy": redrive})
+        return sqs
+
+    def queue(self, client: Any = None, name: str = "runs") -> Queue:
+        return Queue(client or self.sqs, self.sqs.get_queue_url(QueueName=name)["QueueUrl"])
+
+    def items(self, table: str = TABLE) -> list[dict[str, Any]]:
+        return self.dynamodb.scan(TableName=table)["Items"]
+
+    def steps(self, run_id: str) -> list[dict[str, Any]]:
+        reply = self.dynamodb.query(
+            TableName=TABLE,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :step)",
+            ExpressionAttributeValues={":pk": {"S": f"answers#acme#{run_id}"}, ":step": {"S": "step#"}},
+        )
+        return reply["Items"]
+
+    def secrets(self) -> SecretReader:
+        return SecretReader(self.secretsmanager, {"model-api-key": self.secret_arn}, clock=self.clock)
+
+    def brake(self) -> BrakeReader:
+        return BrakeReader(self.dynamodb, CONTROL, "answers", self.clock)
+
+    def runner(
+        self, agent: Agent, provider: Any, bundle: Bundle, store: CheckpointStore | None = None
+    ) -> Runner:
+        return Runner(
+            agent,
+            bundle=bundle,
+            store=store or self.store(),
+            brake=self.brake(),
+            secrets=self.secrets(),
+            models=ModelClient(bundle.model, provider),
+        )
+
+
+def _keys(first: str, second: str) -> list[dict[str, str]]:
+    return [{"AttributeName": first, "KeyType": "HASH"}, {"AttributeName": second, "KeyType": "RANGE"}]
+
+
+@contextmanager
+def pretended_aws() -> Iterator[Aws]:
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        patch.delenv("AWS_PROFILE", raising=False)
+        yield Aws()
