@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import parse_qs
 
 import boto3
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -22,11 +23,14 @@ from embedded_aws.gateway import Gateway, StartResponse, Wsgi
 from embedded_aws.http_apis import HttpApis, Issuer
 from embedded_aws.model_server import ModelServer
 from embedded_aws.moto_gaps import fill
+from embedded_aws.pollers import Pollers, RoleAccess
 from embedded_aws.provider.engine import EmbeddedAws
 from embedded_aws.provider.recorded import Records
 from embedded_aws.provider.server import serve
+from embedded_aws.schedules import Schedules
 from embedded_aws.tables import all_rows
 from embedded_aws.tables.common import ACCOUNT, REGION
+from embedded_aws.tasks import Tasks
 
 ADMIN = "embedded"
 """Access key and secret key of the one administrator: Pulumi, and you."""
@@ -59,7 +63,23 @@ class Cloud:
             log=_log.info,
             account=ACCOUNT,
         )
-        self._undo = (install(self._functions), fill())
+        access = RoleAccess(self._authorizer.issue, self._authorizer.refusal)
+        self._pollers = Pollers(invoke=self._functions.invoke, problem=access.problem, log=_log.info)
+        self._schedules = Schedules(account=ACCOUNT, functions=self._functions, log=_log.info)
+        self._tasks = Tasks(
+            account=ACCOUNT,
+            endpoint_url=endpoint,
+            issue=self._authorizer.issue,
+            python=lambda_python,
+            log=_log.info,
+        )
+        self._undo = (
+            install(self._functions),
+            self._tasks.install(),
+            fill(),
+            self._pollers.install(),
+            self._schedules.install(),
+        )
         moto = DomainDispatcherApplication(create_backend_app)  # type: ignore[no-untyped-call]
         self._gateway = Gateway(cast(Wsgi, moto), self._authorizer, self._functions)
         http = f"http://{HOST}:{self._http_server.server_port}"
@@ -97,9 +117,13 @@ class Cloud:
             await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
+        self._tasks.close()
         for server in (self._gateway_server, self._http_server):
             server.shutdown()
+        self._schedules.close()
+        self._pollers.stop()
         self._functions.close()
+        self._pollers.join()
         self._apis.close()
         for undo in self._undo:
             undo()
@@ -110,6 +134,10 @@ class Cloud:
             return _json(start_response, self._records.listed())
         if environ["PATH_INFO"] == "/_embedded/settled":
             return _json(start_response, self._provider.settled(30))
+        if (environ["REQUEST_METHOD"], environ["PATH_INFO"]) == ("POST", "/_embedded/schedules/run"):
+            called = self._schedules.run(parse_qs(environ["QUERY_STRING"]).get("rule", [""])[0])
+            status = "404 Not Found" if called is None else "200 OK"
+            return _json(start_response, {"called": called}, status)
         if environ["PATH_INFO"] == "/_embedded/allowed":
             calls = self._authorizer.allowed_calls().items()
             return _json(start_response, [[*call, count] for call, count in calls])
@@ -137,12 +165,12 @@ def _server(port: int, application: Wsgi) -> BaseWSGIServer:
         return make_server(HOST, 0, cast(Any, application), threaded=True, request_handler=MotoRequestHandler)
 
 
-def _json(start_response: StartResponse, value: Any) -> list[bytes]:
-    return _bytes(start_response, json.dumps(value).encode())
+def _json(start_response: StartResponse, value: Any, status: str = "200 OK") -> list[bytes]:
+    return _bytes(start_response, json.dumps(value).encode(), status)
 
 
-def _bytes(start_response: StartResponse, body: bytes) -> list[bytes]:
-    start_response("200 OK", [("content-type", "application/json"), ("content-length", str(len(body)))])
+def _bytes(start_response: StartResponse, body: bytes, status: str = "200 OK") -> list[bytes]:
+    start_response(status, [("content-type", "application/json"), ("content-length", str(len(body)))])
     return [body]
 
 

@@ -3,15 +3,22 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+Replacement = tuple[Any, str, Any]
+"""Owner, name of the attribute, ours."""
+_ABSENT = object()
 
-def replace(replaced: Sequence[tuple[Any, str, Any]]) -> Callable[[], None]:
-    """Sets each (owner, attribute, ours); call the result to set what was there before."""
-    before = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]
+
+def replace(replaced: Sequence[Replacement]) -> Callable[[], None]:
+    """Sets each attribute, also one that moto lacks; call the result to set what was there before."""
+    before = [(owner, name, getattr(owner, name, _ABSENT)) for owner, name, _ in replaced]
     for owner, name, ours in replaced:
         setattr(owner, name, ours)
 
     def undo() -> None:
         for owner, name, original in before:
-            setattr(owner, name, original)
+            if original is _ABSENT:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, original)
 
     return undo

@@ -10,7 +10,6 @@ from embedded_aws.functions import install
 from tests.embedded.functions_world import PATIENCE_SECONDS, REGION, Gateway, World, serving, world
 
 CODE = "import json\ndef handler(event, context): print('got', json.dumps(event))"
-BROKEN = "def handler(event, context): raise ValueError('no')"
 
 
 @pytest.fixture(scope="module")
@@ -114,15 +113,6 @@ def test_a_bucket_reaches_its_function(aws: World) -> None:
     s3.put_object(Bucket=bucket, Key="a.txt", Body=b"x")
     (event,) = events(aws, name)
     assert event["Records"][0]["s3"]["object"]["key"] == "a.txt"
-
-
-@pytest.mark.parametrize(("code", "left"), [(CODE, 0), (BROKEN, 1)])
-def test_a_queue_keeps_the_message_that_its_function_failed_on(aws: World, code: str, left: int) -> None:
-    url, arn = aws.queue()
-    name = aws.function(code)
-    aws.client("lambda").create_event_source_mapping(EventSourceArn=arn, FunctionName=name)
-    aws.client("sqs").send_message(QueueUrl=url, MessageBody="work")
-    assert len(aws.received(url)) == left
 
 
 def test_the_alias_of_a_subscription_is_obeyed(aws: World) -> None:

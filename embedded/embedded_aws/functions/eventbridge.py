@@ -17,12 +17,12 @@ def send_to_functions(rule: Rule, event: Any, send: Callable[[str, Any], None]) 
     if rule.state == "ENABLED" and rule.event_pattern.matches_event(event):
         for target in rule.targets:
             if ":lambda:" in target["Arn"]:
-                send(target["Arn"], _input(target, event))
+                send(target["Arn"], input_of(target, event))
     return others
 
 
-def _input(target: Any, event: Any) -> Any:
-    """Input, InputPath and InputTransformer.
+def input_of(target: Any, event: Any) -> Any:
+    """What a target gets of an event, by its Input, InputPath or InputTransformer.
 
     https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_Target.html
     """

@@ -42,7 +42,7 @@ def install(functions: Invoker) -> Callable[[], None]:
         headers: Any,
         response_headers: Any,
     ) -> bytes:
-        """The Invoke API, SQS event sources and secret rotation: all wait for the answer."""
+        """The Invoke API and secret rotation: both wait for the answer."""
         kind = _invocation_type(headers) or "RequestResponse"
         region = backend.region_name
         result = functions.invoke(region, function_name, qualifier, _bytes(body), invocation_type=kind)
@@ -146,9 +146,6 @@ def _keep(function: LambdaFunction, given: Mapping[str, Any]) -> None:
 
 def _tell(result: Invocation, response_headers: Any) -> None:
     response_headers.update({name.lower(): value for name, value in result.headers.items()})
-    if result.status >= 400:
-        # The only sign by which moto's SQS poller keeps a message: a refusal must not lose it.
-        response_headers["x-amz-function-error"] = "Unhandled"
 
 
 def _invocation_type(headers: Any) -> str | None:

@@ -11,7 +11,7 @@ from botocore.model import ListShape, OperationModel, Shape, StructureShape
 
 from embedded_aws.provider.errors import PartlyCreated, explain, is_gone
 from embedded_aws.provider.fit import Mistakes, fit, missing, unfit_members, without_unknown
-from embedded_aws.provider.rows import Client, Row
+from embedded_aws.provider.rows import Client, Row, Unsettled
 from embedded_aws.provider.schema import schema_of, unwrap
 from embedded_aws.provider.values import UNKNOWN, Properties, has_unknown, same
 
@@ -61,9 +61,11 @@ class Calls:
             for setting in row.settings:
                 if setting.on_create and any(properties.get(p) is not None for p in setting.properties):
                     setting.write(self.client, resource_id, properties)
+            self._settle(resource_id, {**made, **properties})
             state = self.read(resource_id, {**made, **properties}) or {**made, **properties}
-        except ClientError as error:
-            raise PartlyCreated(resource_id, {**made, **properties}, explain(error)) from error
+        except (ClientError, Unsettled) as error:
+            reason = explain(error) if isinstance(error, ClientError) else str(error)
+            raise PartlyCreated(resource_id, {**made, **properties}, reason) from error
         return resource_id, state
 
     def update(
@@ -77,12 +79,15 @@ class Calls:
             operation = self._operation(row.update)
             if any(self._takes(operation, name) or name in row.updates for name in changed):
                 key = self._key(operation, resource_id, {**state, **new})
-                params = self._params(operation, wanted, []) | key
+                kept_out = row.sent_if_changed - changed
+                sent = {k: v for k, v in wanted.items() if k not in kept_out}
+                params = self._params(operation, sent, []) | key
                 self._call(operation, {k: v for k, v in params.items() if k not in row.constant})
         for setting in row.settings:
             if changed & set(setting.properties):
                 setting.write(self.client, resource_id, {**state, **wanted})
         kept = {k: v for k, v in state.items() if k not in old or k in new}
+        self._settle(resource_id, {**kept, **new})
         return self.read(resource_id, {**kept, **new}) or {**kept, **new}
 
     def read(self, resource_id: str, state: Properties) -> Properties | None:
@@ -139,6 +144,10 @@ class Calls:
         except ClientError as error:
             if not is_gone(error):
                 raise
+
+    def _settle(self, resource_id: str, properties: Properties) -> None:
+        if self.row.settle is not None:
+            self.row.settle(self.client, resource_id, properties)
 
     def _id(self, known: Properties) -> str:
         return self.row.id.format_map(known) if isinstance(self.row.id, str) else self.row.id(known)

@@ -19,7 +19,7 @@ from embedded_aws.provider.inputs import (
     reconcile,
 )
 from embedded_aws.provider.recorded import Records
-from embedded_aws.provider.rows import AnyRow, Client, Recorded, Row
+from embedded_aws.provider.rows import AnyRow, Client, Recorded, Row, Unsettled
 from embedded_aws.provider.schema import mistakes, schema_of, unknown_properties
 from embedded_aws.provider.values import (
     UNKNOWN,
@@ -212,5 +212,5 @@ class EmbeddedAws(api.Provider):
             return await asyncio.to_thread(counted)
         except ClientError as error:
             raise Refused(explain(error)) from error
-        except (BotoCoreError, ValueError, OSError) as error:
+        except (BotoCoreError, Unsettled, ValueError, OSError) as error:
             raise Refused(str(error)) from error

@@ -22,6 +22,7 @@ def answer(token: str, given: Properties, client: ClientFor, region: str) -> Pro
         "aws:iam/getSessionContext:getSessionContext": _session_context,
         "aws:iam/getPolicyDocument:getPolicyDocument": _policy_document,
         "aws:dynamodb/getTableItem:getTableItem": _table_item,
+        "aws:ecs/getService:getService": _ecs_service,
         "aws:lambda/getAlias:getAlias": _lambda_alias,
         "aws:lambda/getFunction:getFunction": _lambda_function,
         "aws:secretsmanager/getSecret:getSecret": _secret,
@@ -30,6 +31,21 @@ def answer(token: str, given: Properties, client: ClientFor, region: str) -> Pro
     if token not in known:
         raise ValueError(f"the embedded AWS does not answer {token}; it answers {', '.join(sorted(known))}")
     return known[token](given, client, region)
+
+
+def _ecs_service(given: Properties, client: ClientFor, _region_name: str) -> Properties:
+    cluster, name = given["clusterArn"], given["serviceName"]
+    found = client("ecs").describe_services(cluster=cluster, services=[name])["services"]
+    if not found:
+        raise ValueError(f"ResourceNotFoundException: no ECS service {name} in {cluster}")
+    service = found[0]
+    events = [
+        {"id": event["id"], "message": event["message"], "createdAt": str(event["createdAt"])}
+        for event in service.get("events", [])
+    ]
+    arn = service["serviceArn"]
+    held = {"taskDefinition": service["taskDefinition"], "desiredCount": service["desiredCount"]}
+    return {"id": arn, "arn": arn, **held, "events": events, **given}
 
 
 def _caller_identity(_given: Properties, client: ClientFor, _region_name: str) -> Properties:

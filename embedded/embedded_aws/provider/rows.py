@@ -10,6 +10,10 @@ Client = Any
 """A boto3 client: its methods are made at run time."""
 
 
+class Unsettled(Exception):
+    """The resource exists, but did not become what it should be; the text is what the user reads."""
+
+
 @dataclass(frozen=True)
 class Setting:
     """Properties that AWS takes in a call of their own, after the resource exists."""
@@ -76,6 +80,8 @@ class Row:
     """Force replacement although `update` takes them."""
     updates: frozenset[str] = frozenset()
     """Prepared properties that `update` takes."""
+    sent_if_changed: frozenset[str] = frozenset()
+    """An update leaves these out unless the program changed them: something else may set them meanwhile."""
     recorded: frozenset[str] = frozenset()
     """Held in Pulumi's state; this cloud does nothing with them."""
     volatile: frozenset[str] = frozenset()
@@ -90,6 +96,9 @@ class Row:
     derived: Callable[[Properties], Properties] | None = None
     """Inputs that the provider adds to the program's own, such as the hash of an archive. Called with those
     that are known."""
+    settle: Callable[[Client, str, Properties], object] | None = None
+    """Waits, after a create and an update, until the resource is what it should be; raises Unsettled where it
+    does not become that. Called with (client, id, all properties)."""
     before_delete: Callable[[Client, str, Properties], object] | None = None
     find: Callable[[Client, str, Properties], Any] | None = None
     """Reads a resource for which AWS has no call of its own; None when it is gone. Instead of `read`.

@@ -18,7 +18,8 @@ def _index(given: Properties) -> Properties:
     projection = {"projectionType": given["projectionType"]}
     if given.get("nonKeyAttributes"):
         projection["nonKeyAttributes"] = given["nonKeyAttributes"]
-    return {"indexName": given["name"], "keySchema": _key_schema(given), "projection": projection}
+    keys = given.get("keySchemas") or _key_schema(given)
+    return {"indexName": given["name"], "keySchema": keys, "projection": projection}
 
 
 def _prepare(properties: Properties) -> Properties:

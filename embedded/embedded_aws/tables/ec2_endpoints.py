@@ -24,6 +24,15 @@ def _endpoint(client: Client, endpoint: str) -> Any:
     return client.describe_vpc_endpoints(VpcEndpointIds=[endpoint])["VpcEndpoints"][0]
 
 
+def _read_prefixes(client: Client, endpoint: str, _state: Properties) -> Properties:
+    """The list of the addresses that a gateway leads to, by which security groups name them."""
+    found = _endpoint(client, endpoint)
+    named = [{"Name": "prefix-list-name", "Values": [found["ServiceName"]]}]
+    lists = client.describe_managed_prefix_lists(Filters=named)["PrefixLists"]
+    is_gateway = found["VpcEndpointType"] == "Gateway"
+    return {"prefixListId": lists[0]["PrefixListId"] if is_gateway and lists else ""}
+
+
 def _write_endpoint(client: Client, endpoint: str, properties: Properties) -> None:
     """EC2 changes the lists by what joins them and what leaves them."""
     found = _endpoint(client, endpoint)
@@ -112,6 +121,7 @@ ROWS = (
                 _write_endpoint,
                 on_create=False,
             ),
+            Setting((), lambda *_: None, _read_prefixes),
             TAGS,
         ),
         before_delete=_leave_tables,

@@ -5,6 +5,7 @@ from typing import Any
 from embedded_aws.provider.rows import AutoName, Client, Row
 from embedded_aws.provider.values import Properties
 from embedded_aws.tables.common import awsvpc, by_arn, tagging
+from embedded_aws.tables.ecs_steady import until_drained, until_steady
 
 _DEPLOYMENT = {
     "deploymentMaximumPercent": "maximumPercent",
@@ -67,6 +68,7 @@ def _drain(client: Client, service: str, state: Properties) -> None:
     if held.get("schedulingStrategy") != "DAEMON" and not state.get("forceDelete"):
         client.update_service(cluster=held["clusterArn"], service=service, desiredCount=0)
     client.delete_service(cluster=held["clusterArn"], service=service, force=bool(state.get("forceDelete")))
+    until_drained(client, held["clusterArn"], service)
 
 
 _HELD = (
@@ -99,6 +101,7 @@ SERVICE = Row(
     updates=frozenset(
         {"networkConfiguration", "deploymentConfiguration", "forceNewDeployment", *_DEPLOYMENT}
     ),
+    sent_if_changed=frozenset({"desiredCount"}),
     outputs=_outputs,
     name=AutoName(longest=255),
     replaces=frozenset({"name", "cluster"}),
@@ -110,6 +113,7 @@ SERVICE = Row(
             lower=True,
         ),
     ),
+    settle=until_steady,
     before_delete=_drain,
     recorded=frozenset({"forceDelete", "sigintRollback", "triggers", "waitForSteadyState"}),
     defaults={

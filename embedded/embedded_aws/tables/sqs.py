@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from embedded_aws.provider.rows import AutoName, Client, Recorded, Row, Setting
+from embedded_aws.provider.rows import AutoName, Client, Row, Setting
 from embedded_aws.provider.values import Properties
 
 _QUEUE = {
@@ -95,9 +95,7 @@ ROWS = (
     ),
     _attribute_row("aws:sqs/queuePolicy:QueuePolicy", "policy", "Policy"),
     _attribute_row("aws:sqs/redrivePolicy:RedrivePolicy", "redrivePolicy", "RedrivePolicy"),
-    Recorded(
-        token="aws:sqs/redriveAllowPolicy:RedriveAllowPolicy",
-        id="{queueUrl}",
-        replaces=frozenset({"queueUrl"}),
+    _attribute_row(
+        "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy", "redriveAllowPolicy", "RedriveAllowPolicy"
     ),
 )
