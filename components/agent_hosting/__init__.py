@@ -5,12 +5,20 @@ from agent_hosting.agent import Agent, AgentArgs
 from agent_hosting.agent_budget import AgentBudget, AgentBudgetArgs
 from agent_hosting.agent_bundle import AgentBundle, AgentBundleArgs, ModelArgs
 from agent_hosting.agent_identity import AgentIdentity, AgentIdentityArgs
-from agent_hosting.agent_platform import AgentPlatform, AgentPlatformArgs, PlatformReference
+from agent_hosting.agent_network import AgentNetwork, AgentNetworkArgs
+from agent_hosting.agent_platform import (
+    AgentPlatform,
+    AgentPlatformArgs,
+    NetworkReference,
+    PlatformReference,
+)
 from agent_hosting.canary_traffic import CanaryTraffic, CanaryTrafficArgs
 from agent_hosting.checkpoint_table import CheckpointTable, CheckpointTableArgs
-from agent_hosting.front_door import FrontDoor, FrontDoorArgs, JwtArgs
+from agent_hosting.ecs_agent import EcsAgent, EcsAgentArgs
+from agent_hosting.front_door import DoorFunction, FrontDoor, FrontDoorArgs, JwtArgs
 from agent_hosting.hosting import Host, RunProfile
 from agent_hosting.lambda_agent import LambdaAgent, LambdaAgentArgs
+from agent_hosting.run_queue import RunQueue, RunQueueArgs
 from agent_hosting.secret_scope import SecretScope, SecretScopeArgs
 
 __all__ = [
@@ -22,12 +30,17 @@ __all__ = [
     "AgentBundleArgs",
     "AgentIdentity",
     "AgentIdentityArgs",
+    "AgentNetwork",
+    "AgentNetworkArgs",
     "AgentPlatform",
     "AgentPlatformArgs",
     "CanaryTraffic",
     "CanaryTrafficArgs",
     "CheckpointTable",
     "CheckpointTableArgs",
+    "DoorFunction",
+    "EcsAgent",
+    "EcsAgentArgs",
     "FrontDoor",
     "FrontDoorArgs",
     "Host",
@@ -35,9 +48,12 @@ __all__ = [
     "LambdaAgent",
     "LambdaAgentArgs",
     "ModelArgs",
+    "NetworkReference",
     "PlatformReference",
     "Release",
     "RunProfile",
+    "RunQueue",
+    "RunQueueArgs",
     "SecretScope",
     "SecretScopeArgs",
 ]

@@ -28,6 +28,7 @@ def policy_of(
         statements.write_logs(log.arn),
         statements.trace(),
         statements.use_checkpoints(checkpoints.table_arn, agent),
+        statements.keep_threads(checkpoints.table_arn, agent),
         statements.use_large_items(checkpoints.bucket_arn, agent),
         statements.read_brake(platform["control_table_arn"], agent),
         statements.send_failures(failures.arn),

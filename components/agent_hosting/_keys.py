@@ -1,4 +1,4 @@
-"""Who may use a customer managed key, and who is deploying."""
+"""Who is deploying, who may use a customer managed key, and who takes a task's role."""
 
 import pulumi
 import pulumi_aws as aws
@@ -15,6 +15,14 @@ def deployer_arn(parent: pulumi.Resource) -> pulumi.Output[str]:
     options = pulumi.InvokeOutputOptions(parent=parent)
     caller = aws.get_caller_identity_output(opts=options)
     return aws.iam.get_session_context_output(arn=caller.arn, opts=options).issuer_arn
+
+
+def own_tasks(parent: pulumi.Resource) -> pulumi.Output[str]:
+    """On whose behalf ECS takes a task's roles: the account's. ECS cannot tell a single cluster yet:
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
+    """
+    region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=parent)).region
+    return pulumi.Output.concat("arn:aws:ecs:", region, ":", account_id(parent), ":*")
 
 
 def delegate_to_account(parent: pulumi.Resource) -> Statement:

@@ -1,4 +1,4 @@
-"""What an agent on Lambda may be asked for, checked before anything is made."""
+"""What an agent on any host may be asked for, and what one on Lambda may, checked before anything is made."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -17,8 +17,8 @@ class Limits(NamedTuple):
     log_days: int
 
 
-def check_limits(name: str, args: Any, inputs: Inputs, known: Iterable[str]) -> Limits:
-    """Checks what can be checked before anything is made."""
+def check_agent(name: str, args: Any, inputs: Inputs, known: Iterable[str]) -> int:
+    """Checks the inputs that every host has; gives the days that logs are kept."""
     inputs.known(known)
     inputs.agent_name(name)
     inputs.lists("deployer_arns", "tenants", "tools")
@@ -30,6 +30,13 @@ def check_limits(name: str, args: Any, inputs: Inputs, known: Iterable[str]) -> 
     inputs.emails("alert_emails")
     if args.get("jwt"):
         check_jwt(args["jwt"], inputs)
+    return inputs.log_days("log_retention_days", 90)
+
+
+def check_limits(name: str, args: Any, inputs: Inputs, known: Iterable[str]) -> Limits:
+    """Checks what can be checked before anything is made."""
+    log_days = check_agent(name, args, inputs, known)
+    if args.get("jwt"):
         most, way_out = (
             TURN_SECONDS,
             "Behind an HTTP API a turn has 29 s. Longer runs fit host='ecs', or an agent without `jwt`.",
@@ -49,5 +56,5 @@ def check_limits(name: str, args: Any, inputs: Inputs, known: Iterable[str]) -> 
                 "checkpoint_retention_days", 30, least=1, most=365, way_out="Export older runs instead."
             )
         ),
-        inputs.log_days("log_retention_days", 90),
+        log_days,
     )

@@ -37,10 +37,21 @@ async def bundle_of(function: str, version: str, parent: pulumi.Resource) -> str
     return description.removeprefix("bundle ") if description.startswith("bundle ") else f"version {version}"
 
 
-async def recorded_version(table: str, agent: str, bundle_id: str, parent: pulumi.Resource) -> str | None:
-    """Version under which the release table has a bundle."""
-    key = json.dumps({"agent": {"S": agent}, "item": {"S": f"release#{bundle_id}"}})
+async def recorded_release(table: str, agent: str, bundle_id: str, parent: pulumi.Resource) -> dict[str, str]:
+    """What the control table holds of a release; nothing before its first deployment."""
+    found = await control_item(table, agent, f"release#{bundle_id}", parent)
+    return {field: str(held["S"]) for field, held in (found or {}).items() if "S" in held}
+
+
+async def control_item(table: str, agent: str, item: str, parent: pulumi.Resource) -> dict[str, Any] | None:
+    """An item of the control table in DynamoDB's own JSON, or None."""
+    key = json.dumps({"agent": {"S": agent}, "item": {"S": item}})
     found = await look_up("aws:dynamodb/getTableItem:getTableItem", {"tableName": table, "key": key}, parent)
-    if not found or not found.get("item"):
-        return None
-    return str(json.loads(found["item"])["version"]["S"])
+    return json.loads(found["item"]) if found and found.get("item") else None
+
+
+async def running_service(cluster: str, service: str, parent: pulumi.Resource) -> tuple[str, list[str]]:
+    """(task definition's ARN, what ECS said last, the newest first) of a service."""
+    given = {"clusterArn": cluster, "serviceName": service}
+    found = await look_up("aws:ecs/getService:getService", given, parent) or {}
+    return str(found.get("taskDefinition", "")), [str(e["message"]) for e in found.get("events") or []]

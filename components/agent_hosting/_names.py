@@ -19,8 +19,10 @@ def claim(name: str, inputs: Inputs) -> None:
     if stack is None:
         return  # hosted for another language: the engine itself refuses a second resource of one name
     names = _taken.setdefault(stack, set())
-    if (inputs.component, name) in names:
+    # An Agent bears the name of the host that it makes; two hosts of one name would be one agent.
+    claimed = ("Agent" if inputs.component == "Agent" else "host", name)
+    if claimed in names:
         raise inputs.refuse(
             "name", name, "another agent of this stack has that name", "Give each agent its own name."
         )
-    names.add((inputs.component, name))
+    names.add(claimed)

@@ -79,6 +79,12 @@ def runtime_archive() -> tuple[Path, str]:
     return _archive(f"runtime-{runtime_fingerprint()[:12]}", runtime_files(), None)
 
 
+def functions_archive(target: Target) -> tuple[Path, str]:
+    """(path, SHA-256) of a zip with the runtime and its locked packages, for functions that hold no agent."""
+    name = f"functions-{runtime_fingerprint()[:12]}-{target.architecture}-{target.python}"
+    return _archive(name, runtime_files(), _packages(None, target))
+
+
 def agent_archive(
     bundle_id: str, bundle_json: str, folder: Path, files: list[str], requirements: str | None, target: Target
 ) -> tuple[Path, str]:
@@ -87,7 +93,16 @@ def agent_archive(
     content = {name: (folder / name).read_bytes() for name in files} | dict(runtime_files())
     content["bundle.json"] = bundle_json.encode()
     packages = _packages(folder / requirements if requirements else None, target)
-    return _archive(f"bundle-{bundle_id}-{target.architecture}-{target.python}", content, packages)
+    return _archive(_bundle_name(bundle_id, target), content, packages)
+
+
+def packed_before(bundle_id: str, target: Target) -> Path:
+    """Where this machine keeps the zip of a bundle that it packed."""
+    return _cache() / f"{_bundle_name(bundle_id, target)}.zip"
+
+
+def _bundle_name(bundle_id: str, target: Target) -> str:
+    return f"bundle-{bundle_id}-{target.architecture}-{target.python}"
 
 
 def _packages(requirements: Path | None, target: Target) -> Path:

@@ -1,7 +1,8 @@
-"""Which releases a Lambda agent has, and under which versions they were published."""
+"""Which releases an agent has, and the bundle of the newest."""
 
 import hashlib
 import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
@@ -10,10 +11,9 @@ import pulumi
 import pulumi_aws as aws
 from pydantic import ValidationError
 
-from agent_hosting._lookups import main_version, recorded_version
 from agent_hosting._packaging import Target, agent_archive
 from agent_hosting._validation import Inputs
-from agent_hosting._weights import NEWEST, STABLE
+from agent_hosting._weights import NEWEST
 from agent_hosting.agent_bundle import bundle_files, read_bundle
 from agent_hosting.agent_platform import PlatformReference
 from agent_runtime.bundle import BUNDLE_FILE, Bundle
@@ -28,6 +28,9 @@ class Release(TypedDict):
     """Id of a packed bundle."""
     archive: NotRequired[str]
     """Zip of that bundle, as `agent-hosting release new` writes it. Needed for the newest release."""
+    image: NotRequired[str]
+    """Container image of that bundle, pinned by its digest (`…@sha256:…`), for an agent on ECS. Omit it for
+    an older release, whose image is remembered, and for the architecture `this-machine`."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,9 @@ class Newest:
     archive_sha256: str
 
 
-def newest(args: Any, inputs: Inputs, target: Target) -> Newest:
-    """Reads or packs the last of `releases`; refuses what is no release."""
+def newest(args: Any, inputs: Inputs, target: Target, fields: Sequence[str]) -> Newest:
+    """Reads or packs the last of `releases`; refuses what is no release. `fields` are those of a release that
+    the host uses."""
     releases = [
         dict(release) for release in inputs.required("releases", "List one at least, the newest last.")
     ]
@@ -50,12 +54,12 @@ def newest(args: Any, inputs: Inputs, target: Target) -> Newest:
         )
     for index, release in enumerate(releases):
         where, last = f"releases[{index}]", index == len(releases) - 1
-        for key in release.keys() - {"source", "bundle_id", "archive"}:
+        for key in release.keys() - set(fields):
             raise inputs.refuse(
                 f"{where}.{key}",
                 release[key],
                 "there is no such field",
-                "Known are source, bundle_id, archive.",
+                f"Known are {', '.join(fields)}.",
             )
         if bool(release.get("source")) == bool(release.get("bundle_id")):
             raise inputs.refuse(
@@ -150,58 +154,19 @@ def _check_environment(args: Any, bundle: Bundle, inputs: Inputs) -> None:
         )
 
 
-def versions(
-    name: str,
-    args: Any,
-    release: Newest,
-    function: aws.lambda_.Function,
-    platform: PlatformReference,
-    parent: pulumi.Resource,
-) -> dict[str, pulumi.Input[str]]:
-    """Published version by bundle id, oldest first; each is written to the release table."""
-    found: dict[str, pulumi.Input[str]] = {}
-    shares = args.get("shares") or {}
-    if STABLE in shares:
-        # An update of the function ends before this look-up, and the alias changes only after it.
-        found[STABLE] = pulumi.Output.all(function.name, function.version).apply(lambda f: _stable(f, parent))
-    for older in list(args["releases"])[:-1]:
-        found[older["bundle_id"]] = pulumi.Output.from_input(platform["control_table_name"]).apply(
-            lambda table, bundle_id=older["bundle_id"]: _published(table, name, bundle_id, parent)
-        )
-    found[release.bundle.bundle_id] = function.version
-    for bundle_id, version in found.items():
-        if bundle_id != STABLE:
-            _record(name, bundle_id, version, platform, parent)
-    return found
-
-
-async def _stable(function: list[str], parent: pulumi.Resource) -> str:
-    return await main_version(function[0], "live", parent) or function[1]
-
-
-async def _published(table: str, name: str, bundle_id: str, parent: pulumi.Resource) -> str:
-    version = await recorded_version(table, name, bundle_id, parent)
-    if version is None:
-        raise pulumi.RunError(
-            f"LambdaAgent {name!r}: releases lists {bundle_id}, which was never published here, so "
-            f"that there is no "
-            f"version to send calls to. Deploy it as the newest release first, or take it off the list."
-        )
-    return version
-
-
-def _record(
+def record(
     name: str,
     bundle_id: str,
-    version: pulumi.Input[str],
+    fields: Mapping[str, pulumi.Input[str]],
     platform: PlatformReference,
     parent: pulumi.Resource,
 ) -> None:
+    """Writes what is deployed of a release into the control table."""
     item = pulumi.Output.json_dumps(
         {
             "agent": {"S": name},
             "item": {"S": f"release#{bundle_id}"},
-            "version": {"S": version},
+            **{field: {"S": value} for field, value in fields.items()},
             "schema_version": {"N": "1"},
         }
     )

@@ -93,9 +93,10 @@ class Inputs:
             raise self.refuse(given, value, "a number is needed", way_out)
         if not math.isfinite(value):
             raise self.refuse(given, value, "a finite number is needed", way_out)
-        limits = [f"more than {above:g}"] if above is not None else []
-        limits += [f"at least {least:g}"] if least is not None else []
-        limits += [f"at most {most:g}"] if most is not None else []
+        # `:g` alone would round to six digits.
+        limits = [f"more than {above:.15g}"] if above is not None else []
+        limits += [f"at least {least:.15g}"] if least is not None else []
+        limits += [f"at most {most:.15g}"] if most is not None else []
         too_low = (above is not None and value <= above) or (least is not None and value < least)
         if too_low or (most is not None and value > most):
             raise self.refuse(given, value, f"it must be {' and '.join(limits)}", way_out)

@@ -1,6 +1,6 @@
-"""How an alias divides calls: pure, so that every rule has a table test.
+"""How calls or runs are divided: pure, so that every rule has a table test.
 
-An alias has one main version and at most one more with a weight:
+An alias has one main version and at most one more with a weight, and a traffic record is held to the same:
 https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html
 """
 
@@ -15,7 +15,7 @@ ALL = {NEWEST: 1.0}
 
 @dataclass(frozen=True)
 class Split:
-    """The alias's main release, and the one beside it with its share."""
+    """The main release, and the one beside it with its share."""
 
     main: str
     beside: str | None = None
@@ -40,7 +40,7 @@ def mistake_in(shares: Mapping[str, float], releases: Sequence[str]) -> tuple[st
         return (
             "shares",
             dict(shares),
-            "an alias carries at most two versions",
+            "traffic is divided between two releases at most",
             "Leave two with a share above 0.",
         )
     if not math.isclose(sum(shares.values()), 1.0, abs_tol=1e-9):
@@ -54,7 +54,7 @@ def mistake_in(shares: Mapping[str, float], releases: Sequence[str]) -> tuple[st
 
 
 def split(shares: Mapping[str, float], releases: Sequence[str]) -> Split:
-    """The alias for `shares`. The older release is the main one, so that it is known what to go back to."""
+    """The division by `shares`. The older release is the main one, so that it is known what to go back to."""
     served = sorted((r for r, share in shares.items() if share > 0), key=list(releases).index)
     if len(served) == 1:
         return Split(served[0])

@@ -11,6 +11,7 @@ from agent_hosting._packaging import Architecture
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_bundle import ModelArgs
 from agent_hosting.agent_platform import PlatformReference
+from agent_hosting.ecs_agent import EcsAgent, EcsAgentArgs
 from agent_hosting.front_door import JwtArgs
 from agent_hosting.hosting import Choice, Host, RunProfile, choose, misfit
 from agent_hosting.lambda_agent import LambdaAgent, LambdaAgentArgs, Release
@@ -20,15 +21,22 @@ class AgentArgs(TypedDict):
     # The host's inputs are restated, not inherited: Pulumi's analyzer reads descriptions from a class's own
     # source alone, and other languages would see none.
     releases: Sequence[Release]
-    """Releases, oldest first, the newest last. The newest is published; older ones stay published."""
+    """Releases, oldest first, the newest last, which is deployed; older ones stay deployed."""
     monthly_budget_usd: float
     """What the agent may cost in a calendar month, in US dollars."""
     alert_emails: NotRequired[Sequence[str]]
     """Who is told of spending. Defaults to nobody; the brake works all the same."""
     architecture: NotRequired[Architecture]
     """Processor. Defaults to arm64: a fifth cheaper than x86_64."""
+    backlog_per_worker: NotRequired[float]
+    """Runs on their way, waiting or in work, for each worker: beyond it more are started. Defaults to
+    `worker_concurrency`."""
     checkpoint_retention_days: NotRequired[int]
     """Days that a run can be asked for, 1 to 365. Defaults to 30."""
+    cpu_units: NotRequired[int]
+    """Processor of a worker, 1024 units for one vCPU: 256 to 16384. Defaults to 256: runs wait for models."""
+    dead_letter_retention_days: NotRequired[int]
+    """Days from its sending that a dead letter is kept: less than runs are, to 14. Defaults to 14."""
     deployer_arns: NotRequired[Sequence[str]]
     """Roles that deploy. Defaults to whoever deploys now: name them when several do."""
     environment: NotRequired[str]
@@ -37,14 +45,23 @@ class AgentArgs(TypedDict):
     """Whose tokens open the HTTP API. Omit for no HTTP API: then IAM lets callers invoke the alias."""
     log_retention_days: NotRequired[int]
     """Days that logs are kept. Defaults to 90."""
+    longest_run_seconds: NotRequired[float]
+    """Longest that a run may take. Defaults to 3600; one that takes longer raises an alarm, and goes on."""
+    max_receives: NotRequired[int]
+    """Workers that a run may lose before it is a dead letter, 3 to 10. Defaults to 5."""
+    max_workers: NotRequired[int]
+    """Most workers of one release, from 1. Defaults to 10: a flood cannot spend without bound."""
     memory_mb: NotRequired[int]
-    """Memory in MB, 128 to 10240, and processor with it. Defaults to 512."""
+    """Memory in MB. Defaults to 512. On Lambda 128 to 10240, and processor with it; on ECS one of the sizes
+    that Fargate has beside `cpu_units`, by default the least."""
     model: NotRequired[ModelArgs]
     """Replaces the model of the agent's manifest in this environment; for a release by `source` only."""
     model_endpoint: NotRequired[str]
     """Base URL of an OpenAI-compatible server. Needed where the model's provider is `openai`."""
     platform: NotRequired[PlatformReference]
     """Outputs of the environment's AgentPlatform. Omit and the agent makes one of its own."""
+    queue_retention_days: NotRequired[int]
+    """Days that a run may wait for a worker, 1 to 13. Defaults to 4."""
     requests_per_second: NotRequired[float]
     """Steady rate of the HTTP API. Defaults to 10."""
     reserved_concurrency: NotRequired[int]
@@ -52,17 +69,31 @@ class AgentArgs(TypedDict):
     retain_data: NotRequired[bool]
     """Whether tables and buckets outlive the stack, and deleted secrets can be had back for 30 days. Defaults
     to true: runs resume from them."""
+    secret_variables: NotRequired[dict[str, str]]
+    """Name of a declared secret by environment variable. Defaults to none, since `run.secret` fetches a value
+    when it is needed and follows its rotation: for libraries that only read their environment."""
     secrets: NotRequired[dict[str, pulumi.Input[str]]]
     """Value by name of the secrets that the manifest declares. Give values as Pulumi secrets."""
     shares: NotRequired[dict[str, float]]
     """Share of calls by bundle id; `newest` and `stable` name the newest release and the one that serves.
     Omit where the rollout controller owns them."""
+    spot_share: NotRequired[float]
+    """Share of the workers beyond the first on Spot, 0 to 1: about 70 % cheaper, with two minutes' notice.
+    Defaults to 0."""
+    stop_seconds: NotRequired[int]
+    """Seconds that a worker has to finish or hand back its runs, 30 to 120. Defaults to 110."""
+    tenant_share: NotRequired[float]
+    """Most of a worker that one tenant may hold while others wait, to 1. Defaults to 0.5."""
     tenants: NotRequired[Sequence[str]]
     """Tenants that are let in. Defaults to every tenant that the issuer vouches for."""
     tools: NotRequired[Sequence[str]]
     """Tools of the manifest that may be used in this environment. Defaults to all of them."""
     turn_timeout_seconds: NotRequired[int]
     """Longest turn in seconds: 1 to 29 behind the HTTP API, else to 870. Defaults to 29."""
+    visibility_seconds: NotRequired[int]
+    """Seconds until a run whose worker fell silent is given to another, 60 to 120. Defaults to 90."""
+    worker_concurrency: NotRequired[int]
+    """Runs at once in one worker, 1 to 100. Defaults to 4."""
     run_profile: NotRequired[RunProfile]
     """How long runs last and what they need. Needed unless `host` is given."""
     host: NotRequired[Host]
@@ -83,7 +114,7 @@ class Agent(pulumi.ComponentResource):
     serving: pulumi.Output[dict[str, float]]
     """Share of new runs by bundle id."""
     function_name: pulumi.Output[str]
-    """Function that holds the releases of an agent on Lambda."""
+    """Function that answers a new run: on Lambda the agent itself, on ECS the one that accepts runs."""
     role_arn: pulumi.Output[str]
     """Role that the agent runs as."""
     log_group_name: pulumi.Output[str]
@@ -94,6 +125,14 @@ class Agent(pulumi.ComponentResource):
     """Table of the agent's runs."""
     control_table_name: pulumi.Output[str]
     """Table of releases and brakes."""
+    cluster_name: pulumi.Output[str]
+    """Cluster of the workers; empty on Lambda."""
+    service_names: pulumi.Output[dict[str, str]]
+    """Service of the workers by bundle id; none on Lambda."""
+    queue_urls: pulumi.Output[dict[str, str]]
+    """Queue by bundle id; none on Lambda."""
+    dead_letter_queue_urls: pulumi.Output[dict[str, str]]
+    """Dead-letter queue by bundle id; none on Lambda."""
 
     def __init__(self, name: str, args: AgentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         inputs = Inputs("Agent", name, args)
@@ -101,18 +140,14 @@ class Agent(pulumi.ComponentResource):
         super().__init__("agent-hosting:index:Agent", name, {}, opts)
         inputs.known(AgentArgs.__annotations__)
         choice = decide(args, inputs)
-        if choice.host is not Host.LAMBDA:
+        if choice.host not in _HOSTS:
             raise inputs.refuse(
                 "host",
                 choice.host.value,
-                f"this version has the host 'lambda' alone ({choice.reason})",
-                "Keep runs under 29 s, or wait for it.",
+                f"this version has the hosts 'lambda' and 'ecs' alone ({choice.reason})",
+                "Keep runs without memory and files between them, or wait for it.",
             )
-        given = {k: v for k, v in args.items() if k not in ("run_profile", "host")}
-        if args.get("run_profile"):
-            longest = args["run_profile"]["longest_run_seconds"]  # type: ignore[typeddict-item]
-            given.setdefault("turn_timeout_seconds", math.ceil(longest))  # or 100 s would be cut off at 29
-        hosted = LambdaAgent(name, LambdaAgentArgs(**given), opts=pulumi.ResourceOptions(parent=self))  # type: ignore[typeddict-item]
+        hosted = _hosted(name, args, choice.host, inputs, pulumi.ResourceOptions(parent=self))
 
         self.hosting_reason = pulumi.Output.from_input(choice.reason)
         self.host = pulumi.Output.from_input(choice.host.value)
@@ -123,7 +158,45 @@ class Agent(pulumi.ComponentResource):
             hosted.checkpoint_table_name,
             hosted.control_table_name,
         )
+        self.cluster_name = pulumi.Output.from_input("")
+        self.service_names = self.queue_urls = self.dead_letter_queue_urls = pulumi.Output.from_input({})
+        if isinstance(hosted, EcsAgent):
+            self.cluster_name, self.service_names = hosted.cluster_name, hosted.service_names
+            self.queue_urls = hosted.queue_urls
+            self.dead_letter_queue_urls = hosted.dead_letter_queue_urls
         self.register_outputs({output: getattr(self, output) for output in Agent.__annotations__})
+
+
+_HOSTS = {Host.LAMBDA: LambdaAgentArgs.__annotations__, Host.ECS: EcsAgentArgs.__annotations__}
+"""Inputs of each host."""
+_OWN = ("run_profile", "host")
+
+
+def _hosted(
+    name: str, args: AgentArgs, host: Host, inputs: Inputs, opts: pulumi.ResourceOptions
+) -> LambdaAgent | EcsAgent:
+    """The agent on `host`. Refuses an input that only another host uses."""
+    given = {key: value for key, value in args.items() if key not in _OWN}
+    for key, value in given.items():
+        if key not in _HOSTS[host]:
+            user = next(other for other, known in _HOSTS.items() if key in known)
+            raise inputs.refuse(
+                key, value, f"the host '{host.value}' does not use it, '{user.value}' does", "Leave it out."
+            )
+    profile = args.get("run_profile")
+    if host is Host.ECS:
+        if profile:
+            given.setdefault("longest_run_seconds", profile["longest_run_seconds"])
+        return EcsAgent(name, EcsAgentArgs(**given), opts=opts)  # type: ignore[typeddict-item]
+    if profile:
+        longest = math.ceil(profile["longest_run_seconds"])
+        given.setdefault("turn_timeout_seconds", longest)  # or 100 s would be cut off at 29
+    return LambdaAgent(name, LambdaAgentArgs(**given), opts=opts)  # type: ignore[typeddict-item]
+
+
+def host_of(name: str, args: AgentArgs) -> Host:
+    """Where the agent `name` will run. Raises `InputError` as `Agent` does."""
+    return decide(args, Inputs("Agent", name, args)).host
 
 
 def decide(args: AgentArgs, inputs: Inputs) -> Choice:

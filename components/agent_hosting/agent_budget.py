@@ -264,14 +264,4 @@ def _topic_policy(topic_arn: pulumi.Output[str], account: pulumi.Output[str]) ->
         }
         for service, source in sources.items()
     ]
-    return [
-        *allow,
-        {
-            "Sid": "TlsOnly",
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "sns:Publish",
-            "Resource": topic_arn,
-            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-        },
-    ]
+    return [*allow, statements.tls_only("sns:Publish", topic_arn)]

@@ -16,6 +16,9 @@ class AgentIdentityArgs(TypedDict):
     above it."""
     service: NotRequired[str]
     """The one AWS service that may take the role. Defaults to `lambda.amazonaws.com`."""
+    source_arn: NotRequired[pulumi.Input[str]]
+    """Pattern of the ARN on whose behalf the service may take the role. Omit where the service names none,
+    as Lambda."""
     statements: NotRequired[pulumi.Input[Sequence[Any]]]
     """IAM statements of the role's policy. Defaults to none: the role can do nothing."""
     tags: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
@@ -43,7 +46,7 @@ class AgentIdentity(pulumi.ComponentResource):
         role = aws.iam.Role(
             name,
             assume_role_policy=statements.policy(
-                [statements.trust(args.get("service") or "lambda.amazonaws.com")]
+                [statements.trust(args.get("service") or "lambda.amazonaws.com", args.get("source_arn"))]
             ),
             permissions_boundary=args["boundary_arn"],
             tags=args.get("tags"),

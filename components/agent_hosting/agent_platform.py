@@ -1,5 +1,6 @@
-"""What the agents of one environment share: the control table and the permission boundary."""
+"""What the agents of one environment share: control table, boundary, and a place for containers."""
 
+from collections.abc import Sequence
 from typing import NotRequired, TypedDict
 
 import pulumi
@@ -7,6 +8,7 @@ import pulumi_aws as aws
 
 from agent_hosting import statements
 from agent_hosting._validation import Inputs
+from agent_hosting.agent_network import AgentNetwork
 
 
 class PlatformReference(TypedDict):
@@ -18,9 +20,31 @@ class PlatformReference(TypedDict):
     """ARN of the control table."""
     boundary_arn: pulumi.Input[str]
     """ARN of the permission boundary that every agent's role carries."""
+    cluster_name: NotRequired[pulumi.Input[str]]
+    """Name of the cluster. Needed for agents on ECS, as are the next three."""
+    cluster_arn: NotRequired[pulumi.Input[str]]
+    """ARN of the cluster. Needed for agents on ECS."""
+    subnet_ids: NotRequired[pulumi.Input[Sequence[pulumi.Input[str]]]]
+    """Private subnets of the workers. Needed for agents on ECS."""
+    security_group_ids: NotRequired[pulumi.Input[Sequence[pulumi.Input[str]]]]
+    """Security groups of the workers. Needed for agents on ECS."""
+
+
+class NetworkReference(TypedDict):
+    """A network of your own for the workers."""
+
+    subnet_ids: pulumi.Input[Sequence[str]]
+    """Private subnets, in two availability zones at least."""
+    security_group_ids: pulumi.Input[Sequence[str]]
+    """Security groups that let nothing in, and HTTPS out."""
 
 
 class AgentPlatformArgs(TypedDict):
+    containers: NotRequired[bool]
+    """Whether agents on ECS live here: a cluster, and a network unless one is given. Defaults to false: an
+    agent on Lambda needs neither, and a network has its price."""
+    network: NotRequired[NetworkReference]
+    """A network of your own for `containers`. Omit and an AgentNetwork is made."""
     retain_data: NotRequired[bool]
     """Whether tables outlive the stack: deletion protection and retention. Defaults to true, since lost
     releases cannot be rolled back to."""
@@ -29,8 +53,8 @@ class AgentPlatformArgs(TypedDict):
 
 
 class AgentPlatform(pulumi.ComponentResource):
-    """What the agents of one environment share: the table of releases and brakes, and the permission
-    boundary."""
+    """What the agents of one environment share: the table of releases and brakes, the permission boundary
+    and, for containers, a cluster in a private network."""
 
     control_table_name: pulumi.Output[str]
     """Table of the releases, the traffic record and the brake of each agent."""
@@ -38,13 +62,27 @@ class AgentPlatform(pulumi.ComponentResource):
     """ARN of that table."""
     boundary_arn: pulumi.Output[str]
     """Managed policy to set as the permission boundary of each agent's role."""
+    cluster_name: pulumi.Output[str]
+    """Cluster of the workers; empty without `containers`."""
+    cluster_arn: pulumi.Output[str]
+    """ARN of that cluster; empty without `containers`."""
+    subnet_ids: pulumi.Output[Sequence[str]]
+    """Private subnets of the workers; none without `containers`."""
+    security_group_ids: pulumi.Output[Sequence[str]]
+    """Security groups of the workers; none without `containers`."""
 
     def __init__(
         self, name: str, args: AgentPlatformArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("agent-hosting:index:AgentPlatform", name, {}, opts)
         given = args
-        Inputs("AgentPlatform", name, given).known(AgentPlatformArgs.__annotations__)
+        inputs = Inputs("AgentPlatform", name, given)
+        inputs.known(AgentPlatformArgs.__annotations__)
+        self._containers = bool(given.get("containers"))
+        if given.get("network") and not self._containers:
+            raise inputs.refuse(
+                "network", "…", "only containers run in a network", "Give containers=True, or leave it out."
+            )
         child = pulumi.ResourceOptions(parent=self)
         retain = given.get("retain_data", True)
 
@@ -69,19 +107,52 @@ class AgentPlatform(pulumi.ComponentResource):
 
         self.control_table_name, self.control_table_arn = table.name, table.arn
         self.boundary_arn = boundary.arn
-        self.register_outputs(
-            {
-                "control_table_name": self.control_table_name,
-                "control_table_arn": self.control_table_arn,
-                "boundary_arn": self.boundary_arn,
-            }
+        self.cluster_name = self.cluster_arn = pulumi.Output.from_input("")
+        self.subnet_ids = self.security_group_ids = pulumi.Output.from_input([])
+        if self._containers:
+            self._place_containers(name, given, child)
+        self.register_outputs({output: getattr(self, output) for output in AgentPlatform.__annotations__})
+
+    def _place_containers(self, name: str, given: AgentPlatformArgs, child: pulumi.ResourceOptions) -> None:
+        tags = given.get("tags")
+        network = given.get("network")
+        if network is None:
+            made = AgentNetwork(
+                name,
+                {"boundary_arn": self.boundary_arn, "tags": tags},  # type: ignore[typeddict-item]
+                opts=child,
+            )
+            self.subnet_ids, self.security_group_ids = made.subnet_ids, made.security_group_ids
+        else:
+            self.subnet_ids = pulumi.Output.from_input(network["subnet_ids"])
+            self.security_group_ids = pulumi.Output.from_input(network["security_group_ids"])
+        cluster = aws.ecs.Cluster(
+            name,
+            # Its RunningTaskCount is what workers are scaled by.
+            settings=[{"name": "containerInsights", "value": "enabled"}],
+            tags=tags,
+            opts=child,
         )
+        providers = aws.ecs.ClusterCapacityProviders(
+            f"{name}-capacity",
+            cluster_name=cluster.name,
+            capacity_providers=["FARGATE", "FARGATE_SPOT"],
+            opts=child,
+        )
+        self.cluster_name = cluster.name
+        # By way of its capacity: no service can be placed before it.
+        self.cluster_arn = pulumi.Output.all(cluster.arn, providers.id).apply(lambda made: made[0])
 
 
 def reference_to(platform: AgentPlatform) -> PlatformReference:
     """What an agent on `platform` has to be given."""
-    return {
+    reference: PlatformReference = {
         "control_table_name": platform.control_table_name,
         "control_table_arn": platform.control_table_arn,
         "boundary_arn": platform.boundary_arn,
     }
+    if platform._containers:
+        reference["cluster_name"], reference["cluster_arn"] = platform.cluster_name, platform.cluster_arn
+        reference["subnet_ids"] = platform.subnet_ids
+        reference["security_group_ids"] = platform.security_group_ids
+    return reference

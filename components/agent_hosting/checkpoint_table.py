@@ -7,7 +7,9 @@ import pulumi_aws as aws
 
 from agent_hosting._keys import delegate_to_account
 from agent_hosting._validation import Inputs
-from agent_hosting.statements import policy
+from agent_hosting.statements import policy, tls_only
+
+DUE_INDEX = "due"
 
 
 class CheckpointTableArgs(TypedDict):
@@ -28,7 +30,7 @@ class CheckpointTable(pulumi.ComponentResource):
     """A table for the results of steps and a bucket for those over 350 KB, both encrypted and recoverable."""
 
     table_name: pulumi.Output[str]
-    """Name of the table: partition key `pk`, sort key `sk`, TTL attribute `expires_at`."""
+    """Name of the table: partition key `pk`, sort key `sk`, TTL attribute `expires_at`, index `due`."""
     table_arn: pulumi.Output[str]
     """ARN of the table."""
     bucket_name: pulumi.Output[str]
@@ -65,7 +67,23 @@ class CheckpointTable(pulumi.ComponentResource):
             billing_mode="PAY_PER_REQUEST",
             hash_key="pk",
             range_key="sk",
-            attributes=[{"name": "pk", "type": "S"}, {"name": "sk", "type": "S"}],
+            attributes=[
+                {"name": "pk", "type": "S"},
+                {"name": "sk", "type": "S"},
+                {"name": "due_shard", "type": "S"},
+                {"name": "due_at", "type": "N"},
+            ],
+            # Holds only runs that wait for a moment, by that moment: what the reaper looks through.
+            global_secondary_indexes=[
+                {
+                    "name": DUE_INDEX,
+                    "key_schemas": [
+                        {"attribute_name": "due_shard", "key_type": "HASH"},
+                        {"attribute_name": "due_at", "key_type": "RANGE"},
+                    ],
+                    "projection_type": "KEYS_ONLY",
+                }
+            ],
             ttl={"enabled": True, "attribute_name": "expires_at"},
             point_in_time_recovery={"enabled": True},
             server_side_encryption={"enabled": True, "kms_key_arn": self.key_arn} if own_key else None,
@@ -134,12 +152,7 @@ def _guard_bucket(
         ],
         opts=kept,
     )
-    deny = {
-        "Sid": "TlsOnly",
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "s3:*",
-        "Resource": [bucket.arn, pulumi.Output.concat(bucket.arn, "/*")],
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    }
-    aws.s3.BucketPolicy(f"{name}-policy", bucket=bucket.id, policy=policy([deny]), opts=kept)
+    whole = [bucket.arn, pulumi.Output.concat(bucket.arn, "/*")]
+    aws.s3.BucketPolicy(
+        f"{name}-policy", bucket=bucket.id, policy=policy([tls_only("s3:*", whole)]), opts=kept
+    )

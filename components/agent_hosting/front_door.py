@@ -9,8 +9,13 @@ import pulumi_aws as aws
 
 from agent_hosting._validation import Inputs
 
-ROUTES = ("POST /runs", "GET /runs/{id}")
-"""The contract is the same for every host."""
+STATUS_ROUTES = (
+    "GET /runs/{id}",
+    "GET /runs/{id}/events",
+    "POST /runs/{id}/cancel",
+    "POST /approvals/{id}",
+)
+"""Routes that ask or steer a run; the contract is the same for every host."""
 
 _ACCESS_LOG = (
     '{"requestId":"$context.requestId","time":"$context.requestTime","route":"$context.routeKey",'
@@ -27,13 +32,24 @@ class JwtArgs(TypedDict):
     """`aud` or `client_id` of the tokens; one at least."""
 
 
-class FrontDoorArgs(TypedDict):
+class DoorFunction(TypedDict):
+    """A function behind the door, and the routes that it answers."""
+
+    label: str
+    """Ends the names of what is made for it, such as `agent`."""
+    routes: Sequence[str]
+    """Method and path of each route, such as `POST /runs`."""
     function_name: pulumi.Input[str]
     """Function that answers."""
     alias_name: pulumi.Input[str]
     """Alias of the function that is called, never the function itself: the canary's weights lie on it."""
     alias_invoke_arn: pulumi.Input[str]
     """`invoke_arn` of that alias."""
+
+
+class FrontDoorArgs(TypedDict):
+    functions: Sequence[DoorFunction]
+    """Functions behind the door; each route belongs to one of them."""
     jwt: JwtArgs
     """Whose tokens open the door. There is no way to open it to everyone."""
     requests_per_second: NotRequired[float]
@@ -58,6 +74,7 @@ class FrontDoor(pulumi.ComponentResource):
         super().__init__("agent-hosting:index:FrontDoor", name, {}, opts)
         inputs = Inputs("FrontDoor", name, args)
         inputs.known(FrontDoorArgs.__annotations__)
+        functions = check_functions(inputs)
         issuer, audiences = check_jwt(inputs.required("jwt", "Give issuer and audiences."), inputs)
         rate = inputs.number(
             "requests_per_second", 10, above=0, most=10_000, way_out="The account's quota is 10,000."
@@ -78,25 +95,26 @@ class FrontDoor(pulumi.ComponentResource):
             jwt_configuration={"issuer": issuer, "audiences": audiences},
             opts=child,
         )
-        integration = aws.apigatewayv2.Integration(
-            f"{name}-agent",
-            api_id=api.id,
-            integration_type="AWS_PROXY",
-            integration_uri=args["alias_invoke_arn"],
-            payload_format_version="2.0",
-            timeout_milliseconds=30_000,
-            opts=child,
-        )
-        for route in ROUTES:
-            aws.apigatewayv2.Route(
-                f"{name}-{re.sub('[^a-z]+', '-', route.lower()).strip('-')}",
+        for function in functions:
+            integration = aws.apigatewayv2.Integration(
+                f"{name}-{function['label']}",
                 api_id=api.id,
-                route_key=route,
-                authorization_type="JWT",
-                authorizer_id=authorizer.id,
-                target=pulumi.Output.concat("integrations/", integration.id),
+                integration_type="AWS_PROXY",
+                integration_uri=function["alias_invoke_arn"],
+                payload_format_version="2.0",
+                timeout_milliseconds=30_000,
                 opts=child,
             )
+            for route in function["routes"]:
+                aws.apigatewayv2.Route(
+                    f"{name}-{re.sub('[^a-z]+', '-', route.lower()).strip('-')}",
+                    api_id=api.id,
+                    route_key=route,
+                    authorization_type="JWT",
+                    authorizer_id=authorizer.id,
+                    target=pulumi.Output.concat("integrations/", integration.id),
+                    opts=child,
+                )
         log = aws.cloudwatch.LogGroup(
             f"{name}-access",
             retention_in_days=log_days,
@@ -113,19 +131,37 @@ class FrontDoor(pulumi.ComponentResource):
             tags=tags,
             opts=child,
         )
-        aws.lambda_.Permission(
-            f"{name}-permission",
-            function=args["function_name"],
-            qualifier=args["alias_name"],
-            action="lambda:InvokeFunction",
-            principal="apigateway.amazonaws.com",
-            source_arn=pulumi.Output.concat(api.execution_arn, "/*/*"),
-            opts=child,
-        )
+        for index, function in enumerate(functions):
+            # One function had the whole door before, and its permission no label.
+            former = [pulumi.Alias(name=f"{name}-permission")] if index == 0 else []
+            aws.lambda_.Permission(
+                f"{name}-{function['label']}-permission",
+                function=function["function_name"],
+                qualifier=function["alias_name"],
+                action="lambda:InvokeFunction",
+                principal="apigateway.amazonaws.com",
+                source_arn=pulumi.Output.concat(api.execution_arn, "/*/*"),
+                opts=pulumi.ResourceOptions(parent=self, aliases=former),
+            )
 
         self.url = stage.invoke_url.apply(lambda url: url.rstrip("/"))
         self.api_id = api.id
         self.register_outputs({"url": self.url, "api_id": self.api_id})
+
+
+def check_functions(inputs: Inputs) -> list[DoorFunction]:
+    """Refuses a door without functions, and a route that two of them would answer."""
+    way_out = "Give a function with its routes."
+    functions: list[DoorFunction] = list(inputs.required("functions", way_out))
+    routes = [route for function in functions for route in function["routes"]]
+    if not routes:
+        raise inputs.refuse("functions", functions, "one route is needed at least", way_out)
+    for route in routes:
+        if routes.count(route) > 1:
+            raise inputs.refuse(
+                "functions", route, "one route belongs to one function", "Take it from the others."
+            )
+    return functions
 
 
 def check_jwt(given: JwtArgs, inputs: Inputs) -> tuple[str, list[str]]:

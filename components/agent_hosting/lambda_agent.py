@@ -6,20 +6,18 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
-from agent_hosting import _access, _releases
+from agent_hosting import _access, _releases, _versions
+from agent_hosting._host_parts import HostParts
 from agent_hosting._limits import check_limits
 from agent_hosting._names import claim
 from agent_hosting._packaging import Architecture, Target
 from agent_hosting._releases import Release
 from agent_hosting._validation import Inputs
-from agent_hosting.agent_budget import AgentBudget
 from agent_hosting.agent_bundle import ModelArgs
 from agent_hosting.agent_identity import AgentIdentity
-from agent_hosting.agent_platform import AgentPlatform, PlatformReference, reference_to
+from agent_hosting.agent_platform import PlatformReference
 from agent_hosting.canary_traffic import CanaryTraffic
-from agent_hosting.checkpoint_table import CheckpointTable
-from agent_hosting.front_door import FrontDoor, JwtArgs
-from agent_hosting.secret_scope import SecretScope
+from agent_hosting.front_door import STATUS_ROUTES, DoorFunction, JwtArgs
 
 
 class LambdaAgentArgs(TypedDict):
@@ -101,44 +99,16 @@ class LambdaAgent(pulumi.ComponentResource):
         super().__init__("agent-hosting:index:LambdaAgent", name, {}, opts)
         limits = check_limits(name, args, inputs, LambdaAgentArgs.__annotations__)
         target = Target.of(args.get("architecture"))
-        release = _releases.newest(args, inputs, target)
-        child = pulumi.ResourceOptions(parent=self)
-        retain = args.get("retain_data", True)
-        environment = args.get("environment") or "default"
-        tags: Any = {"agent": name, "environment": environment}
+        release = _releases.newest(args, inputs, target, ("source", "bundle_id", "archive"))
+        child, parts = pulumi.ResourceOptions(parent=self), HostParts(name, args, self)
+        tags = parts.tags
 
-        platform = args.get("platform") or reference_to(
-            AgentPlatform(f"{name}-platform", {"retain_data": retain, "tags": tags}, opts=child)
-        )
+        platform = parts.platform()
         identity = AgentIdentity(
             f"{name}-identity", {"boundary_arn": platform["boundary_arn"], "tags": tags}, opts=child
         )
-        checkpoints = CheckpointTable(
-            f"{name}-checkpoints",
-            {
-                "retain_data": retain,
-                "customer_managed_key": retain,
-                "large_item_days": 2 * limits.retention_days,
-                "tags": tags,
-            },
-            opts=child,
-        )
-        scope = None
-        if release.bundle.secrets:
-            scope = SecretScope(
-                f"{name}-secrets",
-                {
-                    "reader_role_arn": identity.role_arn,
-                    "secrets": {
-                        secret: (args.get("secrets") or {}).get(secret, "")
-                        for secret in release.bundle.secrets
-                    },
-                    "recovery_days": 30 if retain else 0,
-                    "tags": tags,
-                    **({"deployer_arns": args["deployer_arns"]} if args.get("deployer_arns") else {}),  # type: ignore[typeddict-item]
-                },
-                opts=child,
-            )
+        checkpoints = parts.checkpoints(limits.retention_days)
+        scope = parts.secrets(release.bundle.secrets, identity.role_arn)
         log = aws.cloudwatch.LogGroup(f"{name}-log", retention_in_days=limits.log_days, tags=tags, opts=child)
         failures = aws.sqs.Queue(
             f"{name}-failures",
@@ -159,23 +129,16 @@ class LambdaAgent(pulumi.ComponentResource):
                 scope=scope,
                 platform=platform,
                 model=release.bundle.model,
-                encrypted_checkpoints=retain,
+                encrypted_checkpoints=parts.retain,
             ),
             opts=child,
         )
         variables: Any = {
-            "AGENT_NAME": name,
-            "AGENT_ENVIRONMENT": environment,
+            **parts.variables(platform, checkpoints, limits.retention_days),
+            **parts.agent_variables(scope),
+            **parts.tenant_variables(),
             "AGENT_BUNDLE_ID": release.bundle.bundle_id,
-            "AGENT_CHECKPOINT_TABLE": checkpoints.table_name,
-            "AGENT_CHECKPOINT_BUCKET": checkpoints.bucket_name,
-            "AGENT_CONTROL_TABLE": platform["control_table_name"],
-            "AGENT_SECRETS": pulumi.Output.json_dumps(scope.secret_arns if scope else {}),
-            "AGENT_CHECKPOINT_RETENTION_DAYS": str(limits.retention_days),
             "AGENT_TURN_TIMEOUT_SECONDS": str(limits.turn_seconds),
-            **({"AGENT_MODEL_ENDPOINT": args["model_endpoint"]} if args.get("model_endpoint") else {}),  # type: ignore[typeddict-item]
-            **({"AGENT_TENANTS": ",".join(args["tenants"])} if args.get("tenants") else {}),  # type: ignore[typeddict-item]
-            **({"AGENT_TOOLS": ",".join(args["tools"])} if args.get("tools") else {}),  # type: ignore[typeddict-item]
         }
         function = aws.lambda_.Function(
             name,
@@ -197,19 +160,8 @@ class LambdaAgent(pulumi.ComponentResource):
             tags={**tags, "bundle": release.bundle.bundle_id},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[access]),
         )
-        budget = AgentBudget(
-            f"{name}-budget",
-            {
-                "agent_name": name,
-                "monthly_budget_usd": args["monthly_budget_usd"],
-                "alert_emails": args.get("alert_emails") or [],
-                "platform": platform,
-                "architecture": args.get("architecture") or Architecture.ARM64,
-                "tags": tags,
-            },
-            opts=child,
-        )
-        versions = _releases.versions(name, args, release, function, platform, self)
+        budget = parts.budget(platform)
+        versions = _versions.versions(name, args, release, function, platform, self)
         traffic = CanaryTraffic(
             f"{name}-traffic",
             {
@@ -230,23 +182,15 @@ class LambdaAgent(pulumi.ComponentResource):
             destination_config={"on_failure": {"destination": failures.arn}},
             opts=child,
         )
-        self.url = pulumi.Output.from_input("")
-        if args.get("jwt"):
-            door = FrontDoor(
-                f"{name}-door",
-                {
-                    "function_name": function.name,
-                    "alias_name": traffic.alias_name,
-                    "alias_invoke_arn": traffic.invoke_arn,
-                    "jwt": args["jwt"],  # type: ignore[typeddict-item]
-                    "requests_per_second": args.get("requests_per_second") or 10,
-                    "log_retention_days": limits.log_days,
-                    "tags": tags,
-                },
-                opts=child,
-            )
-            self.url = door.url
+        behind_door: DoorFunction = {
+            "label": "agent",
+            "routes": ["POST /runs", *STATUS_ROUTES],
+            "function_name": function.name,
+            "alias_name": traffic.alias_name,
+            "alias_invoke_arn": traffic.invoke_arn,
+        }
 
+        self.url = parts.door([behind_door], limits.log_days)
         self.alias_arn, self.serving, self.role_arn = traffic.alias_arn, traffic.serving, identity.role_arn
         self.bundle_id = pulumi.Output.from_input(release.bundle.bundle_id)
         self.function_name, self.log_group_name, self.topic_arn = function.name, log.name, budget.topic_arn

@@ -16,7 +16,10 @@ _SECRET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 class SecretScopeArgs(TypedDict):
     reader_role_arn: pulumi.Input[str]
-    """The one role that may read the secrets."""
+    """The role that may read the secrets."""
+    further_reader_arns: NotRequired[pulumi.Input[Sequence[pulumi.Input[str]]]]
+    """Roles that read for it, such as the execution role that fills a container's variables. Defaults to
+    none."""
     secrets: dict[str, pulumi.Input[str]]
     """Value by name. Give values as Pulumi secrets (`config.require_secret`). An empty value makes the
     secret and leaves its value to you."""
@@ -45,7 +48,7 @@ class SecretScope(pulumi.ComponentResource):
         super().__init__("agent-hosting:index:SecretScope", name, {}, opts)
         inputs = Inputs("SecretScope", name, args)
         inputs.known(SecretScopeArgs.__annotations__)
-        inputs.lists("deployer_arns")
+        inputs.lists("deployer_arns", "further_reader_arns")
         inputs.required("reader_role_arn", "Give the agent's role: identity.role_arn.")
         values: dict[str, Any] = dict(inputs.required("secrets", "Give name: value pairs."))  # type: ignore[arg-type]
         for secret in values:
@@ -76,8 +79,9 @@ class SecretScope(pulumi.ComponentResource):
         )
         readers = pulumi.Output.all(
             args["reader_role_arn"],
+            pulumi.Output.from_input(args.get("further_reader_arns") or []),
             pulumi.Output.from_input(args.get("deployer_arns") or [deployer_arn(self)]),
-        ).apply(lambda given: sorted({given[0], *given[1]}))
+        ).apply(lambda given: sorted({given[0], *given[1], *given[2]}))
 
         arns: dict[str, pulumi.Output[str]] = {}
         for secret, value in values.items():

@@ -17,8 +17,31 @@ def policy(statements: Sequence[Statement]) -> pulumi.Output[str]:
     return pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
-def trust(service: str) -> Statement:
-    return {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+def trust(service: str, source_arn: Arn | None = None) -> Statement:
+    """Lets a service take the role; with `source_arn`, a pattern, only on behalf of what it names:
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
+    """
+    found: Statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    if source_arn is None:
+        return found
+    account = pulumi.Output.from_input(source_arn).apply(lambda arn: arn.split(":")[4])
+    condition = {
+        "ArnLike": {"aws:SourceArn": source_arn},
+        "StringEquals": {"aws:SourceAccount": account},
+    }
+    return {**found, "Condition": condition}
+
+
+def tls_only(action: str, resource: pulumi.Input[str] | Sequence[Arn]) -> Statement:
+    """Belongs to a resource's own policy."""
+    return {
+        "Sid": "TlsOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": action,
+        "Resource": resource,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
 
 
 def write_logs(log_group_arn: Arn) -> Statement:
@@ -53,6 +76,17 @@ def use_checkpoints(table_arn: Arn, agent: str) -> Statement:
         ],
         "Resource": table_arn,
         # With ForAllValues alone a request without keys would pass; those actions are not granted above.
+        "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{agent}#*"]}},
+    }
+
+
+def keep_threads(table_arn: Arn, agent: str) -> Statement:
+    """What `agent_runtime.integrations.langgraph` does beside it: many items at once, fenced by a check."""
+    return {
+        "Sid": "KeepOwnThreads",
+        "Effect": "Allow",
+        "Action": ["dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem"],
+        "Resource": table_arn,
         "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{agent}#*"]}},
     }
 
@@ -150,9 +184,16 @@ def boundary() -> list[Statement]:
                 "dynamodb:PutItem",
                 "dynamodb:Query",
                 "dynamodb:UpdateItem",
+                "ecr:BatchCheckLayerAvailability",
+                "ecr:BatchGetImage",
+                "ecr:GetAuthorizationToken",
+                "ecr:GetDownloadUrlForLayer",
+                "ecs:UpdateTaskProtection",
                 "kms:Decrypt",
                 "kms:GenerateDataKey",
                 "logs:CreateLogStream",
+                "logs:DescribeLogGroups",
+                "logs:DescribeLogStreams",
                 "logs:PutLogEvents",
                 "s3:GetObject",
                 "s3:PutObject",

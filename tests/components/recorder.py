@@ -68,6 +68,8 @@ class Recorded:
     ignore_changes: tuple[str, ...]
     retain_on_delete: bool
     depends_on: frozenset[str]
+    aliases: tuple[str, ...]
+    """Former names."""
 
     @property
     def parent_name(self) -> str:
@@ -133,16 +135,15 @@ class Recorder(MockMonitor):
     def __init__(self, program: Program, world: "World", preview: bool) -> None:
         super().__init__(_NoMocks())
         self._program, self._world, self._preview = program, world, preview
+        world.program = program
         self._stack = ""
         self._urns: set[str] = set()
 
     def Invoke(self, request: Any) -> Any:
         given, _ = _plain(request.args)
         self._program.invokes.append((request.tok, given))
-        answer = self._world.answers.get(request.tok.rpartition(":")[2]) or fails(
-            f"no answer to {request.tok}"
-        )
-        return resource_pb2.ResourceInvokeResponse(**{"return": _struct(answer(given))})
+        found = self._world.answer(request.tok.rpartition(":")[2], given, self._program)
+        return resource_pb2.ResourceInvokeResponse(**{"return": _struct(found)})
 
     def ReadResource(self, request: Any) -> Any:
         urn = self._urn(request)
@@ -208,6 +209,7 @@ class Recorder(MockMonitor):
             ignore_changes=() if read else tuple(request.ignoreChanges),
             retain_on_delete=False if read else request.retainOnDelete,
             depends_on=frozenset(request.dependencies),
+            aliases=() if read else tuple(alias.spec.name for alias in request.aliases),
         )
         self._program.resources.append(recorded)
 
@@ -231,6 +233,15 @@ class World:
     alias: dict[str, Any] | None = None
     """What the alias `live` holds after the deployment. Defaults to what was asked for."""
 
+    items: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What the control table holds before the deployment, by `item`."""
+    rolled_back: dict[str, str] = field(default_factory=dict)
+    """Task definition that ECS went back to, by the service's logical name."""
+    events: list[str] = field(default_factory=list)
+    """What ECS says of its services, the newest first."""
+
+    program: Program | None = None
+    """The last program that ran here, be it one that failed."""
     deployed: bool = False
     """Whether a preview finds all of this deployed by an earlier run. Defaults to a first preview."""
 
@@ -245,11 +256,40 @@ class World:
             },
             "getSessionContext": lambda given: {"arn": given["arn"], "issuerArn": DEPLOYER, "id": "i"},
             "getRegion": lambda _: {"region": REGION, "name": REGION, "id": REGION},
-            "getTableItem": fails(),
+            "getAvailabilityZones": lambda _: {"names": [f"{REGION}{z}" for z in "abc"], "id": REGION},
             "getAlias": fails(),
             "getFunction": fails(),
             **self.answers,
         }
+
+    def answer(self, function: str, given: dict[str, Any], program: Program) -> dict[str, Any]:
+        if function in self.answers:
+            return self.answers[function](given)
+        if function == "getTableItem":
+            return self._item(given, program)
+        if function == "getService":
+            return self._service(given, program)
+        raise Failed(f"no answer to {function}")
+
+    def _item(self, given: dict[str, Any], program: Program) -> dict[str, Any]:
+        """What the control table holds at this moment of the deployment."""
+        key = json.loads(given["key"])
+        found = self.items.get(key["item"]["S"])
+        for made in program.all("TableItem"):
+            item = json.loads(made.inputs.get("item", "{}"))
+            is_it = key == {part: item.get(part) for part in key}
+            if is_it and (found is None or "item" not in made.ignore_changes):
+                found = item
+        if found is None:
+            raise Failed(NOT_FOUND)
+        return {"item": json.dumps(found), "id": given["key"]}
+
+    def _service(self, given: dict[str, Any], program: Program) -> dict[str, Any]:
+        """A service that runs what was declared, or what ECS rolled it back to."""
+        (made,) = (s for s in program.all("Service") if f"{s.name}{SUFFIX}" == given["serviceName"])
+        running = self.rolled_back.get(made.name, made.inputs["taskDefinition"])
+        events = [{"message": text, "createdAt": "", "id": ""} for text in self.events]
+        return {"taskDefinition": running, "events": events, "id": made.name}
 
     def computed(self, request: Any, inputs: dict[str, Any]) -> dict[str, Any]:
         """Outputs beside the inputs, with ARNs that tell what they belong to."""
@@ -265,6 +305,8 @@ class World:
         if kind == "Alias":
             found["arn"] = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{inputs['functionName']}:{physical}"
             found["invokeArn"] = f"{found['arn']}/invocations"
+        if kind == "VpcEndpoint":
+            found["prefixListId"] = f"pl-{request.name}"
         if kind == "Bucket":
             found["bucket"] = physical
         if kind == "Queue":

@@ -13,11 +13,14 @@ from agent_hosting import (
     AgentBudget,
     AgentBundle,
     AgentIdentity,
+    AgentNetwork,
     AgentPlatform,
     CanaryTraffic,
     CheckpointTable,
+    EcsAgent,
     FrontDoor,
     LambdaAgent,
+    RunQueue,
     SecretScope,
 )
 from agent_hosting._packaging import Target, agent_archive, runtime_fingerprint
@@ -29,7 +32,14 @@ PLATFORM = {
     "control_table_name": "control",
     "control_table_arn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/control",
     "boundary_arn": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
+    "cluster_name": "workers",
+    "cluster_arn": f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/workers",
+    "subnet_ids": ["subnet-a", "subnet-b"],
+    "security_group_ids": ["sg-workers"],
 }
+IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/agents/handbook@sha256:{'a' * 64}"
+KEY_ARN = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/queues"
+TOPIC_ARN = f"arn:aws:sns:{REGION}:{ACCOUNT}:alerts"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/agent"
 JWT = {"issuer": "https://login.example.com/", "audiences": ["agents"]}
 MODEL = {
@@ -46,6 +56,13 @@ BEDROCK = {
     "output_usd_per_million_tokens": 2,
 }
 TAGS = {"team": "search"}
+DOOR_FUNCTION = {
+    "label": "agent",
+    "routes": ["POST /runs", "GET /runs/{id}"],
+    "function_name": "function",
+    "alias_name": "live",
+    "alias_invoke_arn": "arn:invoke",
+}
 
 
 def agent_folder(root: Path, *, prompt: str = "Answer.", **manifest: Any) -> Path:
@@ -95,10 +112,23 @@ def lambda_args(source: str, **more: Any) -> dict[str, Any]:
     }
 
 
+ON_ECS: dict[str, Any] = {"architecture": "this-machine"}
+"""What lets a working tree run on ECS without an image."""
+
+
+def ecs_args(source: str) -> dict[str, Any]:
+    """Inputs of an EcsAgent that shows all that it can have."""
+    releases = [{"source": source, "image": IMAGE}]
+    return lambda_args(source, releases=releases, secret_variables={"API_KEY": "api-key"})
+
+
 def given(component: type, name: str, source: str) -> dict[str, Any]:
     """Valid inputs of `component`. Called while a program runs: some are outputs."""
     return {
-        AgentPlatform: lambda: {"tags": TAGS},
+        AgentPlatform: lambda: {"containers": True, "tags": TAGS},
+        AgentNetwork: lambda: {"boundary_arn": PLATFORM["boundary_arn"], "tags": TAGS},
+        RunQueue: lambda: {"key_arn": KEY_ARN, "alarm_topic_arn": TOPIC_ARN, "tags": TAGS},
+        EcsAgent: lambda: ecs_args(source),
         AgentIdentity: lambda: {"boundary_arn": PLATFORM["boundary_arn"], "statements": [], "tags": TAGS},
         SecretScope: lambda: {
             "reader_role_arn": ROLE_ARN,
@@ -112,13 +142,7 @@ def given(component: type, name: str, source: str) -> dict[str, Any]:
             "platform": PLATFORM,
             "tags": TAGS,
         },
-        FrontDoor: lambda: {
-            "function_name": "function",
-            "alias_name": "live",
-            "alias_invoke_arn": "arn:invoke",
-            "jwt": JWT,
-            "tags": TAGS,
-        },
+        FrontDoor: lambda: {"functions": [DOOR_FUNCTION], "jwt": JWT, "tags": TAGS},
         CanaryTraffic: lambda: {
             "function_name": name,
             "versions": {"old": "1", "new": "2"},
@@ -133,14 +157,17 @@ def given(component: type, name: str, source: str) -> dict[str, Any]:
 
 COMPONENTS: list[type] = [
     AgentPlatform,
+    AgentNetwork,
     AgentIdentity,
     SecretScope,
     CheckpointTable,
+    RunQueue,
     AgentBudget,
     FrontDoor,
     CanaryTraffic,
     AgentBundle,
     LambdaAgent,
+    EcsAgent,
     Agent,
 ]
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from agent_hosting import Agent, LambdaAgent
+from agent_hosting import Agent, EcsAgent, LambdaAgent
 from agent_hosting._validation import InputError, Inputs
 from agent_hosting.agent import decide
 from agent_hosting.hosting import Host
-from tests.components.recorder import run
-from tests.components.samples import bundle_id, making
+from tests.components.recorder import refused, run
+from tests.components.samples import ON_ECS, bundle_id, making
 
 
 def chosen(**given: Any) -> Any:
@@ -33,7 +33,14 @@ def test_the_agents_outputs_are_those_of_its_host(source: str) -> None:
     agent, hosted = program.outputs_of("Agent"), program.outputs_of("LambdaAgent")
     shared = set(agent) & set(hosted)
     assert {key: agent[key] for key in shared} == {key: hosted[key] for key in shared}
-    assert set(agent) - shared == {"host", "hosting_reason"}
+    own = {"host", "hosting_reason"}
+    assert set(agent) - shared - own == {
+        "cluster_name",
+        "service_names",
+        "queue_urls",
+        "dead_letter_queue_urls",
+    }
+    assert (agent["cluster_name"], agent["queue_urls"]) == ("", {})
     assert agent["bundle_id"] == bundle_id(source)
 
 
@@ -54,6 +61,48 @@ def test_every_input_reaches_the_host(source: str) -> None:
     assert {(r.type, r.name): r.inputs for r in through.resources if r.custom} == {
         (r.type, r.name): r.inputs for r in by_hand.resources if r.custom
     }
+
+
+def test_an_agent_with_long_runs_is_an_ecs_agent_of_the_same_name(source: str) -> None:
+    profile = {"longest_run_seconds": 7200}
+    program = run(making(Agent, "handbook", source, **ON_ECS, run_profile=profile))
+    hosted = program.one("EcsAgent")
+    assert (hosted.name, hosted.parent_name) == ("handbook", "handbook")
+    agent, outputs = program.outputs_of("Agent"), program.outputs_of("EcsAgent")
+    assert {key: agent[key] for key in outputs} == outputs
+    assert agent["host"] == "ecs"
+    assert agent["hosting_reason"].startswith("a run of 7200 s outlasts an HTTP call")
+    (oldest,) = (a for a in program.all("MetricAlarm") if a.name.endswith("-oldest"))
+    assert oldest.inputs["threshold"] == 7200 + 900, "the profile says how old a run may get"
+
+
+def test_what_the_chooser_makes_on_ecs_is_what_one_would_have_made_by_hand(source: str) -> None:
+    given = {**ON_ECS, "max_workers": 3, "spot_share": 0.5, "environment": "dev"}
+    through = run(making(Agent, "handbook", source, host="ecs", run_profile=None, **given))
+    own = {"releases": [{"source": source}], "secret_variables": None}
+    by_hand = run(making(EcsAgent, "handbook", source, **own, **given))
+    assert {(r.type, r.name): r.inputs for r in through.resources if r.custom} == {
+        (r.type, r.name): r.inputs for r in by_hand.resources if r.custom
+    }
+
+
+@pytest.mark.parametrize(
+    ("host", "given", "user"),
+    [
+        ("ecs", {"turn_timeout_seconds": 20}, "lambda"),
+        ("ecs", {"reserved_concurrency": 5}, "lambda"),
+        ("lambda", {"max_workers": 5}, "ecs"),
+        ("lambda", {"secret_variables": {"API_KEY": "api-key"}}, "ecs"),
+    ],
+)
+def test_an_input_that_the_host_does_not_use_is_refused_with_the_host_that_does(
+    source: str, host: str, given: dict[str, Any], user: str
+) -> None:
+    more = ON_ECS if host == "ecs" else {}
+    said = refused(making(Agent, "handbook", source, host=host, run_profile=None, **more, **given))
+    ((key, value),) = given.items()
+    reason = f"the host '{host}' does not use it, '{user}' does"
+    assert said == f"Agent 'handbook': {key} is {value!r}; {reason}. Leave it out."
 
 
 def test_an_override_says_that_it_was_asked_for(source: str) -> None:

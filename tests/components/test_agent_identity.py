@@ -33,6 +33,18 @@ def test_another_service_can_take_the_role_in_place_of_lambda() -> None:
     assert trusted["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}
 
 
+def test_a_service_that_says_for_whom_it_acts_takes_the_role_only_for_the_given_account() -> None:
+    source = "arn:aws:ecs:eu-west-1:123456789012:*"
+    given = {"service": "ecs-tasks.amazonaws.com", "source_arn": source}
+    (trusted,) = (
+        run(making(AgentIdentity, "task", **given)).one("Role").document("assumeRolePolicy")["Statement"]
+    )
+    assert trusted["Condition"] == {
+        "ArnLike": {"aws:SourceArn": source},
+        "StringEquals": {"aws:SourceAccount": "123456789012"},
+    }
+
+
 def test_a_role_without_a_boundary_is_refused() -> None:
     said = refused(making(AgentIdentity, "reader", boundary_arn=None))
     assert said == (

@@ -3,13 +3,14 @@
 import pytest
 
 from agent_hosting import AgentPlatform
+from agent_hosting.agent_platform import reference_to
 from agent_hosting.statements import boundary
 from tests.components.recorder import run
 from tests.components.samples import making
 
 
 def test_a_platform_is_one_table_and_one_boundary() -> None:
-    assert run(making(AgentPlatform, "shared")).tree() == {
+    assert run(making(AgentPlatform, "shared", containers=None)).tree() == {
         ("agent-hosting:index:AgentPlatform", "shared", "agent-hosting-test"),
         ("aws:dynamodb/table:Table", "shared", "shared"),
         ("aws:iam/policy:Policy", "shared-boundary", "shared"),
@@ -37,9 +38,49 @@ def test_the_boundary_is_the_documented_one() -> None:
     }
 
 
-def test_the_outputs_are_what_agents_need_of_it() -> None:
+def test_for_containers_it_has_a_cluster_with_insights_and_both_kinds_of_capacity_in_a_private_network() -> (
+    None
+):
     program = run(making(AgentPlatform, "shared"))
+    assert program.one("Cluster").inputs["settings"] == [{"name": "containerInsights", "value": "enabled"}]
+    capacity = program.one("ClusterCapacityProviders").inputs
+    assert (capacity["clusterName"], capacity["capacityProviders"]) == (
+        "shared-0a1b2c3",
+        ["FARGATE", "FARGATE_SPOT"],
+    )
+    outputs, network = program.outputs_of("AgentPlatform"), program.outputs_of("AgentNetwork")
+    assert outputs["cluster_name"] == "shared-0a1b2c3"
+    assert outputs["cluster_arn"].endswith("Cluster/shared-0a1b2c3")
+    assert outputs["subnet_ids"] == network["subnet_ids"]
+    assert outputs["security_group_ids"] == network["security_group_ids"]
+
+
+def test_a_network_of_ones_own_is_used_and_none_is_made() -> None:
+    own = {"subnet_ids": ["subnet-1", "subnet-2"], "security_group_ids": ["sg-1"]}
+    program = run(making(AgentPlatform, "shared", network=own))
+    assert not [r for r in program.resources if r.type.startswith("aws:ec2")]
+    outputs = program.outputs_of("AgentPlatform")
+    assert {key: outputs[key] for key in own} == own
+
+
+def test_agents_are_given_a_place_for_containers_only_where_there_is_one() -> None:
+    shared = {"control_table_name", "control_table_arn", "boundary_arn"}
+    place = {"cluster_name", "cluster_arn", "subnet_ids", "security_group_ids"}
+    for containers, given in ((True, shared | place), (False, shared)):
+        run(lambda: _is_told(containers, given))  # noqa: B023
+
+
+def _is_told(containers: bool, given: set[str]) -> None:
+    assert set(reference_to(AgentPlatform("shared", {"containers": containers}))) == given
+
+
+def test_the_outputs_are_what_agents_need_of_it() -> None:
+    program = run(making(AgentPlatform, "shared", containers=None))
     assert program.outputs_of("AgentPlatform") == {
+        "cluster_name": "",
+        "cluster_arn": "",
+        "subnet_ids": [],
+        "security_group_ids": [],
         "control_table_name": "shared-0a1b2c3",
         "control_table_arn": "arn:aws:dynamodb:eu-west-1:123456789012:Table/shared-0a1b2c3",
         "boundary_arn": "arn:aws:iam:eu-west-1:123456789012:Policy/shared-boundary-0a1b2c3",

@@ -24,6 +24,22 @@ def test_the_table_is_keyed_for_runs_expires_items_and_can_be_restored_to_any_se
     assert table["pointInTimeRecovery"] == {"enabled": True}
 
 
+def test_runs_that_wait_for_a_moment_are_found_by_it() -> None:
+    table = run(making(CheckpointTable, "runs")).one("Table", "runs").inputs
+    assert table["globalSecondaryIndexes"] == [
+        {
+            "name": "due",
+            "keySchemas": [
+                {"attributeName": "due_shard", "keyType": "HASH"},
+                {"attributeName": "due_at", "keyType": "RANGE"},
+            ],
+            "projectionType": "KEYS_ONLY",
+        }
+    ]
+    kinds = {attribute["name"]: attribute["type"] for attribute in table["attributes"]}
+    assert kinds == {"pk": "S", "sk": "S", "due_shard": "S", "due_at": "N"}
+
+
 def test_a_bucket_stands_beside_the_table_with_all_its_guards() -> None:
     program = run(making(CheckpointTable, "runs"))
     bucket = program.one("Bucket")

@@ -10,8 +10,8 @@ from typing import Any
 import pulumi_aws as aws
 import pytest
 
-from agent_hosting import Agent, LambdaAgent
-from tests.components.recorder import Program, run
+from agent_hosting import Agent, AgentPlatform, EcsAgent, LambdaAgent
+from tests.components.recorder import ACCOUNT, REGION, Program, run
 from tests.components.samples import (
     COMPONENTS,
     PLATFORM,
@@ -26,7 +26,11 @@ from tests.components.samples import (
 LONGEST_NAME = "a" + "b" * 38 + "c"
 ROOM = {
     "aws:cloudwatch/logGroup:LogGroup": 512,
+    "aws:cloudwatch/eventRule:EventRule": 64,
     "aws:cloudwatch/metricAlarm:MetricAlarm": 255,
+    "aws:ecs/cluster:Cluster": 255,
+    "aws:ecs/service:Service": 255,
+    "aws:ecs/taskDefinition:TaskDefinition": 255,
     "aws:apigatewayv2/api:Api": 128,
     "aws:budgets/budget:Budget": 100,
     "aws:dynamodb/table:Table": 255,
@@ -41,6 +45,13 @@ ROOM = {
     "aws:sqs/queue:Queue": 80,
 }
 """Most characters of a physical name, which is the logical name, a dash and 7 digits."""
+AGENTS = (LambdaAgent, EcsAgent, Agent)
+SERVICES = {
+    "lambda.amazonaws.com": None,
+    "ecs-tasks.amazonaws.com": f"arn:aws:ecs:{REGION}:{ACCOUNT}:*",
+    "vpc-flow-logs.amazonaws.com": f"arn:aws:ec2:{REGION}:{ACCOUNT}:vpc-flow-log/*",
+}
+"""Services that take roles, and on whose behalf where they say so: Lambda does not."""
 EVERY = pytest.mark.parametrize("component", COMPONENTS, ids=lambda c: c.__name__)
 
 
@@ -51,7 +62,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[type], Program]
 
     @cache
     def made(component: type) -> Program:
-        more = {"platform": PLATFORM} if component in (LambdaAgent, Agent) else {}
+        more = {"platform": PLATFORM} if component in AGENTS else {}
         return run(making(component, "one", source, **more))
 
     return made
@@ -110,7 +121,7 @@ def test_a_name_that_begins_with_another_name_does_not_collide(component: type, 
 
 @EVERY
 def test_all_that_aws_can_tag_is_tagged(component: type, whole: Callable[[type], Program]) -> None:
-    wanted = {"agent": "one", "environment": "default"} if component in (LambdaAgent, Agent) else TAGS
+    wanted = {"agent": "one", "environment": "default"} if component in AGENTS else TAGS
     for made in whole(component).resources:
         if made.custom and not made.read and takes_tags(made.type):
             assert wanted.items() <= (made.inputs.get("tags") or {}).items(), made.name
@@ -148,28 +159,32 @@ def test_the_longest_name_leaves_room_for_what_auto_naming_adds(component: type,
 
 
 @EVERY
-def test_every_role_carries_the_boundary_and_is_trusted_by_lambda_alone(
+def test_every_role_carries_the_boundary_and_is_trusted_by_one_service_for_this_account(
     component: type, whole: Callable[[type], Program]
 ) -> None:
+    boundary = (
+        whole(component).outputs_of("AgentPlatform")["boundary_arn"]
+        if component is AgentPlatform
+        else PLATFORM["boundary_arn"]
+    )
     for role in whole(component).all("Role"):
-        assert role.inputs["permissionsBoundary"] == PLATFORM["boundary_arn"]
+        assert role.inputs["permissionsBoundary"] == boundary
         (trusted,) = role.document("assumeRolePolicy")["Statement"]
-        assert trusted == {
-            "Effect": "Allow",
-            "Principal": {"Service": "lambda.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
+        assert (trusted["Effect"], trusted["Action"]) == ("Allow", "sts:AssumeRole")
+        source = SERVICES[trusted["Principal"]["Service"]]
+        condition = {"ArnLike": {"aws:SourceArn": source}, "StringEquals": {"aws:SourceAccount": ACCOUNT}}
+        assert trusted.get("Condition") == (condition if source else None)
 
 
 @EVERY
-def test_a_roles_policy_allows_no_action_by_wildcard_and_every_resource_for_tracing_alone(
+def test_a_roles_policy_allows_no_action_by_wildcard_and_every_resource_only_where_there_is_no_other(
     component: type, whole: Callable[[type], Program]
 ) -> None:
     for policy in whole(component).all("RolePolicy"):
         for statement in policy.document()["Statement"]:
             actions = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
             assert not [action for action in actions if "*" in action]
-            assert statement["Resource"] != "*" or statement["Sid"] == "SendTraces"
+            assert statement["Resource"] != "*" or statement["Sid"] in ("SendTraces", "LogInToRegistry")
             assert statement["Effect"] == "Allow"
 
 

@@ -5,8 +5,9 @@ import json
 import pytest
 
 from agent_hosting import FrontDoor
+from agent_hosting.front_door import STATUS_ROUTES
 from tests.components.recorder import run
-from tests.components.samples import JWT, making
+from tests.components.samples import DOOR_FUNCTION, JWT, making
 
 
 def test_the_door_has_two_routes_one_lock_and_a_log() -> None:
@@ -19,8 +20,41 @@ def test_the_door_has_two_routes_one_lock_and_a_log() -> None:
         ("aws:apigatewayv2/route:Route", "door-get-runs-id", "door"),
         ("aws:apigatewayv2/stage:Stage", "door-stage", "door"),
         ("aws:cloudwatch/logGroup:LogGroup", "door-access", "door"),
-        ("aws:lambda/permission:Permission", "door-permission", "door"),
+        ("aws:lambda/permission:Permission", "door-agent-permission", "door"),
     }
+
+
+def test_a_permission_from_before_doors_had_several_functions_is_taken_over() -> None:
+    assert run(making(FrontDoor, "door")).one("Permission").aliases == ("door-permission",)
+
+
+def test_each_route_goes_to_the_function_that_answers_it_and_each_function_is_called_by_this_api_alone() -> (
+    None
+):
+    asked = {
+        "label": "status",
+        "routes": STATUS_ROUTES,
+        "function_name": "reader",
+        "alias_name": "current",
+        "alias_invoke_arn": "arn:reader",
+    }
+    functions = [{**DOOR_FUNCTION, "routes": ["POST /runs", "POST /uploads"]}, asked]
+    program = run(making(FrontDoor, "door", functions=functions))
+    answered = {r.inputs["routeKey"]: r.inputs["target"] for r in program.all("Route")}
+    agent, status = "integrations/door-agent-0a1b2c3", "integrations/door-status-0a1b2c3"
+    assert answered == {
+        "POST /runs": agent,
+        "POST /uploads": agent,
+        "GET /runs/{id}": status,
+        "GET /runs/{id}/events": status,
+        "POST /runs/{id}/cancel": status,
+        "POST /approvals/{id}": status,
+    }
+    assert program.one("Integration", "door-status").inputs["integrationUri"] == "arn:reader"
+    allowed = {(p.inputs["function"], p.inputs["qualifier"]) for p in program.all("Permission")}
+    assert allowed == {("function", "live"), ("reader", "current")}
+    assert len({p.inputs["sourceArn"] for p in program.all("Permission")}) == 1
+    assert program.one("Permission", "door-status-permission").aliases == ()
 
 
 def test_every_route_asks_for_a_token_of_the_given_issuer() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from agent_hosting import LambdaAgent
+from agent_hosting.front_door import STATUS_ROUTES
 from tests.components.recorder import ACCOUNT, DEPLOYER, REGION, Program, run
 from tests.components.samples import BEDROCK, JWT, PLATFORM, agent_folder, bundle_id, making
 
@@ -141,6 +142,7 @@ def test_the_role_may_do_exactly_this(source: str) -> None:
         "WriteOwnLogs": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:LogGroup/handbook-log-0a1b2c3:*",
         "SendTraces": "*",
         "UseOwnCheckpoints": checkpoints["table_arn"],
+        "KeepOwnThreads": checkpoints["table_arn"],
         "UseOwnLargeItems": f"{checkpoints['bucket_arn']}/handbook/*",
         "ReadOwnBrake": PLATFORM["control_table_arn"],
         "SendFailures": f"arn:aws:sqs:{REGION}:{ACCOUNT}:Queue/handbook-failures-0a1b2c3",
@@ -261,10 +263,18 @@ def test_the_door_calls_the_alias_and_passes_on_rate_and_issuer(source: str) -> 
     program = agent(source, requests_per_second=3)
     alias = program.outputs_of("CanaryTraffic")
     assert program.one("Integration").inputs["integrationUri"] == alias["invoke_arn"]
-    assert program.one("Permission", "handbook-door-permission").inputs["qualifier"] == "live"
+    assert program.one("Permission", "handbook-door-agent-permission").inputs["qualifier"] == "live"
     assert program.one("Authorizer").inputs["jwtConfiguration"] == JWT
     assert program.one("Stage").inputs["defaultRouteSettings"]["throttlingRateLimit"] == 3
     assert program.outputs_of("LambdaAgent")["url"] == program.outputs_of("FrontDoor")["url"]
+
+
+def test_the_one_function_answers_every_route_of_the_contract_but_uploads(plain: Program) -> None:
+    assert {route.inputs["routeKey"] for route in plain.all("Route")} == {"POST /runs", *STATUS_ROUTES}
+
+
+def test_an_agent_on_lambda_gets_no_network_and_no_cluster(plain: Program) -> None:
+    assert not [r for r in plain.resources if r.type.startswith(("aws:ec2", "aws:ecs"))]
 
 
 def test_without_an_issuer_there_is_no_door_at_all(source: str) -> None:

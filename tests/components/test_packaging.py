@@ -16,7 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_hosting import _packaging
-from agent_hosting._packaging import Target, agent_archive, runtime_archive, runtime_files, write_zip
+from agent_hosting._packaging import (
+    Target,
+    agent_archive,
+    functions_archive,
+    packed_before,
+    runtime_archive,
+    runtime_files,
+    write_zip,
+)
 from agent_runtime.bundle import bundle_files
 from tests.components.samples import agent_folder
 
@@ -124,6 +132,22 @@ def test_the_zip_of_a_system_function_is_the_runtime_alone(cache: Path) -> None:
     assert sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     with zipfile.ZipFile(path) as archive:
         assert {name: archive.read(name) for name in archive.namelist()} == runtime_files()
+
+
+def test_the_zip_of_an_agents_functions_is_the_runtime_and_the_packages(cache: Path) -> None:
+    path, sha256 = functions_archive(HERE)
+    assert path.is_relative_to(cache)
+    assert sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    with zipfile.ZipFile(path) as archive:
+        assert set(archive.namelist()) == {*runtime_files(), "locked_package/__init__.py"}
+    assert functions_archive(Target.of("arm64"))[0] != functions_archive(Target.of("x86_64"))[0]
+
+
+def test_the_zip_of_a_bundle_that_was_packed_here_is_found_again(tmp_path: Path, cache: Path) -> None:
+    folder = agent_folder(tmp_path / "agent")
+    path, _ = agent_archive("0" * 12, "{}", folder, bundle_files(folder), None, HERE)
+    assert packed_before("0" * 12, HERE) == path
+    assert not packed_before("1" * 12, HERE).exists()
 
 
 def test_zips_for_two_processors_do_not_take_each_others_place(tmp_path: Path, cache: Path) -> None:

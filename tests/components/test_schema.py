@@ -69,11 +69,14 @@ def test_no_component_asks_for_more_than_four_inputs(schema: dict[str, Any]) -> 
         "AgentBudget": ["agentName", "monthlyBudgetUsd", "platform"],
         "AgentBundle": ["source"],
         "AgentIdentity": ["boundaryArn"],
+        "AgentNetwork": ["boundaryArn"],
         "AgentPlatform": [],
         "CanaryTraffic": ["functionName", "versions"],
         "CheckpointTable": [],
-        "FrontDoor": ["aliasInvokeArn", "aliasName", "functionName", "jwt"],
+        "EcsAgent": ["monthlyBudgetUsd", "releases"],
+        "FrontDoor": ["functions", "jwt"],
         "LambdaAgent": ["monthlyBudgetUsd", "releases"],
+        "RunQueue": ["alarmTopicArn", "keyArn"],
         "SecretScope": ["readerRoleArn", "secrets"],
     }
 
@@ -100,10 +103,15 @@ def test_optional_inputs_say_their_default_or_what_leaving_them_out_means(schema
     assert silent == []
 
 
-def test_inputs_of_the_chooser_are_those_of_its_host_and_two_of_its_own(schema: dict[str, Any]) -> None:
-    agent, hosted = (
+def test_inputs_of_the_chooser_are_those_of_its_hosts_and_two_of_its_own(schema: dict[str, Any]) -> None:
+    agent, on_lambda, on_ecs = (
         schema["resources"][f"agent-hosting:index:{name}"]["inputProperties"]
-        for name in ("Agent", "LambdaAgent")
+        for name in ("Agent", "LambdaAgent", "EcsAgent")
     )
-    assert set(agent) - set(hosted) == {"host", "runProfile"}
-    assert {name: agent[name] for name in hosted} == hosted
+    assert set(agent) - set(on_lambda) - set(on_ecs) == {"host", "runProfile"}
+    told_apart = {"memoryMb", "releases"}  # their text tells what each host makes of them
+    for hosted in (on_lambda, on_ecs):
+        for name in hosted.keys() - told_apart:
+            assert agent[name] == hosted[name], name
+    for name in told_apart:
+        assert agent[name]["type"] == on_lambda[name]["type"] == on_ecs[name]["type"]

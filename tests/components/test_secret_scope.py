@@ -31,6 +31,13 @@ def test_everyone_but_the_reader_and_the_deployer_is_denied() -> None:
     assert denied["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": [ROLE_ARN, DEPLOYER]}}
 
 
+def test_a_further_reader_is_let_in_beside_the_first() -> None:
+    program = run(making(SecretScope, "vault", further_reader_arns=["arn:execution"]))
+    (denied,) = program.one("SecretPolicy").document()["Statement"]
+    readers = denied["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
+    assert readers == sorted([ROLE_ARN, "arn:execution", DEPLOYER])
+
+
 def test_named_deployers_take_the_place_of_whoever_deploys() -> None:
     program = run(making(SecretScope, "vault", deployer_arns=["arn:ci", "arn:admin"]))
     (denied,) = program.one("SecretPolicy").document()["Statement"]

@@ -8,9 +8,11 @@ from typing import Any
 import pulumi
 import pytest
 
+from agent_hosting._stack_entries import AgentEntry
 from agent_hosting._validation import InputError
 from agent_hosting.stack_config import StackConfig, read_stack
 from tests.components.recorder import run
+from tests.components.samples import IMAGE
 
 VALID: dict[str, Any] = {
     "agents": {
@@ -58,7 +60,7 @@ def test_a_valid_stack_is_read_with_its_defaults() -> None:
 
 
 AGENT = "agents.handbook"
-AGENT_FIELDS = "no such field; known are alert_emails, checkpoint_retention_days, host, "
+AGENT_FIELDS = "no such field; known are alert_emails, backlog_per_worker, checkpoint_retention_days, "
 
 
 @pytest.mark.parametrize(
@@ -192,6 +194,24 @@ def test_every_mistake_is_told_at_once() -> None:
     assert len(told(config).splitlines()) == 3
 
 
+@pytest.mark.parametrize(
+    ("listed", "said"),
+    [
+        ({"bundle": "latest", "image": "a"}, "releases.1.bundle is 'latest': String should match pattern"),
+        ({"bundle": "bbbbbbbbbbbb"}, "releases.1.image: Field required"),
+        (
+            {"bundle": "bbbbbbbbbbbb", "image": "a", "tag": "1"},
+            "releases.1.tag is '1': no such field; known are bundle, image",
+        ),
+        (7, "releases.1 is 7: Input should be a valid string"),
+    ],
+)
+def test_a_mistake_in_a_release_with_its_image_is_told_with_its_place(listed: Any, said: str) -> None:
+    config = changed(f"{AGENT}.source", None)
+    config["agents"]["handbook"]["releases"] = ["aaaaaaaaaaaa", listed]
+    assert f"agent-hosting:{AGENT}.{said}" in told(config)
+
+
 def test_a_bundle_id_that_is_none_is_told_with_its_place() -> None:
     config = changed(f"{AGENT}.source", None)
     config["agents"]["handbook"]["releases"] = ["aaaaaaaaaaaa", "latest"]
@@ -264,6 +284,17 @@ def test_a_working_tree_serves_at_once_and_a_release_waits_for_the_controller() 
     }
 
 
+def test_a_release_may_come_with_its_image_and_so_may_a_working_tree() -> None:
+    config = changed(f"{AGENT}.source", None)
+    listed = ["aaaaaaaaaaaa", {"bundle": "bbbbbbbbbbbb", "image": IMAGE}]
+    config["agents"]["handbook"] |= {"releases": listed, "host": "ecs"}
+    older, newest = args_of(config)["releases"]
+    assert "image" not in older
+    assert (newest["bundle_id"], newest["image"]) == ("bbbbbbbbbbbb", IMAGE)
+    (tree,) = args_of(changed(f"{AGENT}.image", IMAGE))["releases"]
+    assert tree == {"source": str(Path("/project/examples/agent")), "image": IMAGE}
+
+
 def test_every_field_of_an_agent_reaches_the_component() -> None:
     config = copy.deepcopy(VALID)
     fields: dict[str, Any] = {
@@ -280,12 +311,26 @@ def test_every_field_of_an_agent_reaches_the_component() -> None:
         "log_retention_days": 30,
         "monthly_budget_usd": 7,
         "host": "lambda",
+        "backlog_per_worker": 2.5,
+        "cpu_units": 512,
+        "dead_letter_retention_days": 6,
+        "max_receives": 4,
+        "max_workers": 3,
+        "queue_retention_days": 2,
+        "secret_variables": {"API_KEY": "api-key"},
+        "spot_share": 0.5,
+        "stop_seconds": 60,
+        "tenant_share": 0.25,
+        "visibility_seconds": 60,
+        "worker_concurrency": 8,
     }
     config["agents"]["handbook"] |= fields
     found = args_of(config)
     for field, value in fields.items():
         held = found[field]
         assert (list(held) if isinstance(held, tuple) else held) == value, field
+    left_out = {"source", "image", "releases", "run_profile", "model", "secrets"}
+    assert set(AgentEntry.model_fields) - left_out == set(fields), "a field that this test does not know"
     assert found["run_profile"]["longest_run_seconds"] == 20
     assert (found["environment"], found["retain_data"], found["architecture"]) == ("dev", True, "arm64")
 

@@ -55,6 +55,18 @@ def test_the_stacks_are_these() -> None:
     assert STACKS == ["dev", "local", "prod", "staging"]
 
 
+@pytest.mark.parametrize("host", ["lambda", "ecs"])
+def test_a_stack_has_a_network_only_where_an_agent_runs_in_containers(host: str, project: Project) -> None:
+    held, key = configuration(project, "local"), "agent-hosting:agents"
+    agents = json.loads(held[key])
+    second = {k: v for k, v in agents["handbook"].items() if k != "run_profile"}
+    held[key] = json.dumps({**agents, "second": {**second, "host": host}})
+    held["agent-hosting:second.model-api-key"] = KEY
+    program = run(program_of(project), stack="local", config=held)
+    assert program.exports["second"]["host"] == host
+    assert bool(program.all("Cluster")) is bool(program.all("Vpc")) is (host == "ecs")
+
+
 def test_the_program_is_short_enough_to_be_read_at_once() -> None:
     assert len((ROOT / "stacks" / "__main__.py").read_text().splitlines()) < 40
 

@@ -5,12 +5,32 @@ from typing import Any
 
 import pytest
 
+from agent_hosting import _run_statements as runs
 from agent_hosting import statements
 from agent_hosting._keys import publish_through
 from agent_hosting.secret_scope import deny_all_but
 from tests.components.recorder import ACCOUNT, REGION, value
 
 TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/runs"
+CLUSTER = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/workers"
+
+
+def run_statements() -> list[dict[str, Any]]:
+    """Those of agents whose runs go through queues."""
+    return [
+        runs.send_runs(["arn:queue"]),
+        runs.take_runs(["arn:queue"]),
+        runs.protect_tasks(CLUSTER),
+        runs.read_control(TABLE, "a"),
+        runs.begin_runs(TABLE, "a"),
+        runs.find_due_runs(TABLE, "due", "a"),
+        runs.write_large_items("arn:bucket", "a"),
+        runs.read_large_items("arn:bucket", "a"),
+        runs.pull_images(["arn:repository"]),
+        runs.log_in_to_registry(),
+    ]
+
+
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1"
 
 
@@ -43,6 +63,10 @@ def test_no_action_on_checkpoints_works_without_a_key() -> None:
     it."""
     keyed = {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"}
     assert set(statements.use_checkpoints(TABLE, "search")["Action"]) == keyed
+    together = {"dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem"}
+    assert set(statements.keep_threads(TABLE, "search")["Action"]) == together
+    assert runs.begin_runs(TABLE, "search")["Action"] in keyed
+    assert set(runs.read_control(TABLE, "search")["Action"]) <= keyed | together
     assert statements.read_brake(TABLE, "search")["Action"] in keyed
     assert statements.write_brake(TABLE, "search")["Action"] in keyed
 
@@ -133,6 +157,7 @@ def test_the_boundary_grants_nothing_that_manages_or_deletes() -> None:
         "cloudwatch:PutMetricData",
         "dynamodb:PutItem",
         "dynamodb:UpdateItem",
+        "ecs:UpdateTaskProtection",
         "logs:CreateLogStream",
         "logs:PutLogEvents",
         "s3:PutObject",
@@ -142,9 +167,26 @@ def test_the_boundary_grants_nothing_that_manages_or_deletes() -> None:
     }
 
 
+def test_a_role_is_taken_on_behalf_of_the_own_account_where_the_service_says_for_whom() -> None:
+    pattern = f"arn:aws:ecs:{REGION}:{ACCOUNT}:*"
+    assert value(lambda: statements.trust("ecs-tasks.amazonaws.com", pattern))["Condition"] == {
+        "ArnLike": {"aws:SourceArn": pattern},
+        "StringEquals": {"aws:SourceAccount": ACCOUNT},
+    }
+
+
+def test_a_resource_is_closed_to_calls_without_tls() -> None:
+    found = statements.tls_only("sqs:*", "arn:queue")
+    assert (found["Effect"], found["Principal"], found["Action"]) == ("Deny", "*", "sqs:*")
+    assert found["Resource"] == "arn:queue"
+    assert found["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
 def test_the_boundary_lets_through_all_that_the_statements_grant() -> None:
     made = value(
         lambda: [
+            *run_statements(),
+            statements.keep_threads(TABLE, "a"),
             statements.write_logs("arn:log"),
             statements.trace(),
             statements.use_checkpoints(TABLE, "a"),
@@ -161,7 +203,7 @@ def test_the_boundary_lets_through_all_that_the_statements_grant() -> None:
     assert granted <= set(statements.boundary()[0]["Action"])
 
 
-def test_only_tracing_is_granted_on_every_resource() -> None:
+def test_only_tracing_and_the_log_in_to_a_registry_are_granted_on_every_resource() -> None:
     made = value(
         lambda: {
             "write_logs": statements.write_logs("arn:log"),
@@ -174,9 +216,14 @@ def test_only_tracing_is_granted_on_every_resource() -> None:
             "use_key_through": statements.use_key_through("s3", KEY, ["kms:Decrypt"]),
             "send_failures": statements.send_failures("arn:queue"),
             "invoke_model": statements.invoke_model("eu.m.m", REGION, ACCOUNT),
+            "keep_threads": statements.keep_threads(TABLE, "a"),
+            **{statement["Sid"]: statement for statement in run_statements()},
         }
     )
-    assert [name for name, statement in made.items() if statement["Resource"] == "*"] == ["trace"]
+    assert [name for name, statement in made.items() if statement["Resource"] == "*"] == [
+        "trace",
+        "LogInToRegistry",
+    ]
 
 
 def test_a_policy_is_a_document_of_the_current_version() -> None:

@@ -44,7 +44,7 @@ def test_the_older_release_is_the_main_one_and_the_newer_lies_beside_it(
         ({"old": 0.6, "new": 0.6}, "shares", "add up to 1.2, not 1"),
         ({"old": 0.0, "new": 0.0}, "shares", "add up to 0, not 1"),
         ({}, "shares", "add up to 0, not 1"),
-        ({"old": 0.4, "middle": 0.3, "new": 0.3}, "shares", "at most two"),
+        ({"old": 0.4, "middle": 0.3, "new": 0.3}, "shares", "two releases at most"),
         ({"other": 1.0}, "shares.other", "old, middle, new"),
     ],
 )

@@ -17,14 +17,25 @@ from agent_hosting import (
     AgentBundle,
     CanaryTraffic,
     CheckpointTable,
+    EcsAgent,
     FrontDoor,
     LambdaAgent,
     SecretScope,
 )
 from tests.components.recorder import World, refused, run
-from tests.components.samples import BEDROCK, JWT, agent_folder, bundle_id, empty_zip, making, packed, several
-
-Case = tuple[type, dict[str, Any], str]
+from tests.components.samples import (
+    BEDROCK,
+    DOOR_FUNCTION,
+    IMAGE,
+    JWT,
+    agent_folder,
+    bundle_id,
+    empty_zip,
+    making,
+    packed,
+    several,
+)
+from tests.components.wrong_containers import CONTAINER_CASES, Case
 
 CASES: dict[str, Case] = {
     # Budgets.
@@ -323,7 +334,7 @@ CASES: dict[str, Case] = {
     "three shares above 0": (
         CanaryTraffic,
         {"versions": {"a": "1", "b": "2", "c": "3"}, "shares": {"a": 0.5, "b": 0.3, "c": 0.2}},
-        "shares is {'a': 0.5, 'b': 0.3, 'c': 0.2}; an alias carries at most two versions. "
+        "shares is {'a': 0.5, 'b': 0.3, 'c': 0.2}; traffic is divided between two releases at most. "
         "Leave two with a share above 0.",
     ),
     "a share for an unknown release": (
@@ -390,6 +401,23 @@ CASES: dict[str, Case] = {
         "releases[0].archive is None; the newest release needs its zip. "
         "Make it with: agent-hosting release new AGENT",
     ),
+    "an image of an agent on Lambda": (
+        LambdaAgent,
+        {"releases": [{"bundle_id": "aaaaaaaaaaaa", "image": IMAGE}]},
+        f"releases[0].image is '{IMAGE}'; there is no such field. Known are source, bundle_id, archive.",
+    ),
+    # Doors.
+    "a door without functions": (
+        FrontDoor,
+        {"functions": []},
+        "functions is []; one route is needed at least. Give a function with its routes.",
+    ),
+    "two functions for one route": (
+        FrontDoor,
+        {"functions": [DOOR_FUNCTION, {**DOOR_FUNCTION, "label": "other"}]},
+        "functions is 'POST /runs'; one route belongs to one function. Take it from the others.",
+    ),
+    **CONTAINER_CASES,
     "a zip that is not there": (
         LambdaAgent,
         {"releases": [{"bundle_id": "aaaaaaaaaaaa", "archive": "nowhere.zip"}]},
@@ -401,9 +429,12 @@ CASES: dict[str, Case] = {
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_one_broken_input_is_refused_by_name_value_limit_and_way_out(case: Case, source: str) -> None:
     component, broken, said = case
+    for release in broken.get("releases") or []:
+        if release.get("source") == "SOURCE":
+            broken = {**broken, "releases": [{**release, "source": source}]}
     told = refused(making(component, "one", source, **broken))
     by = told.partition(" ")[0]  # an agent is refused by the part of it that knows the limit
-    assert by == component.__name__ or component in (LambdaAgent, Agent)
+    assert by == component.__name__ or component in (LambdaAgent, EcsAgent, Agent)
     assert said in told
     (given,) = {key for key in broken if said.startswith((f"{key} ", f"{key}.", f"{key}["))} or {None}
     if given is not None:
@@ -433,7 +464,8 @@ def test_an_ordinary_name_is_accepted(source: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "second"), [(LambdaAgent, LambdaAgent), (Agent, LambdaAgent), (LambdaAgent, Agent)]
+    ("first", "second"),
+    [(LambdaAgent, LambdaAgent), (Agent, LambdaAgent), (LambdaAgent, Agent), (EcsAgent, LambdaAgent)],
 )
 def test_two_agents_of_one_name_are_refused_by_name(first: type, second: type, source: str) -> None:
     said = refused(several(making(first, "handbook", source), making(second, "handbook", source)))
@@ -474,10 +506,12 @@ def test_a_folder_without_an_agent_is_refused(source: str, tmp_path: Path) -> No
     assert "there is no such folder. Name the folder that holds agent.yaml." in said
 
 
-@pytest.mark.parametrize("seconds", [30, 600])
-def test_a_host_that_this_version_lacks_is_refused_with_the_reason(source: str, seconds: float) -> None:
-    said = refused(making(Agent, "one", source, run_profile={"longest_run_seconds": seconds}))
-    assert said.startswith("Agent 'one': host is 'ecs'; this version has the host 'lambda' alone (a run of ")
+def test_a_host_that_this_version_lacks_is_refused_with_the_reason(source: str) -> None:
+    profile = {"longest_run_seconds": 5, "keeps_state_in_memory": True}
+    said = refused(making(Agent, "one", source, run_profile=profile))
+    assert said.startswith(
+        "Agent 'one': host is 'eks'; this version has the hosts 'lambda' and 'ecs' alone (sessions keep state"
+    )
 
 
 def test_a_secrets_value_is_never_shown_in_a_refusal(source: str) -> None:
@@ -490,4 +524,4 @@ def test_three_shares_of_an_agent_are_refused_before_anything_serves(source: str
     shares = {"aaaaaaaaaaaa": 0.5, "bbbbbbbbbbbb": 0.3, "newest": 0.2}
     world = World({"getTableItem": lambda _: {"item": '{"version": {"S": "1"}}'}})
     said = refused(making(LambdaAgent, "one", source, releases=releases, shares=shares), world)
-    assert "an alias carries at most two versions" in said
+    assert "traffic is divided between two releases at most" in said

@@ -1,0 +1,147 @@
+"""The whole policy of each role of an agent on ECS, in one place to read."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from agent_hosting import _run_statements as runs
+from agent_hosting import statements
+from agent_hosting._keys import account_id
+from agent_hosting.checkpoint_table import DUE_INDEX, CheckpointTable
+from agent_hosting.secret_scope import SecretScope
+from agent_hosting.statements import Arn, Statement
+from agent_runtime.bundle import ModelSpec
+
+_ECR_IMAGE = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com/([^@:]+)[@:].+")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the roles of one agent may reach, each a part of it."""
+
+    agent: str
+    checkpoints: CheckpointTable
+    encrypted_checkpoints: bool
+    control_table_arn: Arn
+    queue_key_arn: Arn
+    queues: pulumi.Output[dict[str, str]]
+    """ARN by bundle id."""
+
+    @property
+    def queue_arns(self) -> pulumi.Output[list[str]]:
+        return self.queues.apply(lambda found: list(found.values()))
+
+    def keys(self, *, large_items: bool = True) -> list[Statement]:
+        """Use of the keys behind queues, table and bucket, each by way of its service."""
+        # SQS decrypts its data key for whoever sends, too:
+        # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+        both = ["kms:Decrypt", "kms:GenerateDataKey"]
+        found = [statements.use_key_through("sqs", self.queue_key_arn, both)]
+        if self.encrypted_checkpoints:
+            key = self.checkpoints.key_arn
+            found.append(statements.use_key_through("dynamodb", key, ["kms:Decrypt"]))
+            if large_items:
+                found.append(statements.use_key_through("s3", key, both))
+        return found
+
+
+def worker(
+    here: Surroundings,
+    parent: pulumi.Resource,
+    *,
+    cluster_arn: Arn,
+    dead_letter_queue_arns: pulumi.Output[dict[str, str]],
+    scope: SecretScope | None,
+    model: ModelSpec,
+) -> list[Statement]:
+    """The agent itself. Its logs and its image are the execution role's affair."""
+    found = [
+        statements.use_checkpoints(here.checkpoints.table_arn, here.agent),
+        statements.keep_threads(here.checkpoints.table_arn, here.agent),
+        statements.use_large_items(here.checkpoints.bucket_arn, here.agent),
+        runs.read_control(here.control_table_arn, here.agent),
+        runs.take_runs(here.queue_arns),
+        # Its own queue, to hand a run over to a new message; the other, for what cannot be read.
+        runs.send_runs(
+            pulumi.Output.all(here.queues, dead_letter_queue_arns).apply(
+                lambda both: [*both[0].values(), *both[1].values()]
+            )
+        ),
+        runs.protect_tasks(cluster_arn),
+        *here.keys(),
+    ]
+    if scope is not None:
+        arns = scope.secret_arns.apply(lambda by_name: sorted(by_name.values()))
+        found += [
+            statements.read_secrets(arns),
+            statements.use_key_through("secretsmanager", scope.key_arn, ["kms:Decrypt"]),
+        ]
+    if model.provider == "bedrock":
+        region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=parent)).region
+        found.append(statements.invoke_model(model.name, region, account_id(parent)))
+    return found
+
+
+def execution(
+    log: aws.cloudwatch.LogGroup,
+    images: pulumi.Output[list[str]],
+    scope: SecretScope | None,
+    secret_names: Sequence[str],
+) -> pulumi.Output[list[Statement]]:
+    """What ECS itself does before the container starts: pull its image, open its log, fill its variables."""
+    found = [statements.write_logs(log.arn)]
+    if scope is not None and secret_names:
+        arns = scope.secret_arns.apply(lambda by_name: [by_name[name] for name in secret_names])
+        found += [
+            statements.read_secrets(arns),
+            statements.use_key_through("secretsmanager", scope.key_arn, ["kms:Decrypt"]),
+        ]
+    return images.apply(repositories).apply(
+        lambda arns: [*found, *([runs.log_in_to_registry(), runs.pull_images(arns)] if arns else [])]
+    )
+
+
+def repositories(images: Sequence[str]) -> list[str]:
+    """ARNs of the ECR repositories among `images`; others need no right of AWS."""
+    found = (_ECR_IMAGE.fullmatch(image) for image in images)
+    return sorted({f"arn:aws:ecr:{m[2]}:{m[1]}:repository/{m[3]}" for m in found if m})
+
+
+def submit(here: Surroundings, log: aws.cloudwatch.LogGroup) -> list[Statement]:
+    return [
+        statements.write_logs(log.arn),
+        statements.trace(),
+        runs.begin_runs(here.checkpoints.table_arn, here.agent),
+        runs.read_control(here.control_table_arn, here.agent),
+        runs.write_large_items(here.checkpoints.bucket_arn, here.agent),
+        runs.read_large_items(here.checkpoints.bucket_arn, here.agent, "*/uploads/*"),
+        runs.send_runs(here.queue_arns),
+        *here.keys(),
+    ]
+
+
+def status(here: Surroundings, log: aws.cloudwatch.LogGroup) -> list[Statement]:
+    """Reads runs, and writes what a caller decides: a cancel, an approval, which wakes its run."""
+    return [
+        statements.write_logs(log.arn),
+        statements.trace(),
+        statements.use_checkpoints(here.checkpoints.table_arn, here.agent),
+        runs.read_large_items(here.checkpoints.bucket_arn, here.agent),
+        runs.send_runs(here.queue_arns),
+        *here.keys(),
+    ]
+
+
+def reaper(here: Surroundings, log: aws.cloudwatch.LogGroup) -> list[Statement]:
+    return [
+        statements.write_logs(log.arn),
+        statements.trace(),
+        statements.use_checkpoints(here.checkpoints.table_arn, here.agent),
+        runs.find_due_runs(here.checkpoints.table_arn, DUE_INDEX, here.agent),
+        runs.read_control(here.control_table_arn, here.agent),
+        runs.send_runs(here.queue_arns),
+        *here.keys(large_items=False),
+    ]

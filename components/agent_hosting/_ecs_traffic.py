@@ -1,0 +1,171 @@
+"""The releases of one agent on ECS with their queues, and the record that divides runs between them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from agent_hosting._ecs_limits import EcsLimits
+from agent_hosting._ecs_releases import held_traffic, kept_releases, older_releases
+from agent_hosting._ecs_service import Crew
+from agent_hosting._ecs_task import WorkerRelease
+from agent_hosting._lookups import control_item
+from agent_hosting._packaging import Target
+from agent_hosting._releases import record
+from agent_hosting._traffic import ITEM, Traffic, wanted
+from agent_hosting.agent_platform import PlatformReference
+from agent_hosting.run_queue import RunQueue
+
+ByBundle = pulumi.Output[dict[str, dict[str, str]]]
+
+
+@dataclass(frozen=True)
+class Division:
+    """Releases of one agent: `listed` by its program, `kept` beside a working tree.
+
+    What is kept is known once the traffic record was read, so that its resources are made inside `apply`.
+    """
+
+    agent: str
+    listed: Sequence[WorkerRelease]
+    kept: pulumi.Output[list[WorkerRelease]]
+    held: pulumi.Output[Traffic | None]
+    shares: Mapping[str, float] | None
+    platform: PlatformReference
+    parent: pulumi.Resource
+
+    def images(self) -> pulumi.Output[list[str]]:
+        listed = pulumi.Output.all(*(release.image for release in self.listed))
+        return pulumi.Output.all(self.kept, listed).apply(
+            lambda both: [*(str(release.image) for release in both[0]), *both[1]]
+        )
+
+    def queues(
+        self,
+        limits: EcsLimits,
+        key_arn: pulumi.Input[str],
+        topic_arn: pulumi.Input[str],
+        tags: Any,
+    ) -> ByBundle:
+        """What `RunQueue` tells, by bundle id."""
+
+        def make(release: WorkerRelease) -> dict[str, pulumi.Output[str]]:
+            queue = RunQueue(
+                f"{self.agent}-{release.bundle_id}",
+                {
+                    "key_arn": key_arn,
+                    "alarm_topic_arn": topic_arn,
+                    **limits.queue._asdict(),  # type: ignore[typeddict-item]
+                    "oldest_message_alarm_seconds": limits.oldest_run_seconds,
+                    "tags": {**tags, "bundle": release.bundle_id},
+                },
+                opts=pulumi.ResourceOptions(parent=self.parent),
+            )
+            return {output: getattr(queue, output) for output in RunQueue.__annotations__}
+
+        listed = pulumi.Output.from_input({release.bundle_id: make(release) for release in self.listed})
+        kept = self.kept.apply(
+            lambda found: pulumi.Output.from_input({release.bundle_id: make(release) for release in found})
+        )
+        return pulumi.Output.all(kept, listed).apply(lambda both: {**both[0], **both[1]})
+
+    def wanted(self) -> pulumi.Output[Traffic]:
+        """The record that this deployment leaves behind."""
+        listed = [release.bundle_id for release in self.listed]
+        return pulumi.Output.all(self.kept, self.held).apply(
+            lambda both: wanted(self.shares, [*(r.bundle_id for r in both[0]), *listed], both[1])
+        )
+
+    def deploy(self, crew: Crew, queues: ByBundle, traffic: pulumi.Output[Traffic]) -> ByBundle:
+        """Workers for each release, and its entry in the control table once they are seen to run: by bundle
+        id, `service_name` and `task_definition`."""
+
+        def make(release: WorkerRelease) -> dict[str, pulumi.Output[str]]:
+            bundle_id = release.bundle_id
+            queue = {
+                output: queues.apply(lambda found, output=output: found[bundle_id][output])
+                for output in ("queue_url", "queue_name", "dead_letter_queue_url")
+            }
+            least = traffic.apply(lambda found: int(bundle_id in found.warm))
+            deployed = crew.deploy(release, queue, least)
+            fields = {
+                "image": release.image,
+                "queue_url": queue["queue_url"],
+                "dead_letter_queue_url": queue["dead_letter_queue_url"],
+                "task_definition": deployed["task_definition"],
+            }
+            record(self.agent, bundle_id, fields, self.platform, self.parent)
+            return deployed
+
+        listed = pulumi.Output.from_input({release.bundle_id: make(release) for release in self.listed})
+        kept = self.kept.apply(
+            lambda found: pulumi.Output.from_input({release.bundle_id: make(release) for release in found})
+        )
+        return pulumi.Output.all(kept, listed).apply(lambda both: {**both[0], **both[1]})
+
+    def write(
+        self, traffic: pulumi.Output[Traffic], after: Sequence[pulumi.Input[Any]]
+    ) -> pulumi.Output[dict[str, float]]:
+        """Writes the record when all of `after` is there; gives the shares as the table then holds them."""
+        item = aws.dynamodb.TableItem(
+            f"{self.agent}-traffic",
+            table_name=self.platform["control_table_name"],
+            hash_key="agent",
+            range_key="item",
+            item=pulumi.Output.all(traffic, *after).apply(lambda found: found[0].as_item(self.agent)),
+            # The rollout controller moves the shares between deployments, unless the program names them.
+            opts=pulumi.ResourceOptions(
+                parent=self.parent, ignore_changes=["item"] if self.shares is None else []
+            ),
+        )
+        return pulumi.Output.all(traffic, self.platform["control_table_name"], item.id, item.item).apply(
+            lambda found: self._serving(found[0], found[1])
+        )
+
+    async def _serving(self, declared: Traffic, table: str) -> dict[str, float]:
+        if pulumi.runtime.is_dry_run():
+            return declared.shares
+        found = Traffic.of(await control_item(table, self.agent, ITEM, self.parent))
+        shares = found.shares if found is not None else {}
+        if not shares or (self.shares is not None and shares != declared.shares):
+            raise pulumi.RunError(
+                f"EcsAgent {self.agent!r}: the traffic record divides runs as {_percent(shares)}, but "
+                f"{_percent(declared.shares)} was declared. Somebody changed it by hand; put it back with: "
+                f"pulumi up --refresh"
+            )
+        return shares
+
+
+def divide(
+    name: str,
+    args: Any,
+    newest: WorkerRelease,
+    shares: Mapping[str, float] | None,
+    target: Target,
+    platform: PlatformReference,
+    parent: pulumi.Resource,
+) -> Division:
+    """Reads the traffic record, and finds what is deployed by it."""
+    table = pulumi.Output.from_input(platform["control_table_name"])
+    listed = [*older_releases(name, args, target, table, parent), newest]
+    from_tree = bool(list(args["releases"])[-1].get("source"))
+    ids = None if from_tree else [release.bundle_id for release in listed]
+    held = table.apply(lambda known: held_traffic(name, known, ids, parent))
+    kept: pulumi.Output[list[WorkerRelease]] = pulumi.Output.from_input([])
+    if from_tree:
+        taken = {release.bundle_id for release in listed}
+        kept = pulumi.Output.all(table, held).apply(
+            lambda found: kept_releases(name, taken, found[1], target, found[0], parent)
+        )
+    return Division(name, listed, kept, held, shares, platform, parent)
+
+
+def told(by_bundle: ByBundle, output: str) -> pulumi.Output[dict[str, str]]:
+    """One output of each release, by bundle id."""
+    return by_bundle.apply(lambda found: {bundle_id: outputs[output] for bundle_id, outputs in found.items()})
+
+
+def _percent(shares: Mapping[str, float]) -> str:
+    return ", ".join(f"{bundle} {share:.1%}" for bundle, share in shares.items()) or "nothing"

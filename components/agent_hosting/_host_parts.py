@@ -1,0 +1,145 @@
+"""The parts that an agent has on every host, made from the inputs that every host takes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+from agent_hosting._packaging import Architecture
+from agent_hosting.agent_budget import AgentBudget
+from agent_hosting.agent_platform import AgentPlatform, PlatformReference, reference_to
+from agent_hosting.checkpoint_table import CheckpointTable
+from agent_hosting.front_door import DoorFunction, FrontDoor
+from agent_hosting.secret_scope import SecretScope
+
+
+@dataclass(frozen=True)
+class HostParts:
+    """Makes the parts of the agent `name` below `parent`. `args` are the host's own."""
+
+    name: str
+    args: Any
+    parent: pulumi.Resource
+
+    @property
+    def _child(self) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(parent=self.parent)
+
+    @property
+    def retain(self) -> bool:
+        return self.args.get("retain_data", True)
+
+    @property
+    def environment(self) -> str:
+        return self.args.get("environment") or "default"
+
+    @property
+    def tags(self) -> Any:
+        return {"agent": self.name, "environment": self.environment}
+
+    def platform(self, *, containers: bool = False) -> PlatformReference:
+        """The platform that was given, else one of the agent's own."""
+        if self.args.get("platform"):
+            return self.args["platform"]
+        return reference_to(
+            AgentPlatform(
+                f"{self.name}-platform",
+                {"containers": containers, "retain_data": self.retain, "tags": self.tags},
+                opts=self._child,
+            )
+        )
+
+    def checkpoints(self, retention_days: int) -> CheckpointTable:
+        return CheckpointTable(
+            f"{self.name}-checkpoints",
+            {
+                "retain_data": self.retain,
+                "customer_managed_key": self.retain,
+                "large_item_days": 2 * retention_days,
+                "tags": self.tags,
+            },
+            opts=self._child,
+        )
+
+    def secrets(
+        self,
+        names: Sequence[str],
+        reader_role_arn: pulumi.Input[str],
+        further_reader_arns: Sequence[pulumi.Input[str]] = (),
+    ) -> SecretScope | None:
+        """The secrets that the manifest names, or None where it names none."""
+        if not names:
+            return None
+        values, deployers = self.args.get("secrets") or {}, self.args.get("deployer_arns")
+        return SecretScope(
+            f"{self.name}-secrets",
+            {
+                "reader_role_arn": reader_role_arn,
+                "further_reader_arns": list(further_reader_arns),
+                "secrets": {secret: values.get(secret, "") for secret in names},
+                "recovery_days": 30 if self.retain else 0,
+                "tags": self.tags,
+                **({"deployer_arns": deployers} if deployers else {}),  # type: ignore[typeddict-item]
+            },
+            opts=self._child,
+        )
+
+    def budget(self, platform: PlatformReference) -> AgentBudget:
+        return AgentBudget(
+            f"{self.name}-budget",
+            {
+                "agent_name": self.name,
+                "monthly_budget_usd": self.args["monthly_budget_usd"],
+                "alert_emails": self.args.get("alert_emails") or [],
+                "platform": platform,
+                "architecture": self.args.get("architecture") or Architecture.ARM64,
+                "tags": self.tags,
+            },
+            opts=self._child,
+        )
+
+    def door(self, functions: Sequence[DoorFunction], log_days: int) -> pulumi.Output[str]:
+        """Address of the HTTP API; empty without `jwt`."""
+        if not self.args.get("jwt"):
+            return pulumi.Output.from_input("")
+        return FrontDoor(
+            f"{self.name}-door",
+            {
+                "functions": functions,
+                "jwt": self.args["jwt"],
+                "requests_per_second": self.args.get("requests_per_second") or 10,
+                "log_retention_days": log_days,
+                "tags": self.tags,
+            },
+            opts=self._child,
+        ).url
+
+    def variables(
+        self, platform: PlatformReference, checkpoints: CheckpointTable, retention_days: int
+    ) -> dict[str, pulumi.Input[str]]:
+        """What every program of the agent is told."""
+        return {
+            "AGENT_NAME": self.name,
+            "AGENT_ENVIRONMENT": self.environment,
+            "AGENT_CHECKPOINT_TABLE": checkpoints.table_name,
+            "AGENT_CHECKPOINT_BUCKET": checkpoints.bucket_name,
+            "AGENT_CONTROL_TABLE": platform["control_table_name"],
+            "AGENT_CHECKPOINT_RETENTION_DAYS": str(retention_days),
+        }
+
+    def agent_variables(self, scope: SecretScope | None) -> dict[str, pulumi.Input[str]]:
+        """What the program that runs the agent is told beside them."""
+        return {
+            "AGENT_SECRETS": pulumi.Output.json_dumps(scope.secret_arns if scope else {}),
+            **self._optional("AGENT_MODEL_ENDPOINT", self.args.get("model_endpoint")),
+            **self._optional("AGENT_TOOLS", ",".join(self.args.get("tools") or [])),
+        }
+
+    def tenant_variables(self) -> dict[str, pulumi.Input[str]]:
+        """What the program that lets callers in is told beside them."""
+        return self._optional("AGENT_TENANTS", ",".join(self.args.get("tenants") or []))
+
+    @staticmethod
+    def _optional(variable: str, value: str | None) -> dict[str, pulumi.Input[str]]:
+        return {variable: value} if value else {}

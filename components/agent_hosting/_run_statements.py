@@ -1,0 +1,110 @@
+"""IAM statements of agents whose runs go through queues to containers."""
+
+from collections.abc import Sequence
+
+import pulumi
+
+from agent_hosting.statements import Arn, Statement
+
+Arns = pulumi.Input[Sequence[str]]
+
+
+def send_runs(queue_arns: Arns) -> Statement:
+    return {"Sid": "SendRuns", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queue_arns}
+
+
+def take_runs(queue_arns: Arns) -> Statement:
+    return {
+        "Sid": "TakeRuns",
+        "Effect": "Allow",
+        "Action": [
+            "sqs:ChangeMessageVisibility",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ReceiveMessage",
+        ],
+        "Resource": queue_arns,
+    }
+
+
+def protect_tasks(cluster_arn: Arn) -> Statement:
+    """Keeps tasks of one cluster from being scaled in; a task's ARN names its cluster:
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-scale-in-protection-endpoint.html
+    """
+    tasks = pulumi.Output.from_input(cluster_arn).apply(lambda arn: arn.replace(":cluster/", ":task/") + "/*")
+    return {
+        "Sid": "ProtectOwnTask",
+        "Effect": "Allow",
+        "Action": "ecs:UpdateTaskProtection",
+        "Resource": tasks,
+    }
+
+
+def read_control(control_table_arn: Arn, agent: str) -> Statement:
+    """Brake and traffic record of one agent, in one round trip."""
+    return {
+        "Sid": "ReadOwnControl",
+        "Effect": "Allow",
+        "Action": ["dynamodb:BatchGetItem", "dynamodb:GetItem"],
+        "Resource": control_table_arn,
+        "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [agent]}},
+    }
+
+
+def begin_runs(table_arn: Arn, agent: str) -> Statement:
+    """A run that is there already is told by the failed condition itself, without a read."""
+    return {
+        "Sid": "BeginRuns",
+        "Effect": "Allow",
+        "Action": "dynamodb:PutItem",
+        "Resource": table_arn,
+        "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{agent}#*"]}},
+    }
+
+
+def find_due_runs(table_arn: Arn, index: str, agent: str) -> Statement:
+    return {
+        "Sid": "FindDueRuns",
+        "Effect": "Allow",
+        "Action": "dynamodb:Query",
+        "Resource": pulumi.Output.concat(table_arn, f"/index/{index}"),
+        # The leading key of an index is its own: "{agent}#{hex digit}".
+        "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{agent}#*"]}},
+    }
+
+
+def write_large_items(bucket_arn: Arn, agent: str) -> Statement:
+    return {
+        "Sid": "WriteLargeItems",
+        "Effect": "Allow",
+        "Action": "s3:PutObject",
+        "Resource": pulumi.Output.concat(bucket_arn, f"/{agent}/*"),
+    }
+
+
+def read_large_items(bucket_arn: Arn, agent: str, below: str = "*") -> Statement:
+    return {
+        "Sid": "ReadLargeItems",
+        "Effect": "Allow",
+        "Action": "s3:GetObject",
+        "Resource": pulumi.Output.concat(bucket_arn, f"/{agent}/{below}"),
+    }
+
+
+def pull_images(repository_arns: Arns) -> Statement:
+    return {
+        "Sid": "PullOwnImages",
+        "Effect": "Allow",
+        "Action": ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+        "Resource": repository_arns,
+    }
+
+
+def log_in_to_registry() -> Statement:
+    return {
+        "Sid": "LogInToRegistry",
+        "Effect": "Allow",
+        "Action": "ecr:GetAuthorizationToken",
+        # ECR has no resource type for this action; what the token opens, PullOwnImages says.
+        "Resource": "*",
+    }

@@ -1,0 +1,51 @@
+"""Under which versions the releases of a Lambda agent were published."""
+
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from agent_hosting._lookups import main_version, recorded_release
+from agent_hosting._releases import Newest, record
+from agent_hosting._weights import STABLE
+from agent_hosting.agent_platform import PlatformReference
+
+
+def versions(
+    name: str,
+    args: Any,
+    release: Newest,
+    function: aws.lambda_.Function,
+    platform: PlatformReference,
+    parent: pulumi.Resource,
+) -> dict[str, pulumi.Input[str]]:
+    """Published version by bundle id, oldest first; each is written to the release table."""
+    found: dict[str, pulumi.Input[str]] = {}
+    shares = args.get("shares") or {}
+    if STABLE in shares:
+        # An update of the function ends before this look-up, and the alias changes only after it.
+        found[STABLE] = pulumi.Output.all(function.name, function.version).apply(lambda f: _stable(f, parent))
+    for older in list(args["releases"])[:-1]:
+        found[older["bundle_id"]] = pulumi.Output.from_input(platform["control_table_name"]).apply(
+            lambda table, bundle_id=older["bundle_id"]: _published(table, name, bundle_id, parent)
+        )
+    found[release.bundle.bundle_id] = function.version
+    for bundle_id, version in found.items():
+        if bundle_id != STABLE:
+            record(name, bundle_id, {"version": version}, platform, parent)
+    return found
+
+
+async def _stable(function: list[str], parent: pulumi.Resource) -> str:
+    return await main_version(function[0], "live", parent) or function[1]
+
+
+async def _published(table: str, name: str, bundle_id: str, parent: pulumi.Resource) -> str:
+    release = await recorded_release(table, name, bundle_id, parent)
+    if "version" not in release:
+        raise pulumi.RunError(
+            f"LambdaAgent {name!r}: releases lists {bundle_id}, which was never published here, so "
+            f"that there is no "
+            f"version to send calls to. Deploy it as the newest release first, or take it off the list."
+        )
+    return release["version"]

@@ -1,0 +1,247 @@
+"""Long agent runs on SQS and ECS, divided between releases at submit."""
+
+from collections.abc import Sequence
+from typing import NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from agent_hosting import _ecs_access
+from agent_hosting._ecs_access import Surroundings
+from agent_hosting._ecs_functions import Functions
+from agent_hosting._ecs_limits import check_ecs_limits
+from agent_hosting._ecs_releases import (
+    check_cluster,
+    check_secret_variables,
+    check_shares,
+    newest_release,
+)
+from agent_hosting._ecs_service import Crew
+from agent_hosting._ecs_traffic import divide, told
+from agent_hosting._host_parts import HostParts
+from agent_hosting._keys import delegate_to_account, own_tasks
+from agent_hosting._names import claim
+from agent_hosting._packaging import Architecture, Target
+from agent_hosting._releases import Release
+from agent_hosting._validation import Inputs
+from agent_hosting.agent_bundle import ModelArgs
+from agent_hosting.agent_identity import AgentIdentity
+from agent_hosting.agent_platform import PlatformReference
+from agent_hosting.front_door import JwtArgs
+from agent_hosting.statements import policy
+
+
+class EcsAgentArgs(TypedDict):
+    releases: Sequence[Release]
+    """Releases, oldest first, the newest last. Each has a queue and workers of its own."""
+    monthly_budget_usd: float
+    """What the agent may cost in a calendar month, in US dollars."""
+    alert_emails: NotRequired[Sequence[str]]
+    """Who is told of spending. Defaults to nobody; the brake works all the same."""
+    architecture: NotRequired[Architecture]
+    """Processor. Defaults to arm64: a fifth cheaper than x86_64."""
+    backlog_per_worker: NotRequired[float]
+    """Runs on their way, waiting or in work, for each worker: beyond it more are started. Defaults to
+    `worker_concurrency`."""
+    checkpoint_retention_days: NotRequired[int]
+    """Days that a run can be asked for, 1 to 365. Defaults to 30."""
+    cpu_units: NotRequired[int]
+    """Processor of a worker, 1024 units for one vCPU: 256 to 16384. Defaults to 256: runs wait for models."""
+    dead_letter_retention_days: NotRequired[int]
+    """Days from its sending that a dead letter is kept: less than runs are, to 14. Defaults to 14."""
+    deployer_arns: NotRequired[Sequence[str]]
+    """Roles that deploy. Defaults to whoever deploys now: name them when several do."""
+    environment: NotRequired[str]
+    """Name of the environment, for tags and logs. Defaults to `default`."""
+    jwt: NotRequired[JwtArgs]
+    """Whose tokens open the HTTP API. Omit for no HTTP API: then IAM lets callers invoke the alias."""
+    log_retention_days: NotRequired[int]
+    """Days that logs are kept. Defaults to 90."""
+    longest_run_seconds: NotRequired[float]
+    """Longest that a run may take. Defaults to 3600; one that takes longer raises an alarm, and goes on."""
+    max_receives: NotRequired[int]
+    """Workers that a run may lose before it is a dead letter, 3 to 10. Defaults to 5."""
+    max_workers: NotRequired[int]
+    """Most workers of one release, from 1. Defaults to 10: a flood cannot spend without bound."""
+    memory_mb: NotRequired[int]
+    """Memory in MB, one of the sizes that Fargate has beside `cpu_units`. Defaults to the least of them."""
+    model: NotRequired[ModelArgs]
+    """Replaces the model of the agent's manifest in this environment; for a release by `source` only."""
+    model_endpoint: NotRequired[str]
+    """Base URL of an OpenAI-compatible server. Needed where the model's provider is `openai`."""
+    platform: NotRequired[PlatformReference]
+    """Outputs of the environment's AgentPlatform. Omit and the agent makes one of its own."""
+    queue_retention_days: NotRequired[int]
+    """Days that a run may wait for a worker, 1 to 13. Defaults to 4."""
+    requests_per_second: NotRequired[float]
+    """Steady rate of the HTTP API. Defaults to 10."""
+    retain_data: NotRequired[bool]
+    """Whether tables and buckets outlive the stack, and deleted secrets can be had back for 30 days. Defaults
+    to true: runs resume from them."""
+    secret_variables: NotRequired[dict[str, str]]
+    """Name of a declared secret by environment variable. Defaults to none, since `run.secret` fetches a value
+    when it is needed and follows its rotation: for libraries that only read their environment."""
+    secrets: NotRequired[dict[str, pulumi.Input[str]]]
+    """Value by name of the secrets that the manifest declares. Give values as Pulumi secrets."""
+    shares: NotRequired[dict[str, float]]
+    """Share of calls by bundle id; `newest` and `stable` name the newest release and the one that serves.
+    Omit where the rollout controller owns them."""
+    spot_share: NotRequired[float]
+    """Share of the workers beyond the first on Spot, 0 to 1: about 70 % cheaper, with two minutes' notice.
+    Defaults to 0."""
+    stop_seconds: NotRequired[int]
+    """Seconds that a worker has to finish or hand back its runs, 30 to 120. Defaults to 110."""
+    tenant_share: NotRequired[float]
+    """Most of a worker that one tenant may hold while others wait, to 1. Defaults to 0.5."""
+    tenants: NotRequired[Sequence[str]]
+    """Tenants that are let in. Defaults to every tenant that the issuer vouches for."""
+    tools: NotRequired[Sequence[str]]
+    """Tools of the manifest that may be used in this environment. Defaults to all of them."""
+    visibility_seconds: NotRequired[int]
+    """Seconds until a run whose worker fell silent is given to another, 60 to 120. Defaults to 90."""
+    worker_concurrency: NotRequired[int]
+    """Runs at once in one worker, 1 to 100. Defaults to 4."""
+
+
+class EcsAgent(pulumi.ComponentResource):
+    """An agent whose runs wait in a queue and are worked off by containers, step by step."""
+
+    url: pulumi.Output[str]
+    """Base address of the HTTP API; empty without `jwt`."""
+    bundle_id: pulumi.Output[str]
+    """Bundle of the newest release."""
+    serving: pulumi.Output[dict[str, float]]
+    """Share of new runs by bundle id, as the control table holds it."""
+    role_arn: pulumi.Output[str]
+    """Role that the agent runs as."""
+    function_name: pulumi.Output[str]
+    """Function that accepts runs."""
+    log_group_name: pulumi.Output[str]
+    """Where the agent logs, each release in streams of its own."""
+    topic_arn: pulumi.Output[str]
+    """Topic of budget alerts and alarms."""
+    checkpoint_table_name: pulumi.Output[str]
+    """Table of the agent's runs."""
+    control_table_name: pulumi.Output[str]
+    """Table of releases, traffic and brakes."""
+    cluster_name: pulumi.Output[str]
+    """Cluster of the workers."""
+    service_names: pulumi.Output[dict[str, str]]
+    """Service of the workers by bundle id."""
+    queue_urls: pulumi.Output[dict[str, str]]
+    """Queue by bundle id."""
+    dead_letter_queue_urls: pulumi.Output[dict[str, str]]
+    """Dead-letter queue by bundle id."""
+
+    def __init__(self, name: str, args: EcsAgentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        inputs = Inputs("EcsAgent", name, args)
+        claim(name, inputs)
+        super().__init__("agent-hosting:index:EcsAgent", name, {}, opts)
+        limits = check_ecs_limits(name, args, inputs, EcsAgentArgs.__annotations__)
+        target = Target.of(args.get("architecture"))
+        release, newest = newest_release(name, args, inputs, target)
+        shares = check_shares(args, release, inputs)
+        in_variables = check_secret_variables(args, release, inputs)
+        check_cluster(args, inputs)
+        child, parts = pulumi.ResourceOptions(parent=self), HostParts(name, args, self)
+        tags = parts.tags
+
+        platform = parts.platform(containers=True)
+        role, execution_role = (
+            AgentIdentity(
+                f"{name}-{label}",
+                {
+                    "boundary_arn": platform["boundary_arn"],
+                    "service": "ecs-tasks.amazonaws.com",
+                    "source_arn": own_tasks(self),
+                    "tags": tags,
+                },
+                opts=child,
+            )
+            for label in ("identity", "execution")
+        )
+        kept_days = limits.queue.checkpoint_retention_days
+        checkpoints = parts.checkpoints(kept_days)
+        scope = parts.secrets(
+            release.bundle.secrets, role.role_arn, [execution_role.role_arn] if in_variables else []
+        )
+        log = aws.cloudwatch.LogGroup(f"{name}-log", retention_in_days=limits.log_days, tags=tags, opts=child)
+        budget = parts.budget(platform)
+        key = aws.kms.Key(
+            f"{name}-queues-key",
+            description=f"Queues of {name}",
+            enable_key_rotation=True,
+            deletion_window_in_days=7,
+            policy=policy([delegate_to_account(self)]),
+            tags=tags,
+            opts=child,
+        )
+        division = divide(name, args, newest, shares, target, platform, self)
+        queues = division.queues(limits, key.arn, budget.topic_arn, tags)
+        here = Surroundings(
+            name, checkpoints, parts.retain, platform["control_table_arn"], key.arn, told(queues, "queue_arn")
+        )
+        may_work = _ecs_access.worker(
+            here,
+            self,
+            cluster_arn=platform["cluster_arn"],  # type: ignore[typeddict-item]
+            dead_letter_queue_arns=told(queues, "dead_letter_queue_arn"),
+            scope=scope,
+            model=release.bundle.model,
+        )
+        may_start = _ecs_access.execution(log, division.images(), scope, sorted(set(in_variables.values())))
+        access: list[pulumi.Resource] = [
+            aws.iam.RolePolicy(f"{name}-{label}", role=taker.role_name, policy=allowed, opts=child)
+            for label, taker, allowed in (
+                ("access", role, policy(may_work)),
+                ("execution-access", execution_role, may_start.apply(policy)),
+            )
+        ]
+        common = parts.variables(platform, checkpoints, kept_days)
+        common["AGENT_MAX_RECEIVES"] = str(limits.queue.max_receives)
+        crew = Crew(
+            agent=name,
+            limits=limits,
+            processor=target.architecture,
+            platform=platform,
+            variables={**common, **parts.agent_variables(scope), **limits.variables},
+            secret_variables={
+                variable: scope.secret_arns[secret] for variable, secret in in_variables.items() if scope
+            },
+            log=log,
+            role_arn=role.role_arn,
+            execution_role_arn=execution_role.role_arn,
+            access=access,
+            tags=tags,
+            parent=self,
+        )
+        functions = Functions(
+            agent=name,
+            target=target,
+            platform=platform,
+            here=here,
+            variables={**common, "AGENT_QUEUES": pulumi.Output.json_dumps(told(queues, "queue_url"))},
+            door_variables=parts.tenant_variables(),
+            log_days=limits.log_days,
+            topic_arn=budget.topic_arn,
+            tags=tags,
+            parent=self,
+        )
+        submit, status = functions.submit(), functions.status()
+        functions.reaper()
+        traffic = division.wanted()
+        workers = division.deploy(crew, queues, traffic)
+        # Runs go to a release once its workers are seen to run and the submit function knows its queue.
+        self.serving = division.write(traffic, [workers, submit["alias_invoke_arn"]])
+
+        self.url = parts.door([submit, status], limits.log_days)
+        self.bundle_id, self.role_arn = pulumi.Output.from_input(newest.bundle_id), role.role_arn
+        self.function_name = pulumi.Output.from_input(submit["function_name"])
+        self.log_group_name, self.topic_arn = log.name, budget.topic_arn
+        self.checkpoint_table_name = checkpoints.table_name
+        self.control_table_name = pulumi.Output.from_input(platform["control_table_name"])
+        self.cluster_name = pulumi.Output.from_input(platform["cluster_name"])  # type: ignore[typeddict-item]
+        self.queue_urls = told(queues, "queue_url")
+        self.dead_letter_queue_urls = told(queues, "dead_letter_queue_url")
+        self.service_names = told(workers, "service_name")
+        self.register_outputs({output: getattr(self, output) for output in EcsAgent.__annotations__})
