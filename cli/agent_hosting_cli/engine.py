@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -9,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from agent_hosting_cli.project import Project, UserError
 from embedded_aws.addresses import Addresses
@@ -93,10 +96,23 @@ class Engine:
             "AWS_DEFAULT_REGION": "eu-west-1",  # boto3 reads this one alone
             "EMBEDDED_ISSUER": self.cloud.issuer_url,
             "EMBEDDED_MODEL_ENDPOINT": self.cloud.model_url,
-            "AGENT_SECRET_HANDBOOK_MODEL_API_KEY": os.environ.get(
-                "AGENT_SECRET_HANDBOOK_MODEL_API_KEY", "local-key"
-            ),
+            **self._secrets(),
         }
+
+    def _secrets(self) -> dict[str, str]:
+        """Values of the stack's secrets: the embedded model takes any. The environment's own go first."""
+        try:
+            config = yaml.safe_load(self.project.stack_file(LOCAL).read_text())["config"]
+            agents: dict[str, Any] = config["agent-hosting:agents"]
+            names = [secret_variable(agent, name) for agent in agents for name in agents[agent]["secrets"]]
+        except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+            return {}  # the stack's program says what is wrong with the file
+        return {name: os.environ.get(name, "local-key") for name in names}
+
+
+def secret_variable(agent: str, secret: str) -> str:
+    """Where the stack's program looks for a secret's value."""
+    return re.sub(r"\W", "_", f"AGENT_SECRET_{agent}_{secret}").upper()
 
 
 def _followed(process: "subprocess.Popen[str]", say: Callable[[str], None]) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 from agent_hosting_cli import cloud_process
 from agent_hosting_cli.clients import admin_client
 from agent_hosting_cli.engine import Engine
-from agent_hosting_cli.progress import console, step
+from agent_hosting_cli.progress import console, errors, step
 from agent_hosting_cli.project import Project, UserError
 from agent_hosting_cli.recovery import recover
 from embedded_aws.addresses import Addresses
+from embedded_aws.toolchain.dynamodb_local import dynamodb_local
 from embedded_aws.toolchain.go import BuildFailed
 from embedded_aws.toolchain.lambda_python import lambda_python
 from embedded_aws.toolchain.pulumi_cli import pulumi_folder
@@ -67,6 +68,12 @@ def tools() -> None:
         raise UserError(str(error)) from None
 
 
+def stores() -> None:
+    """Finds or gets DynamoDB Local: tests alone use it, and say themselves that they are skipped without."""
+    with step("DynamoDB Local"):
+        dynamodb_local(lambda text: errors.print(f"      {text}", markup=False))
+
+
 def engine(project: Project) -> Engine:
     return Engine(project, pulumi_folder(lambda _: None), require_cloud(project))
 
@@ -92,6 +99,25 @@ def agent_of(project: Project, agent: str) -> dict[str, Any]:
     if found is None:
         raise UserError(f"the stack has no agent {agent!r}; `agent-hosting status` lists them")
     return found
+
+
+def workers(project: Project, agent: str) -> list[dict[str, Any]]:
+    """The agent's worker processes, as `{bundle, task, pid}`."""
+    cloud = require_cloud(project)
+    found = agent_of(project, agent)
+    ecs = admin_client(cloud, "ecs")
+    cluster, listed = found.get("cluster_name"), []
+    for bundle, service in (found.get("service_names") or {}).items():
+        arns = ecs.list_tasks(cluster=cluster, serviceName=service, desiredStatus="RUNNING")["taskArns"]
+        tasks = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
+        for task in tasks:
+            pids = [int(one["runtimeId"]) for one in task["containers"] if one.get("runtimeId")]
+            listed += [
+                {"bundle": bundle, "task": task["taskArn"].rsplit("/", 1)[1], "pid": pid} for pid in pids
+            ]
+    if not found.get("service_names"):
+        raise UserError(f"{agent} runs on {found['host']}: it has no workers")
+    return listed
 
 
 def release_brake(project: Project, agent: str) -> None:

@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -37,10 +37,17 @@ def down() -> None:
 
 @app.command()
 def ask(
-    agent: Agent, question: str, session: str | None = None, tenant: str = "demo", as_json: Json = False
+    agent: Agent,
+    question: str,
+    session: str | None = None,
+    tenant: str = "demo",
+    given: Annotated[str, typer.Option("--input", help="More fields of the input, as JSON.")] = "{}",
+    as_json: Json = False,
 ) -> None:
-    """Ask a deployed agent over HTTP."""
-    answer = asking.ask(find_project(Path.cwd()), agent, question, session=session, tenant=tenant)
+    """Ask a deployed agent over HTTP, and follow a run that takes longer than an answer."""
+    answer = asking.ask(
+        find_project(Path.cwd()), agent, question, session=session, tenant=tenant, more=_fields(given)
+    )
     console.print_json(data=answer.facts) if as_json else asking.show(answer)
 
 
@@ -68,9 +75,23 @@ def status(as_json: Json = False) -> None:
 
 
 @app.command()
+def workers(agent: Agent, as_json: Json = False) -> None:
+    """List the worker processes of an agent of the stack `local`, to look at them or to end one."""
+    found = local.workers(find_project(Path.cwd()), agent)
+    if as_json:
+        console.print_json(data=found)
+        return
+    table = Table("bundle", "task", "process id")
+    for worker in found:
+        table.add_row(worker["bundle"], worker["task"], str(worker["pid"]))
+    console.print(table)
+
+
+@app.command()
 def tools() -> None:
-    """Find or build Pulumi and the Lambda interpreter, and stop."""
+    """Find or build what the embedded cloud and the tests need, and stop."""
     local.tools()
+    local.stores()
 
 
 @app.command(name="env")
@@ -99,6 +120,16 @@ def brake_release(agent: Agent) -> None:
     """Let an agent of the stack `local` take runs again after its brake was engaged."""
     local.release_brake(find_project(Path.cwd()), agent)
     console.print(f"{agent} takes runs again within five seconds", markup=False)
+
+
+def _fields(text: str) -> dict[str, Any]:
+    try:
+        found: object = json.loads(text)
+    except ValueError as error:
+        raise UserError(f"--input is no JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise UserError(f"--input is {text!r}; an object such as '{{\"seconds_per_check\": 1}}' is needed")
+    return {str(name): value for name, value in found.items()}
 
 
 def run() -> None:

@@ -1,4 +1,7 @@
-"""Tells what a long step waits for: a spinner with seconds in a terminal, plain lines in a log."""
+"""Tells what a long step waits for: a spinner with seconds in a terminal, plain lines in a log.
+
+On standard error, so that what a command prints can be piped.
+"""
 
 import time
 from collections.abc import Generator
@@ -15,13 +18,13 @@ class Step:
 
     def __init__(self, title: str) -> None:
         self._title, self._began = title, time.monotonic()
-        self._status = console.status(title) if console.is_terminal else None
+        self._status = errors.status(title) if errors.is_terminal else None
 
     def say(self, text: str) -> None:
         if self._status is not None:
             self._status.update(f"{self._title}: {text} [dim]({self.seconds:.0f} s)[/dim]")
         else:
-            console.print(f"      {text}", markup=False)
+            errors.print(f"      {text}", markup=False)
 
     @property
     def seconds(self) -> float:
@@ -33,9 +36,9 @@ def step(title: str) -> Generator[Step]:
     """Shows `title` while the block runs, and how long it took once it is done."""
     current = Step(title)
     if current._status is None:
-        console.print(f"... {title}", markup=False)
+        errors.print(f"... {title}", markup=False)
         yield current
     else:
         with current._status:
             yield current
-    console.print(f"[green]ok[/green]  {title} [dim]({current.seconds:.1f} s)[/dim]")
+    errors.print(f"[green]ok[/green]  {title} [dim]({current.seconds:.1f} s)[/dim]")

@@ -5,9 +5,9 @@ Prints a table and writes build/bench.json, a row each: name, ours, peer, ratio,
 """
 
 import json
-import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +18,8 @@ from moto.server import ThreadedMotoServer
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench import growth, queued
+from tests.bench.rows import paired
 from tests.bench.world import make_store
 
 _ROUNDS = 7
@@ -25,8 +27,15 @@ _STEPS = 60
 
 
 def main() -> None:
-    rows = [_handler_import(), *_step()]
-    table = Table("figure", "ours", "floor", "ratio", "target", "met")
+    imports = [
+        _handler_import(
+            "the Lambda host", "agent_runtime.hosts.lambda_", ("dynamodb", "s3", "secretsmanager")
+        ),
+        _handler_import("the submit function", "agent_runtime.hosts.submit", ("dynamodb", "sqs")),
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [*imports, *_step(), *queued.rows(Path(folder), _say), *growth.rows(_say)]
+    table = Table("figure", "ours", "peer or floor", "ratio", "target", "met")
     for row in rows:
         table.add_row(
             row["name"],
@@ -42,18 +51,21 @@ def main() -> None:
     (build / "bench.json").write_text(json.dumps(rows, indent=2) + "\n")
 
 
-def _handler_import() -> dict[str, Any]:
-    """What the Lambda host costs at a cold start beside boto3 with its clients and pydantic, which it
-    cannot do without."""
+def _handler_import(name: str, module: str, services: tuple[str, ...]) -> dict[str, Any]:
+    """What a function costs at a cold start beside what it cannot do without."""
     floor = (
         "import boto3, pydantic\n"
         "s = boto3.Session('a', 'b', region_name='eu-west-1')\n"
-        "for n in ('dynamodb', 's3', 'secretsmanager'): s.client(n)\n"
+        f"for n in {services!r}: s.client(n)\n"
         "class M(pydantic.BaseModel):\n    a: int"
     )
-    ours = floor + "\nimport agent_runtime.hosts.lambda_"
+    ours = floor + f"\nimport {module}"
     pairs = [(_process(ours), _process(floor)) for _ in range(_ROUNDS)]
-    return _row("import of the Lambda host", pairs, 1.35, "s")
+    return paired(f"import of {name}, beside boto3 with its clients and pydantic", pairs, 1.35, "s")
+
+
+def _say(text: str) -> None:
+    Console(stderr=True).print(text, markup=False)
 
 
 def _step() -> list[dict[str, Any]]:
@@ -68,7 +80,7 @@ def _step() -> list[dict[str, Any]]:
         )  # fmt: skip
         save, put = make_store(client)
         pairs = [(_timed(save), _timed(put)) for _ in range(_ROUNDS)]
-        return [_row("checkpoint of one step", pairs, 1.5, "s")]
+        return [paired("checkpoint of one step, beside one bare conditional put", pairs, 1.5, "s")]
     finally:
         server.stop()
 
@@ -84,19 +96,6 @@ def _process(code: str) -> float:
     began = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
     return time.perf_counter() - began
-
-
-def _row(name: str, pairs: list[tuple[float, float]], target: float, unit: str) -> dict[str, Any]:
-    ratio = statistics.median(ours / floor for ours, floor in pairs)
-    ours, floor = (statistics.median(values) for values in zip(*pairs, strict=True))
-    return {
-        "name": name,
-        "ours": f"{ours:.4f} {unit}",
-        "peer": f"{floor:.4f} {unit}",
-        "ratio": round(ratio, 3),
-        "target": f"<= {target}",
-        "met": ratio <= target,
-    }
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def make_store(client: Any) -> tuple[Callable[[], object], Callable[[], object]]
     sequence, puts = itertools.count(1), itertools.count(1)
 
     def save() -> object:
-        return store.save_step(lease, next(sequence), "step", _RESULT)
+        return store.steps.save(lease, (next(sequence),), "step", _RESULT)
 
     def put() -> object:
         item = {"pk": {"S": "floor"}, "sk": {"S": f"step#{next(puts):06d}"}, "result": {"S": _RESULT}}
