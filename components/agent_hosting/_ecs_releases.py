@@ -12,6 +12,7 @@ from agent_hosting._releases import Newest, by_bundle, newest
 from agent_hosting._traffic import ITEM, Traffic, kept_beside
 from agent_hosting._validation import Inputs
 from agent_hosting._weights import STABLE, mistake_in
+from agent_hosting.hosting import Host
 
 FIELDS = ("source", "bundle_id", "archive", "image")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,127}")
@@ -99,7 +100,7 @@ def older_releases(
     """The other listed releases, oldest first; an image that is not given is the one that was deployed."""
 
     async def remembered(table_name: str, bundle_id: str) -> str:
-        release = await recorded_release(table_name, name, bundle_id, parent)
+        release = await recorded_release(table_name, name, bundle_id, Host.ECS, parent)
         if "image" not in release:
             raise pulumi.RunError(
                 f"EcsAgent {name!r}: releases lists {bundle_id} without an image, and none is remembered, "
@@ -124,7 +125,7 @@ async def kept_releases(
     """What stays beside a working tree, so that there is something to go back to."""
     found: list[WorkerRelease] = []
     for bundle_id in kept_beside(listed, held):
-        release = await recorded_release(table, name, bundle_id, parent)
+        release = await recorded_release(table, name, bundle_id, Host.ECS, parent)
         if "image" in release:
             archive = str(packed_before(bundle_id, target)) if target.here else None
             found.append(WorkerRelease(bundle_id, release["image"], archive))

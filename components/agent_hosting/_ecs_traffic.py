@@ -16,6 +16,7 @@ from agent_hosting._packaging import Target
 from agent_hosting._releases import record
 from agent_hosting._traffic import ITEM, Traffic, wanted
 from agent_hosting.agent_platform import PlatformReference
+from agent_hosting.hosting import Host
 from agent_hosting.run_queue import RunQueue
 
 ByBundle = pulumi.Output[dict[str, dict[str, str]]]
@@ -96,7 +97,7 @@ class Division:
                 "dead_letter_queue_url": queue["dead_letter_queue_url"],
                 "task_definition": deployed["task_definition"],
             }
-            record(self.agent, bundle_id, fields, self.platform, self.parent)
+            record(self.agent, bundle_id, Host.ECS, fields, self.platform, self.parent)
             return deployed
 
         listed = pulumi.Output.from_input({release.bundle_id: make(release) for release in self.listed})

@@ -5,6 +5,8 @@ from typing import Any
 
 import pulumi
 
+from agent_hosting.hosting import Host
+
 _MISSING = ("ResourceNotFound", "empty result", "couldn't find resource", "no matching ")
 """How the provider says that there is no such thing. No looser: a host or credentials that are not found must
 not pass
@@ -37,9 +39,16 @@ async def bundle_of(function: str, version: str, parent: pulumi.Resource) -> str
     return description.removeprefix("bundle ") if description.startswith("bundle ") else f"version {version}"
 
 
-async def recorded_release(table: str, agent: str, bundle_id: str, parent: pulumi.Resource) -> dict[str, str]:
+def release_item(bundle_id: str, host: Host) -> str:
+    """Key of what is deployed of a release. Each host has its own: while an agent moves, both exist."""
+    return f"release#{bundle_id}" + ("" if host is Host.LAMBDA else f"#{host.value}")
+
+
+async def recorded_release(
+    table: str, agent: str, bundle_id: str, host: Host, parent: pulumi.Resource
+) -> dict[str, str]:
     """What the control table holds of a release; nothing before its first deployment."""
-    found = await control_item(table, agent, f"release#{bundle_id}", parent)
+    found = await control_item(table, agent, release_item(bundle_id, host), parent)
     return {field: str(held["S"]) for field, held in (found or {}).items() if "S" in held}
 
 

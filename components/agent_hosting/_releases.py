@@ -11,11 +11,13 @@ import pulumi
 import pulumi_aws as aws
 from pydantic import ValidationError
 
+from agent_hosting._lookups import release_item
 from agent_hosting._packaging import Target, agent_archive
 from agent_hosting._validation import Inputs
 from agent_hosting._weights import NEWEST
 from agent_hosting.agent_bundle import bundle_files, read_bundle
 from agent_hosting.agent_platform import PlatformReference
+from agent_hosting.hosting import Host
 from agent_runtime.bundle import BUNDLE_FILE, Bundle
 
 
@@ -157,6 +159,7 @@ def _check_environment(args: Any, bundle: Bundle, inputs: Inputs) -> None:
 def record(
     name: str,
     bundle_id: str,
+    host: Host,
     fields: Mapping[str, pulumi.Input[str]],
     platform: PlatformReference,
     parent: pulumi.Resource,
@@ -165,7 +168,7 @@ def record(
     item = pulumi.Output.json_dumps(
         {
             "agent": {"S": name},
-            "item": {"S": f"release#{bundle_id}"},
+            "item": {"S": release_item(bundle_id, host)},
             **{field: {"S": value} for field, value in fields.items()},
             "schema_version": {"N": "1"},
         }

@@ -9,6 +9,7 @@ from agent_hosting._lookups import main_version, recorded_release
 from agent_hosting._releases import Newest, record
 from agent_hosting._weights import STABLE
 from agent_hosting.agent_platform import PlatformReference
+from agent_hosting.hosting import Host
 
 
 def versions(
@@ -27,12 +28,12 @@ def versions(
         found[STABLE] = pulumi.Output.all(function.name, function.version).apply(lambda f: _stable(f, parent))
     for older in list(args["releases"])[:-1]:
         found[older["bundle_id"]] = pulumi.Output.from_input(platform["control_table_name"]).apply(
-            lambda table, bundle_id=older["bundle_id"]: _published(table, name, bundle_id, parent)
+            lambda table, bundle_id=older["bundle_id"]: _published(table, name, bundle_id, Host.LAMBDA, parent)
         )
     found[release.bundle.bundle_id] = function.version
     for bundle_id, version in found.items():
         if bundle_id != STABLE:
-            record(name, bundle_id, {"version": version}, platform, parent)
+            record(name, bundle_id, Host.LAMBDA, {"version": version}, platform, parent)
     return found
 
 
@@ -41,7 +42,7 @@ async def _stable(function: list[str], parent: pulumi.Resource) -> str:
 
 
 async def _published(table: str, name: str, bundle_id: str, parent: pulumi.Resource) -> str:
-    release = await recorded_release(table, name, bundle_id, parent)
+    release = await recorded_release(table, name, bundle_id, Host.LAMBDA, parent)
     if "version" not in release:
         raise pulumi.RunError(
             f"LambdaAgent {name!r}: releases lists {bundle_id}, which was never published here, so "

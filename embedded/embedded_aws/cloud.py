@@ -111,7 +111,8 @@ class Cloud:
         _write(self._state / "cloud.json", json.dumps(asdict(addresses)))
         ready(addresses)
         try:
-            await provider.wait_for_termination()
+            # Shielded: a cancelled wait of grpc cancels its `stop` too, and nothing below would run.
+            await asyncio.shield(provider.wait_for_termination())
         finally:
             await provider.stop(grace=None)
             await asyncio.to_thread(self._close)

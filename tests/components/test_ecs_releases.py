@@ -27,7 +27,7 @@ def agent(source: str, world: World | None = None, *, preview: bool = False, **c
 def held(traffic: Traffic | None, **images: str) -> World:
     """A control table with this record, and with the images of these bundles."""
     items: dict[str, Any] = {
-        f"release#{bundle}": {"image": {"S": image}, "schema_version": {"N": "1"}}
+        f"release#{bundle}#ecs": {"image": {"S": image}, "schema_version": {"N": "1"}}
         for bundle, image in images.items()
     }
     return World(items=items | ({"traffic": json.loads(traffic.as_item("handbook"))} if traffic else {}))
@@ -93,7 +93,7 @@ def test_a_release_is_recorded_with_all_that_going_back_needs(source: str) -> No
     queue = program.outputs_of("RunQueue")
     assert program.one("TableItem", f"handbook-release-{newest}").document("item") == {
         "agent": {"S": "handbook"},
-        "item": {"S": f"release#{newest}"},
+        "item": {"S": f"release#{newest}#ecs"},
         "image": {"S": IMAGE},
         "queue_url": {"S": queue["queue_url"]},
         "dead_letter_queue_url": {"S": queue["dead_letter_queue_url"]},
