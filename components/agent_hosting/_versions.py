@@ -28,7 +28,7 @@ def versions(
         found[STABLE] = pulumi.Output.all(function.name, function.version).apply(lambda f: _stable(f, parent))
     for older in list(args["releases"])[:-1]:
         found[older["bundle_id"]] = pulumi.Output.from_input(platform["control_table_name"]).apply(
-            lambda table, bundle_id=older["bundle_id"]: _published(table, name, bundle_id, Host.LAMBDA, parent)
+            lambda table, bundle_id=older["bundle_id"]: _published(table, name, bundle_id, parent)
         )
     found[release.bundle.bundle_id] = function.version
     for bundle_id, version in found.items():

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -43,7 +43,8 @@ class ControlReader:
             raise TrafficUnknown(f"the control table cannot be read ({type(error).__name__})") from error
         if reply.get("UnprocessedKeys"):
             raise TrafficUnknown("the control table is throttled")
-        found = {item["item"]["S"]: item for item in reply["Responses"].get(self._table, [])}
+        items: list[Any] = reply["Responses"].get(self._table, [])
+        found = {item["item"]["S"]: item for item in items}
         traffic = read_traffic(found.get(ITEM))
         self._cached = (self._clock(), brake.reason_of(found.get(brake.ITEM)), traffic)
         return self._cached[1:]

@@ -26,7 +26,7 @@ _COPIED = (
     "README.md",
     "policies",
 )
-_PAGES = ("docs/embedded.md", "docs/lambda.md", "docs/releases.md")
+_PAGES = ("docs/ecs.md", "docs/embedded.md", "docs/lambda.md", "docs/releases.md")
 
 
 @pytest.fixture(scope="module")
@@ -62,13 +62,14 @@ def _run(script: str, folder: Path, **extra: str) -> str:
 
 
 def test_the_snippets_of_the_first_page_and_of_the_guides_run_as_they_stand(checkout: Path) -> None:
-    up, ask, policies, down, account = _snippets("README.md", "sh")
+    up, ask, killed, policies, down, account = _snippets("README.md", "sh")
     said = _run(up, checkout)
     for promised in ("bundle", "steps", "cost", "curl -s http://127.0.0.1:"):
         assert promised in said
-    curl = said[said.index("curl -s") :]
+    curl = said[said.index("curl -s") : said.index("\n", said.index("-d '"))]
     assert '"DONE"' in _run(curl, checkout)
     assert "90 days" in _run(ask, checkout)
+    assert "17 of 18 checks are answered" in _run(killed, checkout)
     assert "every 30 minutes" in _run(up, checkout)
     assert "agent-hosting-policies" in _run(policies, checkout)
     for page in _PAGES:
@@ -81,14 +82,14 @@ def test_the_snippets_of_the_first_page_and_of_the_guides_run_as_they_stand(chec
     _run(down, checkout)
 
 
-@pytest.mark.parametrize(("page", "number"), [("README.md", 0), ("docs/lambda.md", 0)])
+@pytest.mark.parametrize(("page", "number"), [("README.md", 0), ("docs/lambda.md", 0), ("docs/ecs.md", 0)])
 def test_the_programs_on_the_pages_deploy(checkout: Path, page: str, number: int) -> None:
     program = _snippets(page, "python")[number]
     theirs = checkout / f"program-{page.replace('/', '-')}"
     theirs.mkdir()
     (theirs / "Pulumi.yaml").write_text(f"name: {Path(page).stem.lower()}\nruntime: python\n")
     (theirs / "examples").symlink_to(ROOT / "examples")
-    imports = "" if "import" in program else "from agent_hosting import LambdaAgent\n"
+    imports = "" if "import" in program else "from agent_hosting import EcsAgent, LambdaAgent\n"
     (theirs / "__main__.py").write_text(imports + program)
     _run("make up", checkout)
     environment = _run(".venv/bin/agent-hosting env", checkout)

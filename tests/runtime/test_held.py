@@ -34,6 +34,7 @@ acts = st.lists(
         st.tuples(st.just("begin")),
         st.tuples(st.just("end"), st.integers(0, 9)),
     ),
+    min_size=20,
     max_size=60,
 )
 

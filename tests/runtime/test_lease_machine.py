@@ -30,12 +30,13 @@ from agent_runtime.records import (
     decode,
     step_from,
 )
+from agent_runtime.steps import StepStore
 
 RUN: dict[str, Any] = {"run_id": "f" * 32, "tenant": "acme"}
 SKEWS = (0.0, 600.0, -600.0)
 MAX_RECEIVES = 2
 workers = st.integers(0, 2)
-passes = st.sampled_from([0, 1, 31, 130, 700])
+passes = st.sampled_from([31, 0, 130, 700])
 """Seconds until something happens: within a lease, after it, after the reaper's time, more than the skew."""
 WAITS = [RunStatus.QUEUED, RunStatus.SLEEPING, RunStatus.PARKED, RunStatus.WAITING_APPROVAL]
 
@@ -46,6 +47,12 @@ class Holder:
 
     lease: Lease
     known: dict[Path, StepRecord]
+    has_given_back: bool = False
+    """Its steps have ended then, and its heartbeat may come once more."""
+
+
+def has_holders(machine: "Machine") -> bool:
+    return bool(machine.holders)
 
 
 class Machine(RuleBasedStateMachine):
@@ -90,45 +97,40 @@ class Machine(RuleBasedStateMachine):
         assert done == self.committed
         self.holders[worker] = Holder(opened.lease, dict(opened.recorded))
 
-    @rule(worker=workers, pick=st.integers(0, 9), kind=st.sampled_from(["save", "claim", "parallel"]))
-    def writes_a_step(self, worker: int, pick: int, kind: str) -> None:
-        holder = self.holders.get(worker)
-        if holder is None:
-            return
-        steps, lease = self.stores[worker].steps, holder.lease
-        root, *children = next_positions(holder.known)
-        path = children[pick % len(children)] if children else root
-        try:
-            if kind == "save":
-                made = steps.save(lease, path, "s", f'"in epoch {lease.epoch}"')
-            else:
-                count = 2 if kind == "parallel" and path == root else None
-                made = steps.claim(lease, path, "s", effect=count is None, children=count)
-        except LeaseLost:
-            assert lease.epoch < self.epoch or self.frozen is not None
-            del self.holders[worker]
-            return
-        self.is_held(lease)
-        holder.known[path] = made
-        if kind == "save":
-            assert path not in self.committed
-            self.committed[path] = made.write_token
+    @precondition(has_holders)
+    @rule(worker=workers, pick=st.integers(0, 9))
+    def saves_a_step(self, worker: int, pick: int) -> None:
+        self.on_step(worker, pick, lambda steps, lease, path: steps.save(lease, path, "s", "1"))
 
-    @rule(worker=workers)
-    def keeps_its_lease(self, worker: int) -> None:
-        self.on_head(worker, lambda store, lease: store.extend_lease(lease, 30), is_given_back=False)
+    @precondition(has_holders)
+    @rule(worker=workers, pick=st.integers(0, 9), children=st.sampled_from([0, 2, None]))
+    def announces_a_step(self, worker: int, pick: int, children: int | None) -> None:
+        self.on_step(
+            worker,
+            pick,
+            lambda steps, lease, path: steps.claim(
+                lease, path, "s", effect=children is None, children=None if len(path) > 1 else children
+            ),
+        )
 
-    @rule(worker=workers, status=st.sampled_from(WAITS), has_failed=st.booleans())
-    def gives_the_run_back(self, worker: int, status: RunStatus, has_failed: bool) -> None:
-        due_at, error = self.aws.clock.now + 60, "why" if has_failed else None
-        self.on_head(worker, lambda store, lease: store.suspend(lease, status, due_at=due_at, error=error))
+    @precondition(has_holders)
+    @rule(worker=workers, status=st.sampled_from([None, *WAITS]), has_failed=st.booleans())
+    def keeps_or_gives_back(self, worker: int, status: RunStatus | None, has_failed: bool) -> None:
+        if status is None:
+            self.on_head(worker, lambda store, lease: store.extend_lease(lease, 30), is_given_back=False)
+        else:
+            due_at, error = self.aws.clock.now + 60, "why" if has_failed else None
+            self.on_head(
+                worker, lambda store, lease: store.suspend(lease, status, due_at=due_at, error=error)
+            )
 
+    @precondition(lambda self: self.holders and self.epoch > 2)
     @rule(worker=workers, status=st.sampled_from([RunStatus.DONE, RunStatus.DEAD]))
     def ends(self, worker: int, status: RunStatus) -> None:
         if self.on_head(worker, lambda store, lease: store.finish(lease, status, output=worker)):
             self.frozen = self.items()
 
-    @precondition(lambda self: self.epoch > 1)
+    @precondition(lambda self: self.epoch > 2)
     @rule(worker=workers)
     def is_cancelled(self, worker: int) -> None:
         status = cancel(self.stores[worker], RUN["tenant"], RUN["run_id"])
@@ -178,23 +180,43 @@ class Machine(RuleBasedStateMachine):
                 self.stores[0].finish(opened.lease, RunStatus.DONE)
         assert RunStatus(self.head()["status"]) in ENDED
 
+    def on_step(self, worker: int, pick: int, write: Callable[[StepStore, Lease, Path], StepRecord]) -> None:
+        """A write of a step at a place that its worker takes for open."""
+        worker, holder = self.one_of_the_holders(worker)
+        if holder.has_given_back:
+            return
+        root, *children = next_positions(holder.known)
+        path = children[pick % len(children)] if children else root
+        try:
+            made = write(self.stores[worker].steps, holder.lease, path)
+        except LeaseLost:
+            assert holder.lease.epoch < self.epoch or self.frozen is not None
+            del self.holders[worker]
+            return
+        self.is_held(holder.lease)
+        holder.known[path] = made
+        if made.state is StepState.DONE:
+            assert path not in self.committed
+            self.committed[path] = made.write_token
+
     def on_head(
         self, worker: int, write: Callable[[Any, Lease], None], *, is_given_back: bool = True
     ) -> bool:
         """A write of the head by a worker that has taken the run; whether it was done."""
-        holder = self.holders.get(worker)
-        if holder is None:
-            return False
+        worker, holder = self.one_of_the_holders(worker)
         try:
             write(self.stores[worker], holder.lease)
         except LeaseLost:
-            assert holder.lease.epoch < self.epoch or self.frozen is not None
+            assert holder.lease.epoch < self.epoch or self.frozen is not None or holder.has_given_back
             del self.holders[worker]
             return False
         self.is_held(holder.lease)
-        if is_given_back:
-            del self.holders[worker]
+        assert not holder.has_given_back
+        holder.has_given_back = is_given_back
         return True
+
+    def one_of_the_holders(self, pick: int) -> tuple[int, Holder]:
+        return sorted(self.holders.items(), key=lambda found: found[0])[pick % len(self.holders)]
 
     def is_held(self, lease: Lease) -> None:
         assert lease.epoch == self.epoch, "a stale worker has written"
