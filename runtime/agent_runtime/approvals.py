@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from agent_runtime.checkpoint_table import CheckpointTable
@@ -47,8 +47,11 @@ class Approvals:
         self._table = table
         self._clock = clock
 
-    def ask(self, lease: Lease, asked: Approval) -> Decision | None:
-        """The decision; None while there is none and time is left. The question is written once."""
+    def ask(self, lease: Lease, asked: Approval, *, anew: bool = False) -> "Decision | Approval":
+        """The decision; the question as it was first asked while there is none and time is left.
+
+        With `anew`, a decision that was made is about something else, and the question is put again.
+        """
         item: dict[str, Value] = {
             **_key(lease.pk, asked.path),
             "schema_version": SCHEMA_VERSION,
@@ -59,14 +62,20 @@ class Approvals:
             "summary": asked.summary,
             "until": int(asked.expires_at * 1000),
         }
-        found = self._table.put(item, "attribute_not_exists(pk) OR birth < :birth", {":birth": lease.birth})
+        condition = "attribute_not_exists(pk) OR birth < :birth"
+        values: dict[str, Value] = {":birth": lease.birth}
+        if anew:
+            condition, values = f"{condition} OR #decision <> :pending", values | {":pending": _PENDING}
+        found = self._table.put(item, condition, values)
         if found is None:
-            return None
+            return asked
         if found["decision"] == _PENDING and found["until"] <= self._clock() * 1000:
             denied = Decision("deny", "nobody: the time for it was over")
             done = self._write(lease.pk, asked.path, denied, "#decision = :pending", {})
             found = {**found, **_attributes(denied)} if done.is_written else done.item
-        return None if found["decision"] == _PENDING else _decision(found)
+        if found["decision"] == _PENDING:
+            return replace(asked, expires_at=found["until"] / 1000)
+        return _decision(found)
 
     def find(self, pk: str, path: Path) -> dict[str, Any] | None:
         """The question's values, or None."""

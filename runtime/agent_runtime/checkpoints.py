@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from agent_runtime.blobs import BlobStore
 from agent_runtime.checkpoint_table import CheckpointTable
-from agent_runtime.errors import BundleMismatch, LeaseLost, RunInProgress, RunUnknown
+from agent_runtime.errors import BundleMismatch, CheckpointBlobLost, LeaseLost, RunInProgress, RunUnknown
 from agent_runtime.heads import (
     GRACE_SECONDS,
     Heads,
@@ -194,10 +194,10 @@ class CheckpointStore:
         self._update_head(lease, {"compacted_to": upto})
 
     def get_run(self, tenant: str, run_id: str) -> RunRecord | None:
-        """The tenant's run as last written, or None. An expired run is absent even before DynamoDB deletes
-        it."""
+        """The tenant's run as last written, without its input, or None. An expired run is absent even before
+        DynamoDB deletes it."""
         head = self.find_head(tenant, run_id)
-        return None if head is None else record_from(head, self.blobs)
+        return None if head is None else record_from(head, self.blobs, with_input=False)
 
     def find_head(self, tenant: str, run_id: str) -> dict[str, Any] | None:
         """The head's values, or None."""
@@ -251,7 +251,12 @@ class CheckpointStore:
 
     def _opened(self, head: dict[str, Any]) -> OpenedRun:
         """The run whose head was just taken: its steps are read and whoever worked before is fenced."""
-        lease, record = self.heads.lease(head), record_from(head, self.blobs)
+        lease = self.heads.lease(head)
+        try:
+            record = record_from(head, self.blobs)
+        except CheckpointBlobLost as error:
+            self.finish(lease, RunStatus.DEAD, error=str(error))  # no worker will ever have its input
+            raise
         if lease.epoch == 1:
             return OpenedRun(record, lease, {})
         recorded = self.steps.read(lease.pk, lease.birth, head.get("compacted_to", 0))

@@ -12,7 +12,7 @@ AgentRuntimeError
 │   ├── LeaseLost              another worker took the run over: stop, and write nothing more
 │   ├── BundleMismatch         the run was begun by another bundle
 │   ├── CheckpointSchemaUnknown  the item was written by a newer runtime
-│   ├── CheckpointBlobLost     a result kept in S3 is missing or altered
+│   ├── CheckpointBlobLost     what is kept in S3 is missing, altered or not JSON
 │   └── CheckpointUnavailable  DynamoDB or S3 does not answer, after retries
 ├── RunError                   the agent's code broke a rule of the run
 │   ├── StepMismatch           the code changed order
@@ -87,7 +87,7 @@ class CheckpointSchemaUnknown(CheckpointError):
 
 
 class CheckpointBlobLost(CheckpointError):
-    """A result kept in S3 is missing or altered."""
+    """What is kept in S3 is missing, altered or not JSON."""
 
 
 class CheckpointUnavailable(CheckpointError):

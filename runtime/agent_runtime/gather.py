@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from agent_runtime.errors import StepLimitExceeded
+from agent_runtime.positions import is_complete
 from agent_runtime.progress import Progress
 from agent_runtime.records import StepState
 from agent_runtime.scopes import Scope, current_scope
@@ -29,17 +30,16 @@ def gather(
         return []
     scope = progress.begin(name)
     path = scope.next_path
-    recorded = progress.recorded.get(path)
+    recorded = progress.find(path)
     if recorded is not None and recorded.state is StepState.DONE and recorded.failed is not None:
         return progress.once(name, lambda _: None)  # raises as it did before
+    was_complete = is_complete(progress.recorded, path)
     if recorded is None or recorded.children != len(items):
         progress.check()
-        claimed = progress.write(
+        recorded = progress.write(
             lambda: progress.store.steps.claim(progress.lease, path, name, children=len(items))
         )
-        progress.note(claimed)
-    elif recorded.write_token:  # else it lies in a segment already
-        progress.note(recorded)
+    progress.announced(recorded)
 
     def child(index: int) -> Any:
         current_scope.set(Scope(path, name, number=index))
@@ -53,4 +53,5 @@ def gather(
             scope.failure = (name, errors[0])
         raise errors[0]
     scope.number += 1
+    progress.ended(path, is_replayed=was_complete)
     return [future.result() for future in running]

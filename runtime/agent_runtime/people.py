@@ -1,12 +1,11 @@
 """What people do to a run from outside: cancel it, and answer its questions. Workers learn of it by being
 fenced or woken, never by being asked."""
 
-import os
-
 from agent_runtime.approvals import Approvals, Decision
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import ApprovalRefused, CheckpointUnavailable, RunUnknown
 from agent_runtime.heads import QUEUED_SECONDS
+from agent_runtime.outside import IS_AS_READ, end_from_outside
 from agent_runtime.records import ENDED, Path, RunStatus, Value, head_key
 
 _TRIES = 5
@@ -25,29 +24,7 @@ def cancel(store: CheckpointStore, tenant: str, run_id: str) -> RunStatus:
             raise RunUnknown("no run of this tenant has this id")
         if (status := RunStatus(head["status"])) in ENDED:
             return status
-        token = os.urandom(12).hex()
-        changes: dict[str, Value] = {
-            "status": RunStatus.CANCELLED.value,
-            "holder": token,
-            "lease_expires_at": 0,
-            "error": "cancelled",
-            "due_shard": None,
-            "due_at": None,
-            "updated_at": int(store.now() * 1000),
-        }
-        is_as_read = "#epoch = :epoch AND #status = :status AND birth = :birth"
-        read: dict[str, Value] = {f":{name}": head[name] for name in ("epoch", "status", "birth")}
-        done = store.table.update(
-            {"pk": head["pk"], "sk": head["sk"]},
-            changes,
-            is_as_read,
-            read,
-            increments=("epoch",),
-            returning=True,
-        )
-        if done.is_written or done.item.get("holder") == token:
-            lease = store.heads.lease(done.item)
-            store.steps.fence(lease, store.steps.read(lease.pk, lease.birth, head.get("compacted_to", 0)))
+        if end_from_outside(store, head, RunStatus.CANCELLED, "cancelled", while_same=IS_AS_READ):
             return RunStatus.CANCELLED
     raise CheckpointUnavailable("the run changes too fast to be cancelled: try again")
 

@@ -1,5 +1,6 @@
 """Which steps of a run are complete, and which may be written next: pure, over what was recorded."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 
 from agent_runtime.errors import CheckpointError
@@ -44,6 +45,16 @@ def _inside(recorded: Recorded, path: Path) -> list[Path]:
         if not is_complete(recorded, (*path, child)):
             found += [(*path, child), *_inside(recorded, (*path, child))]
     return found
+
+
+def inner_steps(recorded: Recorded) -> Mapping[Path, list[StepRecord]]:
+    """The completed steps inside of each step, which a replay of that step passes over."""
+    inner: defaultdict[Path, list[StepRecord]] = defaultdict(list)
+    for path, step in sorted(recorded.items()):
+        if step.state is StepState.DONE:
+            for length in range(1, len(path)):
+                inner[path[:length]].append(step)
+    return inner
 
 
 def check_contiguous(recorded: Recorded, run_id: str) -> None:

@@ -1,14 +1,14 @@
 """Does each step of a run once: replays what was recorded, commits what is new, stops when it must."""
 
 import json
-import sys
 from collections.abc import Callable
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import (
     AgentRuntimeError,
+    CheckpointUnavailable,
     LeaseLost,
     NestedStep,
     ResultNotJson,
@@ -16,9 +16,12 @@ from agent_runtime.errors import (
     StepMismatch,
     Suspended,
 )
+from agent_runtime.failures import kind_of, same_error
+from agent_runtime.positions import inner_steps, is_complete
 from agent_runtime.records import Lease, OpenedRun, Path, StepRecord, StepState, Usage
 from agent_runtime.scopes import Scope, current_scope
 
+T = TypeVar("T")
 Work = Callable[[Path], Any]
 """Does a step at its path."""
 
@@ -42,8 +45,6 @@ class Progress:
         self.stopped: AgentRuntimeError | None = None
         """Set once the run may not go on: every later step raises it again, even if the agent's code caught
         it."""
-        self.steps: list[tuple[str, bool]] = []
-        """Name of each completed step, in the order of their ends, and whether it was replayed."""
         self.usage = Usage()
         """All that the run has used, replayed steps included."""
         self.spent = Usage()
@@ -51,8 +52,17 @@ class Progress:
         self._max_steps = max_steps
         self._check = check
         self._compact_every = compact_every
-        self._since_segment: list[StepRecord] = []
+        self._since_segment: dict[Path, StepRecord] = {}
+        self._completed: dict[Path, tuple[str, bool]] = {}
+        self._attempted: dict[Path, StepRecord] = {}
+        """What this worker wrote inside the step of the run that it is in: another try goes on from there."""
         self._lock = Lock()
+        self._inner: Final = inner_steps(opened.recorded)
+
+    @property
+    def steps(self) -> list[tuple[str, bool]]:
+        """Name of each completed step, in the order of their ends, and whether it was replayed."""
+        return list(self._completed.values())
 
     def scope(self) -> Scope:
         """Where the calling thread stands. Raises `NestedStep` in a thread that the run did not start."""
@@ -80,8 +90,17 @@ class Progress:
 
     def is_recorded(self) -> bool:
         """Whether the next step here was done before: then what comes before it was, too."""
-        step = self.recorded.get(self.scope().next_path)
-        return step is not None and step.state is StepState.DONE
+        return is_complete(self.recorded, self.scope().next_path)
+
+    def find(self, path: Path) -> StepRecord | None:
+        """The step as it was last written, or None."""
+        return self._attempted.get(path) or self.recorded.get(path)
+
+    def attempt(self, call: Callable[[], T]) -> T:
+        """One try of the step that the thread is in: its own steps begin anew, and are replayed."""
+        scope = self.scope()
+        scope.number, scope.failure = 0, None
+        return call()
 
     def once(self, name: str, work: Work, *, effect: bool = False) -> Any:
         """The result of the step `name`: replayed, or of `work` and committed.
@@ -91,7 +110,7 @@ class Progress:
         """
         scope = self.begin(name)
         path = scope.next_path
-        recorded = self.recorded.get(path)
+        recorded = self.find(path)
         if recorded is not None and recorded.state is StepState.DONE:
             return self._replay(scope, recorded)
         self.check()
@@ -116,13 +135,14 @@ class Progress:
         if self.stopped is not None:
             raise self.stopped
         self._settle_failure(scope)
-        recorded = self.recorded.get(scope.next_path)
+        recorded = self.find(scope.next_path)
         if recorded is not None and recorded.name and recorded.name != name:
             raise StepMismatch(
                 f"step {'.'.join(map(str, recorded.path))} was {recorded.name!r} and is now {name!r}: the "
                 f"code changed order"
             )
-        if len(self.steps) >= self._max_steps:
+        is_new = scope.next_path not in self._completed
+        if is_new and len(self._completed) >= self._max_steps:
             raise StepLimitExceeded(f"step {name!r} is one more than the {self._max_steps} allowed")
         if not scope.is_open:
             self.write(lambda: self.store.steps.claim(self.lease, scope.path, scope.name, children=0))
@@ -138,26 +158,22 @@ class Progress:
             )
         )
         scope.number += 1
-        self.done(saved, name, is_replayed=False)
+        self._done(saved, name, is_replayed=False)
+        self.ended(path, is_replayed=False)
 
-    def done(self, step: StepRecord, name: str, *, is_replayed: bool) -> None:
-        """Note a step that is complete."""
+    def announced(self, step: StepRecord) -> None:
+        """Note parallel steps that are about to begin: without it their results would look lost."""
         with self._lock:
-            self.steps.append((name, is_replayed))
-            if is_replayed:
-                self.usage += step.usage
-            is_in_a_segment = is_replayed and not step.write_token
-            if self._compact_every and not is_in_a_segment:
-                self._since_segment.append(step)
-        is_due = self._compact_every > 0 and len(step.path) == 1 and step.path[0] % self._compact_every == 0
-        if is_due and not is_replayed:
-            self._compact(step.path[0])
+            self._attempted[step.path] = step
+            self._keep_for_segment(step)
 
-    def note(self, step: StepRecord) -> None:
-        """Remember a claim that belongs into the next segment: without it its children would look lost."""
-        if self._compact_every:
-            with self._lock:
-                self._since_segment.append(step)
+    def ended(self, path: Path, *, is_replayed: bool) -> None:
+        """Note that a step, or parallel ones, are through; those of the run itself may end a segment."""
+        if len(path) > 1:
+            return
+        self._attempted.clear()
+        if self._compact_every and path[0] % self._compact_every == 0 and not is_replayed:
+            self._compact(path[0])
 
     def use(self, scope: Scope, used: Usage) -> None:
         """Count what a model call used."""
@@ -167,21 +183,37 @@ class Progress:
             self.spent += used
 
     def write(self, call: Callable[[], StepRecord]) -> StepRecord:
-        """One write of a step; a lost lease stops the run."""
+        """One write of a step; one that failed stops the run, or the next step would take its place."""
         try:
-            return call()
-        except LeaseLost as error:
+            made = call()
+        except (LeaseLost, CheckpointUnavailable) as error:
             self.stop(error)
             raise
+        if len(made.path) > 1 or made.state is not StepState.DONE:
+            with self._lock:
+                self._attempted[made.path] = made
+        return made
+
+    def _done(self, step: StepRecord, name: str, *, is_replayed: bool) -> None:
+        with self._lock:
+            if step.path in self._completed:  # in a try before this one
+                return
+            self._completed[step.path] = (name, is_replayed)
+            if is_replayed:
+                self.usage += step.usage
+            self._keep_for_segment(step)
+
+    def _keep_for_segment(self, step: StepRecord) -> None:
+        if self._compact_every and step.write_token:  # what has none was read from a segment
+            self._since_segment[step.path] = step
 
     def _replay(self, scope: Scope, recorded: StepRecord) -> Any:
-        if recorded.failed is not None:
-            scope.number += 1
-            self.done(recorded, recorded.name, is_replayed=True)
-            raise _same_error(recorded.failed, recorded.name)
-        result = json.loads(self.store.steps.load(recorded))
+        result = None if recorded.failed is not None else json.loads(self.store.steps.load(recorded))
         scope.number += 1
-        self.done(recorded, recorded.name, is_replayed=True)
+        for step in (*self._inner.get(recorded.path, ()), recorded):
+            self._done(step, step.name, is_replayed=True)
+        if recorded.failed is not None:
+            raise same_error(recorded.failed, recorded.name)
         return result
 
     def _settle_failure(self, scope: Scope) -> None:
@@ -192,13 +224,12 @@ class Progress:
         scope.failure = None
         if isinstance(error, Suspended | LeaseLost):
             return
-        kind = f"{type(error).__module__}:{type(error).__qualname__}"
-        self.commit(scope, name, "null", Usage(), failed=kind)
+        self.commit(scope, name, "null", Usage(), failed=kind_of(error))
 
     def _compact(self, upto: int) -> None:
         with self._lock:
-            steps, self._since_segment = self._since_segment, []
-        self.store.steps.compact(self.lease, upto, steps)
+            steps, self._since_segment = self._since_segment, {}
+        self.store.steps.compact(self.lease, upto, list(steps.values()))
         self.store.compacted(self.lease, upto)
 
 
@@ -208,17 +239,3 @@ def as_json(value: object, what: str) -> str:
         return json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise ResultNotJson(f"{what} returned what JSON cannot hold: {error}") from error
-
-
-def _same_error(kind: str, name: str) -> Exception:
-    """An error of the recorded class, so that the same `except` catches it. Its text was never written."""
-    module_name, _, class_name = kind.partition(":")
-    found: Any = sys.modules.get(module_name)
-    for part in class_name.split("."):
-        found = getattr(found, part, None)
-    text = f"step {name!r} failed with {class_name}, and the agent went on"
-    if not (isinstance(found, type) and issubclass(found, Exception)):
-        return StepMismatch(f"{text}; that class is no longer there")
-    made = found.__new__(found)
-    made.args = (text,)
-    return made

@@ -5,7 +5,6 @@ know: a message that was never sent, was lost or buried, a sleep of days, a ques
 """
 
 import logging
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,6 +13,7 @@ from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import CheckpointSchemaUnknown
 from agent_runtime.heads import QUEUED_SECONDS
 from agent_runtime.hosts.queue import RunMessage
+from agent_runtime.outside import NOT_EXTENDED, end_from_outside, update_from_outside
 from agent_runtime.records import ENDED, RunStatus, Value
 
 _log = logging.getLogger("agent_runtime.reaper")
@@ -67,9 +67,12 @@ class Reaper:
         self._send = send
         self._bundles = bundles
         self._max_receives = max_receives
+        self._unsent: Exception | None = None
 
     def run(self) -> dict[str, int]:
-        """One round over all shards; `{due, sent, dead}`. Raises `CheckpointUnavailable`."""
+        """One round over all shards; `{due, sent, dead}`. Raises `CheckpointUnavailable`, and once the round
+        is over the error of a message that could not be sent: the function's alarm is to tell of it."""
+        self._unsent = None
         counts = {"due": 0, "sent": 0, "dead": 0}
         now = int(self._store.now() * 1000)
         for shard in SHARDS:
@@ -81,6 +84,8 @@ class Reaper:
                     continue
                 if head is not None and "due_at" in head:  # else the index is a moment behind the table
                     self._see_to(head, now, counts)
+        if self._unsent is not None:
+            raise self._unsent
         return counts
 
     def _see_to(self, head: dict[str, Any], now: int, counts: dict[str, int]) -> None:
@@ -89,27 +94,22 @@ class Reaper:
         if verdict is None:
             return
         if verdict.reason is not None:
-            counts["dead"] += self._end(head, verdict.reason)
+            counts["dead"] += end_from_outside(
+                self._store, head, RunStatus.DEAD, verdict.reason, while_same=NOT_EXTENDED
+            )
         elif self._postpone(head, verdict.due_at):
             agent = self._store.heads.agent
-            self._send(RunMessage(agent, head["run_id"], head["tenant"], head["bundle_id"]))
-            counts["sent"] += 1
+            try:
+                self._send(RunMessage(agent, head["run_id"], head["tenant"], head["bundle_id"]))
+            except Exception as error:  # noqa: BLE001  one release's queue must not keep the others waiting
+                _log.warning("run not sent", extra={"run_id": head["run_id"]}, exc_info=error)
+                self._unsent = error
+            else:
+                counts["sent"] += 1
 
     def _postpone(self, head: dict[str, Any], due_at: int) -> bool:
         """Written before the message is sent: of two reapers one sends, and one that dies is followed."""
-        return self._update(head, {"due_at": due_at}, ("resends",))
-
-    def _end(self, head: dict[str, Any], reason: str) -> bool:
-        dead: dict[str, Value] = {"status": RunStatus.DEAD.value, "error": reason, "lease_expires_at": 0}
-        return self._update(head, {**dead, "due_shard": None, "due_at": None}, ("epoch",))
-
-    def _update(self, head: dict[str, Any], changes: dict[str, Value], increments: tuple[str, ...]) -> bool:
-        token = os.urandom(12).hex()
-        stamped: dict[str, Value] = {**changes, "holder": token, "updated_at": int(self._store.now() * 1000)}
-        names = ("birth", "epoch", "status", "due_at")
-        is_as_read = " AND ".join(f"#{name} = :{name}" for name in names)
-        read: dict[str, Value] = {f":{name}": head[name] for name in names}
-        done = self._store.table.update(
-            {"pk": head["pk"], "sk": head["sk"]}, stamped, is_as_read, read, increments=increments
+        changes: dict[str, Value] = {"due_at": due_at}
+        return (
+            update_from_outside(self._store, head, changes, ("resends",), while_same=NOT_EXTENDED) is not None
         )
-        return done.is_written or done.item.get("holder") == token

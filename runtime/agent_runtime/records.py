@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from agent_runtime.errors import CheckpointSchemaUnknown
+from agent_runtime.errors import CheckpointBlobLost, CheckpointSchemaUnknown
 
 if TYPE_CHECKING:
     from agent_runtime.blobs import BlobStore
@@ -212,9 +212,9 @@ def load_usage(text: str | None) -> Usage:
     return Usage(**json.loads(text)) if text else Usage()
 
 
-def record_from(values: Mapping[str, Any], blobs: "BlobStore") -> RunRecord:
-    """The run of a head's values. Raises `CheckpointBlobLost`."""
-    given = blobs.load(values.get("input"), values.get("input_blob"))
+def record_from(values: Mapping[str, Any], blobs: "BlobStore", *, with_input: bool = True) -> RunRecord:
+    """The run of a head's values; an input that nobody needs may be 100 MB. Raises `CheckpointBlobLost`."""
+    given = blobs.load(values.get("input"), values.get("input_blob")) if with_input else None
     output = blobs.load(values.get("output"), values.get("output_blob"))
     return RunRecord(
         run_id=values["run_id"],
@@ -222,7 +222,7 @@ def record_from(values: Mapping[str, Any], blobs: "BlobStore") -> RunRecord:
         session=values.get("session"),
         status=RunStatus(values["status"]),
         bundle_id=values["bundle_id"],
-        input=json.loads(given or "null"),
+        input=_uploaded_json(given) if given else None,
         created_at=values["created_at"],
         updated_at=values["updated_at"],
         output=json.loads(output or "null"),
@@ -232,6 +232,14 @@ def record_from(values: Mapping[str, Any], blobs: "BlobStore") -> RunRecord:
         error=values.get("error"),
         takes=values.get("takes", 0),
     )
+
+
+def _uploaded_json(text: str) -> Any:
+    """What a caller uploaded was never read before a worker came to it."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointBlobLost("the input that was uploaded is not JSON") from error
 
 
 def step_from(values: Mapping[str, Any]) -> StepRecord:

@@ -59,31 +59,31 @@ class Retries:
 
     def call(self, work: Callable[[], T]) -> T:
         """The result of `work`, tried again on transient errors; the last error is raised as it came."""
+        pause = random.uniform(0, FIRST_PAUSE_SECONDS)  # noqa: S311  jitter is no secret
         try:
             return work()
         except Exception as error:
-            if not is_transient(error) or not self._spend():
+            if not is_transient(error) or not self._spend(pause):
                 raise
         # Imported here: few runs ever retry, and a cold start should not pay for it.
         from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-        wait = wait_random_exponential(multiplier=FIRST_PAUSE_SECONDS, max=LONGEST_PAUSE_SECONDS)
-        self._pause(random.uniform(0, FIRST_PAUSE_SECONDS))  # noqa: S311  jitter is no secret
+        self._sleep(pause)
         attempts = Retrying(
-            stop=stop_after_attempt(ATTEMPTS - 1),
-            wait=wait,
-            retry=retry_if_exception(lambda error: is_transient(error) and self._spend()),
-            sleep=self._pause,
+            # The budget comes last: a try that is not made must not spend of it.
+            stop=stop_after_attempt(ATTEMPTS - 1) | (lambda state: not self._spend(state.upcoming_sleep)),
+            wait=wait_random_exponential(multiplier=FIRST_PAUSE_SECONDS, max=LONGEST_PAUSE_SECONDS),
+            retry=retry_if_exception(is_transient),
+            sleep=self._sleep,
             reraise=True,
         )
         return attempts(work)
 
-    def _pause(self, seconds: float) -> None:
-        if not self._may_pause(seconds):
-            raise TimeoutError("no time is left for another try")
-        self._sleep(seconds)
-
-    def _spend(self) -> bool:
+    def _spend(self, pause: float) -> bool:
+        """Whether there is time for the pause and a retry left, which is then spent."""
+        if not self._may_pause(pause):
+            return False
         with self._lock:
-            self._left -= 1
-            return self._left >= 0
+            has_one = self._left > 0
+            self._left -= has_one
+            return has_one

@@ -13,13 +13,15 @@ from agent_runtime.events import Events
 from agent_runtime.gather import gather
 from agent_runtime.models.client import Message, ModelClient, ModelReply
 from agent_runtime.progress import Progress
-from agent_runtime.records import Lease, OpenedRun, Path, RunStatus, StepState, Usage
+from agent_runtime.records import Lease, OpenedRun, Path, RunStatus, StepRecord, StepState, Usage
 from agent_runtime.retries import Retries
 from agent_runtime.secrets import SecretReader, SecretValue
 from agent_runtime.steps import idempotency_key
 
 P = ParamSpec("P")
 T = TypeVar("T")
+IN_DOUBT_SECONDS: Final = 7 * 86_400
+"""How long a person has to say whether an effect happened: over a week-end, and within a run's retention."""
 NOT_INTERRUPTED: Final[Callable[[], str | None]] = lambda: None  # noqa: E731  a default, not a function
 
 
@@ -81,7 +83,7 @@ class Run:
         Transient errors are tried again within the run's budget of retries. Raises `StepMismatch`,
         `StepLimitExceeded`, `NestedStep`, `ResultNotJson`, `Braked`, `Suspended` and `LeaseLost`.
         """
-        return self.progress.once(name, lambda _: self._retries.call(lambda: fn(*args, **kwargs)))
+        return self.progress.once(name, lambda _: self._tried(lambda: fn(*args, **kwargs)))
 
     def effect(
         self, name: str, fn: Callable[..., Any], /, *args: Any, takes_key: bool = True, **kwargs: Any
@@ -94,10 +96,9 @@ class Run:
         """
 
         def work(path: Path) -> Any:
-            recorded = self.progress.recorded.get(path)
-            was_claimed = recorded is not None and recorded.effect
-            if was_claimed and not takes_key:
-                decision = self._ask(path, name, f"it is not known whether {name!r} happened", 7 * 86_400)
+            recorded = self.progress.find(path)
+            if recorded is not None and recorded.effect and not takes_key:
+                decision = self._settled(recorded, name)
                 if decision.verdict == "happened":
                     return decision.result
                 if decision.verdict != "retry":
@@ -119,7 +120,7 @@ class Run:
 
         `fn` may do steps. Raises the first error once all have ended, and what `step` raises.
         """
-        return gather(self.progress, name, lambda item: self._retries.call(lambda: fn(item)), items, at_once)
+        return gather(self.progress, name, lambda item: self._tried(lambda: fn(item)), items, at_once)
 
     def sleep(self, name: str, seconds: float) -> None:
         """Wait without holding a worker: the run is given back and goes on after `seconds`."""
@@ -132,7 +133,8 @@ class Run:
         time is a no."""
 
         def work(path: Path) -> bool:
-            return self._ask(path, name, summary, expires_in_seconds).verdict == "approve"
+            question = Approval(self.run_id, path, name, summary, self._clock() + expires_in_seconds)
+            return self._answered(self._approvals.ask(self.lease, question)).verdict == "approve"
 
         return self.progress.once(name, work)
 
@@ -170,19 +172,30 @@ class Run:
             raise SecretNotDeclared(f"secret {name!r} is not declared in the manifest; declared: {declared}")
         return self._secrets.get(name, run_id=self.run_id)
 
-    def _ask(self, path: Path, name: str, summary: str, expires_in_seconds: float) -> Decision:
-        """A person's decision; until there is one the run is suspended."""
-        asked = Approval(self.run_id, path, name, summary, self._clock() + expires_in_seconds)
-        if (recorded := self.progress.recorded.get(path)) is not None and recorded.effect:
-            steps = self.progress.store.steps
+    def _tried(self, call: Callable[[], T]) -> T:
+        return self._retries.call(lambda: self.progress.attempt(call))
+
+    def _settled(self, effect: StepRecord, name: str) -> Decision:
+        """What a person knows of an effect whose worker died in it. Each death is a question of its own; it
+        is put before the effect is marked, so that no worker takes the answer to the one before for it."""
+        summary, expires_at = f"it is not known whether {name!r} happened", self._clock() + IN_DOUBT_SECONDS
+        question = Approval(self.run_id, effect.path, name, summary, expires_at)
+        is_marked = effect.state is StepState.IN_DOUBT
+        answer = self._approvals.ask(self.lease, question, anew=not is_marked)
+        if not is_marked:
             self.progress.write(
-                lambda: steps.claim(self.lease, path, name, effect=True, state=StepState.IN_DOUBT)
+                lambda: self.progress.store.steps.claim(
+                    self.lease, effect.path, name, effect=True, state=StepState.IN_DOUBT
+                )
             )
-        decision = self._approvals.ask(self.lease, asked)
-        if decision is None:
-            reason = f"waits for a person: {summary}"
-            raise self._suspended(reason, RunStatus.WAITING_APPROVAL, asked.expires_at, path)
-        return decision
+        return self._answered(answer)
+
+    def _answered(self, answer: Decision | Approval) -> Decision:
+        """A person's decision; until there is one the run is suspended."""
+        if isinstance(answer, Decision):
+            return answer
+        reason = f"waits for a person: {answer.summary}"
+        raise self._suspended(reason, RunStatus.WAITING_APPROVAL, answer.expires_at, answer.path)
 
     def _suspended(
         self, reason: str, status: RunStatus, due_at: float, asked: Path | None = None

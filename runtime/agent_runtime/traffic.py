@@ -41,7 +41,12 @@ def read_traffic(item: Mapping[str, Any] | None) -> Traffic:
         raise TrafficUnknown("the control table has no traffic record")
     if item.get("schema_version", {}).get("N") != str(SCHEMA_VERSION):
         raise TrafficUnknown("the traffic record was written by another version of the runtime")
-    points = int(item.get("candidate_basis_points", {}).get("N", 0))
+    try:
+        points = int(item.get("candidate_basis_points", {"N": "0"})["N"])
+        candidate = item["candidate"]["S"] if "candidate" in item else None
+        traffic = Traffic(item["stable"]["S"], candidate, points)
+    except (KeyError, ValueError) as error:
+        raise TrafficUnknown(f"the traffic record cannot be read: {type(error).__name__} {error}") from error
     if not 0 <= points <= WHOLE:
         raise TrafficUnknown(f"the candidate's share is {points} of {WHOLE} basis points")
-    return Traffic(item["stable"]["S"], item.get("candidate", {}).get("S"), points)
+    return traffic

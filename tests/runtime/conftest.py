@@ -6,6 +6,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
@@ -17,6 +18,7 @@ from tests.runtime.doors import Door
 from tests.runtime.durable import Durable
 from tests.runtime.faulty import FaultyClient
 from tests.runtime.pretended import Aws, pretended_aws
+from tests.runtime.stores import dynamodb_fixture, dynamodb_local_fixture  # noqa: F401
 
 
 class ScriptedModel:
@@ -45,15 +47,15 @@ def _untouched_logging() -> Iterator[None]:
 
 
 @pytest.fixture
-def aws() -> Iterator[Aws]:
-    with pretended_aws() as pretended:
+def aws(dynamodb: Any) -> Iterator[Aws]:
+    with pretended_aws(dynamodb) as pretended:
         yield pretended
 
 
 @pytest.fixture
-def fresh_aws() -> Callable[[], Any]:
+def fresh_aws(dynamodb: Any) -> Callable[[], Any]:
     """For a state machine, which needs a new AWS for each of its many lives."""
-    return pretended_aws
+    return partial(pretended_aws, dynamodb)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from agent_runtime.hosts.queue import Queue
 from agent_runtime.models.client import ModelClient
 from agent_runtime.runner import Agent, Runner
 from agent_runtime.secrets import SecretReader
+from tests.runtime.stores import emptied
 
 TABLE, BUCKET, CONTROL = "checkpoints", "checkpoint-blobs", "control"
 SECRET_TEXT = "sk-do-not-show-7f3a"
@@ -46,11 +47,10 @@ def _client(service: str) -> Any:
 class Aws:
     """Tables, bucket and secret of one agent, and stores on them."""
 
-    def __init__(self) -> None:
+    def __init__(self, dynamodb: Any) -> None:
         self.clock = Clock()
-        self.dynamodb, self.s3, self.secretsmanager = (
-            _client(n) for n in ("dynamodb", "s3", "secretsmanager")
-        )
+        self.dynamodb = emptied(dynamodb)
+        self.s3, self.secretsmanager = (_client(n) for n in ("s3", "secretsmanager"))
         due = {"IndexName": "due", "Projection": {"ProjectionType": "KEYS_ONLY"}}
         indexes = [{**due, "KeySchema": _keys("due_shard", "due_at")}]
         self._make_table(TABLE, "pk", "sk", due_shard="S", due_at="N", GlobalSecondaryIndexes=indexes)
@@ -124,10 +124,12 @@ def _keys(first: str, second: str) -> list[dict[str, str]]:
 
 
 @contextmanager
-def pretended_aws() -> Iterator[Aws]:
+def pretended_aws(dynamodb: Any) -> Iterator[Aws]:
+    """`dynamodb` is a client of whichever store is to answer."""
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         patch.setenv("AWS_ACCESS_KEY_ID", "testing")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
         patch.delenv("AWS_PROFILE", raising=False)
-        yield Aws()
+        patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.meta.endpoint_url)  # for clients that hosts make
+        yield Aws(dynamodb)

@@ -115,7 +115,6 @@ def test_parallel_nested_and_failed_steps_are_replayed_from_a_segment(durable: D
 
 
 def test_parallel_steps_that_end_a_segment_are_in_it(durable: Durable) -> None:
-    """FAILS: only a plain step ends a segment; a run whose every n-th step is parallel has none."""
     durable.compact_every = 2
 
     def agent(run: Run) -> dict[str, Any]:

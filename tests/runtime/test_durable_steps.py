@@ -91,7 +91,6 @@ def test_a_step_in_a_thread_of_the_agents_own_is_refused(durable: Durable) -> No
 
 
 def test_a_retry_of_a_step_does_not_do_its_inner_steps_again(durable: Durable) -> None:
-    """FAILS: the retried function begins its steps at new positions, and an effect gets another key."""
     keys: list[str] = []
 
     def pay(idempotency_key: str) -> None:
@@ -109,7 +108,6 @@ def test_a_retry_of_a_step_does_not_do_its_inner_steps_again(durable: Durable) -
 
 
 def test_a_resumed_run_knows_what_its_inner_steps_have_used(durable: Durable) -> None:
-    """FAILS: a completed outer step is replayed without its inner ones, and their usage is forgotten."""
 
     def inner(run: Run) -> str:
         return run.model(messages=ASK).text
@@ -138,7 +136,6 @@ def test_the_limit_of_steps_holds_for_the_next_worker_too(
 def test_the_limit_of_steps_counts_inner_ones_for_the_next_worker_too(
     durable: Durable, make_bundle: Callable[..., Any]
 ) -> None:
-    """FAILS: as above, so that each worker adds as many inner steps as it replays."""
     durable.bundle = make_bundle(max_steps=4)
 
     def agent(run: Run) -> dict[str, Any]:

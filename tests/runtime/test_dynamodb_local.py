@@ -11,7 +11,7 @@ from moto import mock_aws
 from agent_runtime.checkpoint_table import CheckpointTable
 from agent_runtime.errors import CheckpointUnavailable
 from agent_runtime.records import decode, encode
-from tests.runtime.stores import dynamodb_fixture, dynamodb_local_fixture, emptied  # noqa: F401
+from tests.runtime.stores import emptied
 
 NAME = "checkpoints"
 ITEM_BYTES = 400 * 1024

@@ -137,7 +137,6 @@ def test_an_effect_that_nobody_vouches_for_is_neither_done_again_nor_passed_over
 def test_an_effect_that_dies_again_after_its_retry_is_asked_about_again(
     durable: Durable, outside: Outside
 ) -> None:
-    """FAILS: the first decision `retry` counts for every later death, and it is done again unasked."""
 
     def agent(run: Run) -> dict[str, Any]:
         return {"x": run.effect("send", outside, takes_key=False)}

@@ -235,7 +235,6 @@ class Machine(RuleBasedStateMachine):
 
 
 def test_three_workers_a_person_and_a_reaper_leave_every_run_whole(fresh_aws: Callable[[], Any]) -> None:
-    """FAILS as test_a_run_given_up_takes_no_more_steps_from_the_worker_that_was_thought_dead does."""
 
     class OnFreshAws(Machine):
         pretend = staticmethod(fresh_aws)

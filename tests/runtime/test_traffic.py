@@ -72,6 +72,5 @@ def test_a_record_that_is_missing_new_or_wrong_is_no_decision(changes: dict[str,
     "changes", [{"stable": {}}, {"stable": {"N": "1"}}, {"candidate_basis_points": {"N": "0.5"}}]
 )
 def test_a_record_of_other_types_is_no_decision_either(changes: dict[str, Any]) -> None:
-    """FAILS: it raises KeyError or ValueError, and submit blames the queue."""
     with pytest.raises(TrafficUnknown):
         read_traffic(RECORD | changes)

@@ -75,7 +75,6 @@ def test_no_decision_in_time_is_a_no(durable: Durable) -> None:
 
 
 def test_a_question_that_is_asked_again_keeps_its_first_time(durable: Durable) -> None:
-    """FAILS: a copy of the run's message puts off when the reaper looks, though not when the time is over."""
 
     def agent(run: Run) -> dict[str, Any]:
         return {"x": run.approve("publish", summary="the report", expires_in_seconds=600)}
@@ -114,7 +113,6 @@ def test_what_was_told_before_a_completed_step_is_not_told_again(durable: Durabl
 
 
 def test_what_was_told_before_completed_parallel_steps_is_not_told_again(durable: Durable) -> None:
-    """FAILS: their announcement stays CLAIMED, and counts as a step that is not completed."""
 
     def agent(run: Run) -> dict[str, Any]:
         run.emit("begun")

@@ -73,4 +73,4 @@ def _suspended(error: Suspended, now: float) -> Ending:
     pause = max(0, round(error.due_at - now + 0.5))
     if pause > LONGEST_DELAY_SECONDS:
         return Ending(status, error.due_at, str(error))
-    return Ending(status, error.due_at + QUEUED_SECONDS, str(error), resend_after=pause)
+    return Ending(status, max(error.due_at, now) + QUEUED_SECONDS, str(error), resend_after=pause)

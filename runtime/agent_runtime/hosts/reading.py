@@ -84,8 +84,14 @@ class RunReader:
         with _Problems(run_id):
             bundle_id = decide(self._store, call.tenant, run_id, path, decision)
             if bundle_id is not None and self._send is not None:
-                self._send(RunMessage(self._store.heads.agent, run_id, call.tenant, bundle_id))
+                self._tell(self._send, RunMessage(self._store.heads.agent, run_id, call.tenant, bundle_id))
         return 200, {"approval_id": approval_id, "decision": verdict, "decided_by": call.subject}
+
+    def _tell(self, send: Callable[[RunMessage], None], message: RunMessage) -> None:
+        try:
+            send(message)
+        except Exception as error:  # noqa: BLE001  the decision is written, and the reaper sends what was not
+            _log.warning("run not told of a decision", extra={"run_id": message.run_id}, exc_info=error)
 
 
 class _Problems:

@@ -120,10 +120,20 @@ def _fields(body: object, allowed: set[str], needed: str) -> dict[str, Any]:
     return fields
 
 
+def _check_numbers(given: object) -> None:
+    """Raises `Problem` 400 for NaN and infinities: Python reads them, and JSON has no text for them."""
+    try:
+        json.dumps(given, allow_nan=False, default=str)
+    except ValueError as error:
+        detail = "`input` holds a number that JSON does not know"
+        raise Problem(400, "bad-request", "The input cannot be used", detail) from error
+
+
 def make_request(agent: str, tenant: str, fields: Mapping[str, Any], key: object) -> RunRequest:
     """The run of its fields; one idempotency key is one run id. Raises `Problem` 400."""
     if fields.get("input") is None:
         raise Problem(400, "bad-request", "The input is missing", "the field `input` is needed")
+    _check_numbers(fields["input"])
     session = fields.get("session")
     for name, value in (("session", session), ("idempotency key", key)):
         is_good = value is None or (isinstance(value, str) and 0 < len(value) <= 255 and value.isprintable())
