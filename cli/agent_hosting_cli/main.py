@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from agent_hosting_cli import asking, local
-from agent_hosting_cli.progress import console, errors
+from agent_hosting_cli.progress import console, errors, step
 from agent_hosting_cli.project import UserError, find_project
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -103,14 +103,28 @@ def environment() -> None:
 
 @release.command("new")
 def release_new(
-    agent: Agent, stack: Annotated[str, typer.Option(help="Stack whose YAML lists the release.")]
+    agent: Agent,
+    stack: Annotated[str, typer.Option(help="Stack whose YAML lists the release.")],
+    push: Annotated[
+        str | None, typer.Option(metavar="REPOSITORY", help="Build its image with docker and push it there.")
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option(metavar="REPOSITORY@sha256:…", help="Its image, built and pushed elsewhere.")
+    ] = None,
 ) -> None:
-    """Pack the agent's working tree as a release and list it in a stack's YAML."""
+    """Pack the agent's working tree as a release and list it in a stack's YAML.
+
+    An agent that runs in containers needs --push or --image.
+    """
     from agent_hosting_cli.releases import new_release  # the components take two seconds to import
 
-    bundle, archive = new_release(find_project(Path.cwd()), agent, stack)
+    with step(f"release of {agent}") as current:
+        made = new_release(
+            find_project(Path.cwd()), agent, stack, image=image, repository=push, say=current.say
+        )
     console.print(
-        f"packed {bundle} as {archive}; it is the newest release of {agent} in stacks/Pulumi.{stack}.yaml",
+        f"packed {made.bundle_id} as {made.archive}; it is the newest release of {agent} in "
+        f"stacks/Pulumi.{stack}.yaml",
         markup=False,
     )
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from agent_hosting_cli.orphans_in_networks import NETWORK_KINDS, association, route, tagged
+
 Inputs = dict[str, Any]
 Client = Any
 ClientFor = Callable[[str], Client]
@@ -54,6 +56,9 @@ def find_or_remove(kind: str, inputs: Inputs, known: Known, client: ClientFor) -
             "Table"
         ]["TableName"],
         "aws:dynamodb/tableItem:TableItem": lambda: _remove_item(client("dynamodb"), inputs),
+        "aws:ec2/route:Route": lambda: route(client("ec2"), inputs),
+        "aws:ec2/routeTableAssociation:RouteTableAssociation": lambda: association(client("ec2"), inputs),
+        "aws:ecs/service:Service": lambda: _service(client("ecs"), inputs),
         "aws:iam/policy:Policy": lambda: _child(
             client("iam").list_policies(Scope="Local"), "PolicyName", inputs["name"], "Arn"
         ),
@@ -75,6 +80,8 @@ def find_or_remove(kind: str, inputs: Inputs, known: Known, client: ClientFor) -
     # Of every other kind a second creation replaces the first: policies by name, settings of a bucket,
     # subscriptions.
     finder = finders.get(kind)
+    if kind in NETWORK_KINDS:
+        finder = lambda: tagged(client("ec2"), kind, inputs, known)  # noqa: E731
     try:
         return finder() if finder is not None else None
     except (ClientError, KeyError):
@@ -121,6 +128,13 @@ def _alias(functions: Client, inputs: Inputs) -> str:
 def _bucket(s3: Client, name: str) -> str:
     s3.head_bucket(Bucket=name)
     return name
+
+
+def _service(ecs: Client, inputs: Inputs) -> str | None:
+    cluster = str(inputs["cluster"])
+    found = ecs.describe_services(cluster=cluster, services=[inputs["name"]])["services"]
+    is_active = any(service["status"] == "ACTIVE" for service in found)
+    return f"{cluster.rsplit('/', 1)[-1]}/{inputs['name']}" if is_active else None
 
 
 def _topic(sns: Client, name: str) -> str | None:

@@ -1,6 +1,8 @@
 """Packs an agent's working tree as an immutable release and lists it in a stack's YAML."""
 
 import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +11,36 @@ from ruamel.yaml import YAML
 from agent_hosting._packaging import Target, agent_archive
 from agent_hosting._validation import InputError, Inputs
 from agent_hosting.agent_bundle import bundle_files, read_bundle
+from agent_hosting.hosting import Host, choose
 from agent_hosting_cli.project import Project, UserError
+from agent_hosting_cli.worker_image import pushed_image
 
 _AGENTS = "agent-hosting:agents"
 
 
-def new_release(project: Project, agent: str, stack: str) -> tuple[str, Path]:
-    """(bundle id, archive). Packing the same working tree again changes nothing."""
+@dataclass(frozen=True)
+class Release:
+    """A release that was packed and listed."""
+
+    bundle_id: str
+    archive: Path
+    image: str | None = None
+
+
+def new_release(
+    project: Project,
+    agent: str,
+    stack: str,
+    *,
+    image: str | None = None,
+    repository: str | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Release:
+    """Pack an agent and list it. Packing the same working tree again changes nothing.
+
+    An agent in containers needs an `image` that was pushed, pinned by its digest, or a `repository` that it
+    is built for and pushed to. Raises `UserError`.
+    """
     path = project.stack_file(stack)
     yaml = YAML()
     yaml.preserve_quotes = True
@@ -35,24 +60,48 @@ def new_release(project: Project, agent: str, stack: str) -> tuple[str, Path]:
         bundle = read_bundle(source, model, Inputs("Agent", agent, {}))
     except InputError as error:
         raise UserError(str(error)) from None
-    architecture = held["config"].get("agent-hosting:architecture", "arm64")
+    in_containers = _host(entry) is not Host.LAMBDA
+    if not in_containers and (image or repository):
+        raise UserError(f"{agent} runs on Lambda in the stack {stack}: it takes the zip and no image")
+    target = Target.of(held["config"].get("agent-hosting:architecture", "arm64"))
     packed, _ = agent_archive(
         bundle.bundle_id,
         bundle.canonical_json(),
         source,
         bundle_files(source),
         bundle.requirements,
-        Target.of(architecture),
+        target,
     )
     store = project.root / held["config"].get("agent-hosting:release_store", "releases") / agent
     store.mkdir(parents=True, exist_ok=True)
     archive = store / f"{bundle.bundle_id}.zip"
     shutil.copyfile(packed, archive)
+    if repository is not None:
+        image = pushed_image(archive, repository, bundle.bundle_id, target.architecture, say)
+    if in_containers and image is None:
+        raise UserError(
+            f"packed {archive}, but {agent} runs in containers in the stack {stack} and is not listed "
+            f"without an image. Say it again with `--push REPOSITORY` (docker builds it) or `--image "
+            f"REPOSITORY@sha256:…`"
+        )
+    listed: Any = bundle.bundle_id if image is None else {"bundle": bundle.bundle_id, "image": image}
     releases = list(entry.get("releases") or [])
-    if releases[-1:] != [bundle.bundle_id]:
-        entry["releases"] = [r for r in releases if r != bundle.bundle_id] + [bundle.bundle_id]
+    if releases[-1:] != [listed]:
+        entry["releases"] = [r for r in releases if _bundle_of(r) != bundle.bundle_id] + [listed]
         yaml.dump(held, path)
-    return bundle.bundle_id, archive
+    return Release(bundle.bundle_id, archive, image)
+
+
+def _host(entry: Any) -> Host:
+    """Where the stack runs the agent."""
+    profile: Any = dict(entry["run_profile"]) if entry.get("run_profile") else None
+    if entry.get("host") or profile is None:
+        return Host(entry.get("host") or Host.LAMBDA)
+    return choose(profile).host
+
+
+def _bundle_of(listed: Any) -> str:
+    return listed if isinstance(listed, str) else str(listed["bundle"])
 
 
 def _source(project: Project, agent: str) -> str:

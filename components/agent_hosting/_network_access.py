@@ -39,6 +39,11 @@ def gateway_policy(service: str, account: pulumi.Input[str], region: pulumi.Inpu
     return statements.policy(allowed)
 
 
+def named(name: str, tags: Any) -> pulumi.Output[dict[str, str]]:
+    """`tags` with the one that names a resource of EC2."""
+    return pulumi.Output.from_input(tags or {}).apply(lambda given: {**given, "Name": name})
+
+
 def keep_flow_logs(
     name: str,
     vpc: aws.ec2.Vpc,
@@ -73,6 +78,6 @@ def keep_flow_logs(
         log_destination_type="cloud-watch-logs",
         log_destination=log.arn,
         iam_role_arn=identity.role_arn,
-        tags=tags,
+        tags=named(f"{name}-flows", tags),
         opts=pulumi.ResourceOptions(parent=parent, depends_on=[identity]),
     )

@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from agent_hosting._keys import account_id
-from agent_hosting._network_access import gateway_policy, keep_flow_logs
+from agent_hosting._network_access import gateway_policy, keep_flow_logs, named
 from agent_hosting._validation import Inputs
 
 _INTERFACES = ("bedrock-runtime", "ecr.api", "ecr.dkr", "kms", "logs", "secretsmanager", "sqs")
@@ -48,7 +48,6 @@ class AgentNetwork(pulumi.ComponentResource):
         blocks = split_block(args.get("cidr_block") or "10.42.0.0/16", inputs)
         log_days = inputs.log_days("flow_log_retention_days", 90)
         self._name, self._tags, self._child = name, args.get("tags"), pulumi.ResourceOptions(parent=self)
-        self._common: dict[str, Any] = {"tags": self._tags, "opts": self._child}
         options = pulumi.InvokeOutputOptions(parent=self)
         self._region = aws.get_region_output(opts=options).region
         zones = aws.get_availability_zones_output(state="available", opts=options).names
@@ -59,13 +58,13 @@ class AgentNetwork(pulumi.ComponentResource):
             cidr_block=args.get("cidr_block") or "10.42.0.0/16",
             enable_dns_support=True,
             enable_dns_hostnames=True,  # private names of endpoints need both
-            **self._common,
+            **self._named(name),
         )
         # AWS makes one with every network; without rules it lets nothing through.
-        aws.ec2.DefaultSecurityGroup(f"{name}-default", vpc_id=vpc.id, **self._common)
+        aws.ec2.DefaultSecurityGroup(f"{name}-default", vpc_id=vpc.id, **self._named(f"{name}-default"))
         keep_flow_logs(name, vpc, args["boundary_arn"], log_days, self._tags, self)
         private, public, subnets, joined = blocks[:2], blocks[2], [], []
-        routes = aws.ec2.RouteTable(f"{name}-private", vpc_id=vpc.id, **self._common)
+        routes = aws.ec2.RouteTable(f"{name}-private", vpc_id=vpc.id, **self._named(f"{name}-private"))
         for index, block in enumerate(private):
             subnet = aws.ec2.Subnet(
                 f"{name}-private-{'ab'[index]}",
@@ -73,7 +72,7 @@ class AgentNetwork(pulumi.ComponentResource):
                 cidr_block=block,
                 availability_zone=zones[index],
                 map_public_ip_on_launch=False,
-                **self._common,
+                **self._named(f"{name}-private-{'ab'[index]}"),
             )
             subnets.append(subnet)
             joined.append(self._join(f"{name}-private-{'ab'[index]}", subnet, routes))
@@ -96,7 +95,7 @@ class AgentNetwork(pulumi.ComponentResource):
             vpc_id=vpc.id,
             ingress=[],
             egress=out,
-            **self._common,
+            **self._named(f"{name}-workers"),
         )
 
         ready = [resource.id for resource in (*joined, *gateways, *ways_out)]  # type: ignore[attr-defined]
@@ -106,6 +105,11 @@ class AgentNetwork(pulumi.ComponentResource):
         ).apply(lambda made: list(made["subnets"]))
         self.security_group_ids = pulumi.Output.all(workers.id)
         self.register_outputs({output: getattr(self, output) for output in AgentNetwork.__annotations__})
+
+    def _named(self, name: str) -> dict[str, Any]:
+        """EC2 names nothing by itself: the console shows this tag, and what a killed deployment had made is
+        found by it."""
+        return {"tags": named(name, self._tags), "opts": self._child}
 
     def _join(
         self, name: str, subnet: aws.ec2.Subnet, table: aws.ec2.RouteTable
@@ -118,16 +122,20 @@ class AgentNetwork(pulumi.ComponentResource):
         self, vpc: aws.ec2.Vpc, block: str, zone: pulumi.Input[str], routes: aws.ec2.RouteTable
     ) -> aws.ec2.Route:
         """One gateway in one zone: a second would double the price, and a run outlives an hour without it."""
-        gateway = aws.ec2.InternetGateway(f"{self._name}-internet", vpc_id=vpc.id, **self._common)
+        gateway = aws.ec2.InternetGateway(
+            f"{self._name}-internet", vpc_id=vpc.id, **self._named(f"{self._name}-internet")
+        )
         subnet = aws.ec2.Subnet(
             f"{self._name}-public",
             vpc_id=vpc.id,
             cidr_block=block,
             availability_zone=zone,
             map_public_ip_on_launch=False,
-            **self._common,
+            **self._named(f"{self._name}-public"),
         )
-        table = aws.ec2.RouteTable(f"{self._name}-public", vpc_id=vpc.id, **self._common)
+        table = aws.ec2.RouteTable(
+            f"{self._name}-public", vpc_id=vpc.id, **self._named(f"{self._name}-public")
+        )
         outward = aws.ec2.Route(
             f"{self._name}-public-internet",
             route_table_id=table.id,
@@ -136,12 +144,12 @@ class AgentNetwork(pulumi.ComponentResource):
             opts=self._child,
         )
         joined = self._join(f"{self._name}-public", subnet, table)
-        address = aws.ec2.Eip(f"{self._name}-nat", domain="vpc", **self._common)
+        address = aws.ec2.Eip(f"{self._name}-nat", domain="vpc", **self._named(f"{self._name}-nat"))
         nat = aws.ec2.NatGateway(
             f"{self._name}-nat",
             subnet_id=subnet.id,
             allocation_id=address.id,
-            tags=self._tags,
+            tags=named(f"{self._name}-nat", self._tags),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[outward, joined]),
         )
         return aws.ec2.Route(
@@ -162,7 +170,7 @@ class AgentNetwork(pulumi.ComponentResource):
             vpc_endpoint_type="Gateway",
             route_table_ids=[routes.id],
             policy=gateway_policy(service, account_id(self), self._region),
-            **self._common,
+            **self._named(f"{self._name}-{service}"),
         )
 
     def _interface_endpoints(self, vpc: aws.ec2.Vpc, subnets: list[aws.ec2.Subnet]) -> list[pulumi.Resource]:
@@ -180,7 +188,7 @@ class AgentNetwork(pulumi.ComponentResource):
                 }
             ],
             egress=[],
-            **self._common,
+            **self._named(f"{self._name}-endpoints"),
         )
         return [
             aws.ec2.VpcEndpoint(
@@ -191,7 +199,7 @@ class AgentNetwork(pulumi.ComponentResource):
                 private_dns_enabled=True,
                 subnet_ids=[subnet.id for subnet in subnets],
                 security_group_ids=[group.id],
-                **self._common,
+                **self._named(f"{self._name}-{service.replace('.', '-')}"),
             )
             for service in _INTERFACES
         ]

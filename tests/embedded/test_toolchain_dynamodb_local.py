@@ -124,22 +124,14 @@ def test_a_server_that_dies_is_an_error_with_its_last_words(command: Command, tm
         pass
 
 
-@pytest.fixture
-def other_tools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(local, "pulumi_folder", lambda _: tmp_path)
-    monkeypatch.setattr(local, "lambda_python", lambda _: tmp_path)
-
-
-@pytest.mark.usefixtures("other_tools")
 def test_the_command_tools_gets_it(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
     command("java", _java("17.0.15"))
     command("mvn", _MAVEN)
-    local.tools()
+    local.stores()
     assert (cache.cache_folder() / f"dynamodb-local-{toolchain.VERSION}" / "DynamoDBLocal.jar").exists()
-    assert "not available" not in capsys.readouterr().out
+    assert "not available" not in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("other_tools")
 def test_the_command_tools_does_without_it(capsys: pytest.CaptureFixture[str]) -> None:
-    local.tools()
-    assert "not available: it needs Java 17, and there is none" in capsys.readouterr().out
+    local.stores()
+    assert "not available: it needs Java 17, and there is none" in capsys.readouterr().err
