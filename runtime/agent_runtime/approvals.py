@@ -66,13 +66,13 @@ class Approvals:
         values: dict[str, Value] = {":birth": lease.birth}
         if anew:
             condition, values = f"{condition} OR #decision <> :pending", values | {":pending": _PENDING}
-        found = self._table.put(item, condition, values)
+        found: dict[str, Any] | None = self._table.put(item, condition, values)
         if found is None:
             return asked
         if found["decision"] == _PENDING and found["until"] <= self._clock() * 1000:
             denied = Decision("deny", "nobody: the time for it was over")
             done = self._write(lease.pk, asked.path, denied, "#decision = :pending", {})
-            found = {**found, **_attributes(denied)} if done.is_written else done.item
+            found = {**found, **_attributes(denied)} if done.is_written else dict(done.item)
         if found["decision"] == _PENDING:
             return replace(asked, expires_at=found["until"] / 1000)
         return _decision(found)

@@ -169,11 +169,12 @@ class Progress:
 
     def ended(self, path: Path, *, is_replayed: bool) -> None:
         """Note that a step, or parallel ones, are through; those of the run itself may end a segment."""
-        if len(path) > 1:
+        number, *inside = path
+        if inside:
             return
         self._attempted.clear()
-        if self._compact_every and path[0] % self._compact_every == 0 and not is_replayed:
-            self._compact(path[0])
+        if self._compact_every and number % self._compact_every == 0 and not is_replayed:
+            self._compact(number)
 
     def use(self, scope: Scope, used: Usage) -> None:
         """Count what a model call used."""

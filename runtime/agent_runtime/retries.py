@@ -66,12 +66,18 @@ class Retries:
             if not is_transient(error) or not self._spend(pause):
                 raise
         # Imported here: few runs ever retry, and a cold start should not pay for it.
-        from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+        from tenacity import (
+            Retrying,
+            retry_if_exception,
+            stop_after_attempt,
+            wait_random_exponential,
+        )
 
         self._sleep(pause)
+        tries = stop_after_attempt(ATTEMPTS - 1)
         attempts = Retrying(
             # The budget comes last: a try that is not made must not spend of it.
-            stop=stop_after_attempt(ATTEMPTS - 1) | (lambda state: not self._spend(state.upcoming_sleep)),
+            stop=lambda state: tries(state) or not self._spend(state.upcoming_sleep),
             wait=wait_random_exponential(multiplier=FIRST_PAUSE_SECONDS, max=LONGEST_PAUSE_SECONDS),
             retry=retry_if_exception(is_transient),
             sleep=self._sleep,
