@@ -113,6 +113,20 @@ def test_the_same_key_gives_the_same_run_without_a_second_call(api: Api, http_ev
     assert [line["SpendUsd"] for line in api.metric_lines()] == [0.0002, 0.0]
 
 
+def test_a_run_that_waits_is_accepted_and_goes_on_under_its_key(api: Api, http_event: Event) -> None:
+    def agent(run: Run) -> dict[str, Any]:
+        run.sleep("a while", 60)
+        return {"answer": "slept"}
+
+    api.agent = agent
+    event = http_event(body=QUESTION, headers={"Idempotency-Key": "k-1"})
+    status, run, _ = api(event)
+    assert (status, run["status"], run["output"]) == (202, "SLEEPING", None)
+    assert api(http_event("GET", f"/runs/{run['run_id']}"))[1]["status"] == "SLEEPING"
+    api.agent = answer
+    assert api(event)[0] == 500  # the same step by another name: the key leads to the same run
+
+
 def test_one_tenants_key_is_not_anothers(api: Api, http_event: Event) -> None:
     headers = {"idempotency-key": "k-1"}
     _, mine, _ = api(http_event(body=QUESTION, headers=headers))
