@@ -1,4 +1,4 @@
-"""F2, F4, F6, F24, F25: messages that come twice, too often, too late or to a worker that is told to stop."""
+"""F2, F4, F6, F8, F24, F25: messages that come twice, too often, too late or to a worker told to stop."""
 
 import os
 import signal
