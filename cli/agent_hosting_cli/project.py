@@ -23,7 +23,13 @@ class Project:
 
     @property
     def backend_url(self) -> str:
-        return f"file://{self.kept / 'state'}"
+        """Where Pulumi keeps the local stack's state.
+
+        Without `metadata=skip` it writes a file of attributes beside each state file, in place: a kill during
+        that write leaves half of it, and the state cannot be read again.
+        https://pkg.go.dev/gocloud.dev/blob/fileblob#URLOpener
+        """
+        return f"file://{self.kept / 'state'}?metadata=skip"
 
     def stack_file(self, stack: str) -> Path:
         return self.root / "stacks" / f"Pulumi.{stack}.yaml"

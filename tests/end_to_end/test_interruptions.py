@@ -20,6 +20,8 @@ _KILL_AFTER = (1, 19, 40, 70)
 def test_a_deployment_killed_at_any_point_converges_and_doubles_nothing(deployment: Deployment) -> None:
     for created in _KILL_AFTER:
         _kill_after(deployment, created)
+        kept = deployment.root / ".agent-hosting" / "state"
+        assert not list(kept.rglob("*.attrs")), "Pulumi writes these in place; a kill can tear them"
         said = deployment.run("up")
         assert "every 30 minutes" in said
         assert _in_cloud(deployment) == _in_state(deployment)
