@@ -11,9 +11,9 @@ from rich.table import Table
 from agent_hosting_cli import asking, local
 from agent_hosting_cli.progress import console, errors, step
 from agent_hosting_cli.project import UserError, find_project
+from agent_hosting_cli.release_commands import release
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-release = typer.Typer(no_args_is_help=True, help="Immutable releases.")
 brake = typer.Typer(no_args_is_help=True, help="The brake that stops an agent's spending.")
 app.add_typer(release, name="release")
 app.add_typer(brake, name="brake")
@@ -49,6 +49,50 @@ def ask(
         find_project(Path.cwd()), agent, question, session=session, tenant=tenant, more=_fields(given)
     )
     console.print_json(data=answer.facts) if as_json else asking.show(answer)
+
+
+@app.command()
+def gate(
+    agent: Agent,
+    stack: Annotated[
+        str | None, typer.Option(help="Stack whose model and endpoint it is evaluated with. Default: local.")
+    ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(metavar="URL", help="The model's address, in place of the stack's.")
+    ] = None,
+    at_once: Annotated[int | None, typer.Option(min=1, max=64, help="Cases that run at a time.")] = None,
+    timeout: Annotated[float, typer.Option(min=0.01, help="Seconds that a case may take.")] = 120.0,
+    results: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Judge another tool's results instead of running.")
+    ] = None,
+    results_format: Annotated[
+        str | None, typer.Option("--format", help="Of --results: pytest, promptfoo, deepeval or inspect.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the evidence goes.")] = None,
+    against: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Evidence of the stable bundle, to compare with.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Evaluate an agent's working tree on its evaluation set and judge it by its gates.yaml.
+
+    Ends with 1 when a threshold is missed, and with 2 when something has to be put right first.
+    """
+    from agent_hosting_cli.evaluation import gating, showing  # the components take two seconds to import
+
+    options = gating.Options(
+        stack, endpoint, at_once, timeout, results, results_format, out=out, against=against
+    )
+    try:
+        with step(f"evaluation of {agent}") as current:
+            gated = gating.gate(find_project(Path.cwd()), agent, options, current.say)
+    except UserError as error:
+        errors.print("[red]error[/red]:", end=" ")
+        errors.print(str(error), markup=False)
+        raise typer.Exit(2) from None
+    console.print_json(data=showing.as_json(gated)) if as_json else showing.show(gated, console)
+    if not gated.passes:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -99,34 +143,6 @@ def environment() -> None:
     """Print the environment that Pulumi needs for the stack `local`: eval "$(agent-hosting env)"."""
     for name, value in local.engine(find_project(Path.cwd())).environment().items():
         sys.stdout.write(f"export {name}={json.dumps(value)}\n")
-
-
-@release.command("new")
-def release_new(
-    agent: Agent,
-    stack: Annotated[str, typer.Option(help="Stack whose YAML lists the release.")],
-    push: Annotated[
-        str | None, typer.Option(metavar="REPOSITORY", help="Build its image with docker and push it there.")
-    ] = None,
-    image: Annotated[
-        str | None, typer.Option(metavar="REPOSITORY@sha256:…", help="Its image, built and pushed elsewhere.")
-    ] = None,
-) -> None:
-    """Pack the agent's working tree as a release and list it in a stack's YAML.
-
-    An agent that runs in containers needs --push or --image.
-    """
-    from agent_hosting_cli.releases import new_release  # the components take two seconds to import
-
-    with step(f"release of {agent}") as current:
-        made = new_release(
-            find_project(Path.cwd()), agent, stack, image=image, repository=push, say=current.say
-        )
-    console.print(
-        f"packed {made.bundle_id} as {made.archive}; it is the newest release of {agent} in "
-        f"stacks/Pulumi.{stack}.yaml",
-        markup=False,
-    )
 
 
 @brake.command("release")

@@ -78,7 +78,7 @@ def new_release(
     shutil.copyfile(packed, archive)
     if repository is not None:
         image = pushed_image(archive, repository, bundle.bundle_id, target.architecture, say)
-    if in_containers and image is None:
+    if in_containers and image is None and not target.here:  # else the embedded cloud runs the zip itself
         raise UserError(
             f"packed {archive}, but {agent} runs in containers in the stack {stack} and is not listed "
             f"without an image. Say it again with `--push REPOSITORY` (docker builds it) or `--image "

@@ -1,6 +1,7 @@
 """Pulumi components that host AI agents on AWS."""
 
 from agent_hosting._releases import Release
+from agent_hosting._rollout_plan import RolloutArgs, RolloutLimitsArgs, RolloutStepArgs, ThresholdArgs
 from agent_hosting.agent import Agent, AgentArgs
 from agent_hosting.agent_budget import AgentBudget, AgentBudgetArgs
 from agent_hosting.agent_bundle import AgentBundle, AgentBundleArgs, ModelArgs
@@ -51,9 +52,13 @@ __all__ = [
     "NetworkReference",
     "PlatformReference",
     "Release",
+    "RolloutArgs",
+    "RolloutLimitsArgs",
+    "RolloutStepArgs",
     "RunProfile",
     "RunQueue",
     "RunQueueArgs",
     "SecretScope",
     "SecretScopeArgs",
+    "ThresholdArgs",
 ]

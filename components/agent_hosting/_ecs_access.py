@@ -135,6 +135,16 @@ def status(here: Surroundings, log: aws.cloudwatch.LogGroup) -> list[Statement]:
     ]
 
 
+def controller(here: Surroundings) -> list[Statement]:
+    """Empties the queues of releases that were sent back into the stable one's."""
+    return [
+        statements.use_checkpoints(here.checkpoints.table_arn, here.agent),
+        runs.take_runs(here.queue_arns),
+        runs.send_runs(here.queue_arns),
+        *here.keys(large_items=False),
+    ]
+
+
 def reaper(here: Surroundings, log: aws.cloudwatch.LogGroup) -> list[Statement]:
     return [
         statements.write_logs(log.arn),

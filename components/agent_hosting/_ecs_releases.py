@@ -45,6 +45,7 @@ def newest_release(name: str, args: Any, inputs: Inputs, target: Target) -> tupl
         found.bundle.bundle_id,
         image or f"this-machine/{name}@sha256:{found.archive_sha256}",
         found.archive if target.here else None,
+        str(found.bundle.checkpoint_version or ""),
     )
 
 
@@ -99,8 +100,10 @@ def older_releases(
 ) -> list[WorkerRelease]:
     """The other listed releases, oldest first; an image that is not given is the one that was deployed."""
 
-    async def remembered(table_name: str, bundle_id: str) -> str:
+    async def remembered(table_name: str, bundle_id: str, field: str) -> str:
         release = await recorded_release(table_name, name, bundle_id, Host.ECS, parent)
+        if field == "checkpoint_version":
+            return release.get(field, "")
         if "image" not in release:
             raise pulumi.RunError(
                 f"EcsAgent {name!r}: releases lists {bundle_id} without an image, and none is remembered, "
@@ -111,11 +114,11 @@ def older_releases(
     found: list[WorkerRelease] = []
     for entry in list(args["releases"])[:-1]:
         bundle_id = entry["bundle_id"]
-        image = entry.get("image") or pulumi.Output.from_input(table).apply(
-            lambda known, bundle_id=bundle_id: remembered(known, bundle_id)
-        )
+        known = pulumi.Output.from_input(table)
+        image = entry.get("image") or known.apply(lambda t, b=bundle_id: remembered(t, b, "image"))
+        version = known.apply(lambda t, b=bundle_id: remembered(t, b, "checkpoint_version"))
         archive = entry.get("archive") or str(packed_before(bundle_id, target))
-        found.append(WorkerRelease(bundle_id, image, archive if target.here else None))
+        found.append(WorkerRelease(bundle_id, image, archive if target.here else None, version))
     return found
 
 
@@ -128,7 +131,8 @@ async def kept_releases(
         release = await recorded_release(table, name, bundle_id, Host.ECS, parent)
         if "image" in release:
             archive = str(packed_before(bundle_id, target)) if target.here else None
-            found.append(WorkerRelease(bundle_id, release["image"], archive))
+            version = release.get("checkpoint_version", "")
+            found.append(WorkerRelease(bundle_id, release["image"], archive, version))
     return found
 
 

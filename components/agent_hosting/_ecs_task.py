@@ -26,6 +26,8 @@ class WorkerRelease:
     """Pinned by its digest."""
     archive: str | None = None
     """Zip on this machine that stands for the image."""
+    checkpoint_version: pulumi.Input[str] = ""
+    """Of its steps; empty where the manifest declares none."""
 
 
 def task_definition(

@@ -93,6 +93,7 @@ class Division:
             deployed = crew.deploy(release, queue, least)
             fields = {
                 "image": release.image,
+                "checkpoint_version": release.checkpoint_version,
                 "queue_url": queue["queue_url"],
                 "dead_letter_queue_url": queue["dead_letter_queue_url"],
                 "task_definition": deployed["task_definition"],

@@ -7,10 +7,13 @@ from typing import Any
 import pulumi
 
 from agent_hosting._packaging import Architecture
+from agent_hosting._rollout_controller import RolloutController
+from agent_hosting._validation import Inputs
 from agent_hosting.agent_budget import AgentBudget
 from agent_hosting.agent_platform import AgentPlatform, PlatformReference, reference_to
 from agent_hosting.checkpoint_table import CheckpointTable
 from agent_hosting.front_door import DoorFunction, FrontDoor
+from agent_hosting.hosting import Host
 from agent_hosting.secret_scope import SecretScope
 
 
@@ -95,6 +98,45 @@ class HostParts:
                 "platform": platform,
                 "architecture": self.args.get("architecture") or Architecture.ARM64,
                 "tags": self.tags,
+            },
+            opts=self._child,
+        )
+
+    def rollout(
+        self,
+        host: Host,
+        platform: PlatformReference,
+        checkpoints: CheckpointTable,
+        bundle_id: str,
+        rights: Any,
+        topic_arn: pulumi.Input[str],
+        log_days: int,
+        function_name: pulumi.Input[str] = "",
+    ) -> None:
+        """The controller, unless the program itself says who gets which share."""
+        if self.args.get("shares"):
+            if self.args.get("rollout"):
+                raise Inputs(type(self.parent).__name__, self.name, self.args).refuse(
+                    "rollout", "…", "`shares` fixes the traffic", "Leave out one of the two."
+                )
+            return
+        older = [release["bundle_id"] for release in list(self.args["releases"])[:-1]]
+        given = self.args.get("rollout")
+        RolloutController(
+            f"{self.name}-rollout",
+            {
+                "agent_name": self.name,
+                "host": host,
+                "platform": platform,
+                "releases": [*older, bundle_id],
+                "variables": self.variables(platform, checkpoints, 30),
+                "statements": rights,
+                "topic_arn": topic_arn,
+                "function_name": function_name,
+                "architecture": self.args.get("architecture") or Architecture.ARM64,
+                "log_retention_days": log_days,
+                "tags": self.tags,
+                **({"rollout": given} if given else {}),  # type: ignore[typeddict-item]
             },
             opts=self._child,
         )

@@ -51,6 +51,46 @@ def read_control(control_table_arn: Arn, agent: str) -> Statement:
     }
 
 
+def move_traffic(control_table_arn: Arn, agent: str) -> Statement:
+    """Reads all of the agent's items, and puts the traffic record and entries of its history: neither is ever
+    updated in part or deleted."""
+    return {
+        "Sid": "MoveTraffic",
+        "Effect": "Allow",
+        "Action": ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"],
+        "Resource": control_table_arn,
+        "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [agent, f"{agent}#history"]}},
+    }
+
+
+def read_metrics() -> Statement:
+    return {
+        "Sid": "ReadMetrics",
+        "Effect": "Allow",
+        "Action": "cloudwatch:GetMetricData",
+        # CloudWatch has no resource type for this action; metrics hold numbers alone.
+        "Resource": "*",
+    }
+
+
+def read_alarms(prefix: str, region: pulumi.Input[str], account: pulumi.Input[str]) -> Statement:
+    return {
+        "Sid": "ReadOwnAlarms",
+        "Effect": "Allow",
+        "Action": "cloudwatch:DescribeAlarms",
+        "Resource": pulumi.Output.concat("arn:aws:cloudwatch:", region, ":", account, f":alarm:{prefix}*"),
+    }
+
+
+def move_alias(function_arn: Arn) -> Statement:
+    return {
+        "Sid": "MoveAlias",
+        "Effect": "Allow",
+        "Action": ["lambda:GetAlias", "lambda:UpdateAlias"],
+        "Resource": function_arn,
+    }
+
+
 def begin_runs(table_arn: Arn, agent: str) -> Statement:
     """A run that is there already is told by the failed condition itself, without a read."""
     return {

@@ -2,7 +2,7 @@
 
 import os
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -100,6 +100,8 @@ class AgentEntry(Entry):
     model: ModelEntry | None = None
     model_endpoint: Address | None = None
     shares: dict[str, float] | None = None
+    rollout: dict[str, Any] | None = None
+    """Fields of `RolloutArgs`, checked where they are used."""
     memory_mb: int | None = None
     turn_timeout_seconds: int | None = None
     reserved_concurrency: int | None = None

@@ -7,6 +7,7 @@ import pulumi_aws as aws
 
 from agent_hosting._lookups import main_version, recorded_release
 from agent_hosting._releases import Newest, record
+from agent_hosting._traffic import Traffic
 from agent_hosting._weights import STABLE
 from agent_hosting.agent_platform import PlatformReference
 from agent_hosting.hosting import Host
@@ -35,6 +36,23 @@ def versions(
         if bundle_id != STABLE:
             record(name, bundle_id, Host.LAMBDA, {"version": version}, platform, parent)
     return found
+
+
+def record_traffic(
+    name: str, serving: pulumi.Output[dict[str, float]], platform: PlatformReference, parent: pulumi.Resource
+) -> None:
+    """The traffic record as it begins: with what the alias serves. After that the controller moves both."""
+    item = serving.apply(
+        lambda shares: Traffic(max(shares, key=shares.__getitem__, default="")).as_item(name)
+    )
+    aws.dynamodb.TableItem(
+        f"{name}-traffic-record",
+        table_name=platform["control_table_name"],
+        hash_key="agent",
+        range_key="item",
+        item=item,
+        opts=pulumi.ResourceOptions(parent=parent, ignore_changes=["item"]),
+    )
 
 
 async def _stable(function: list[str], parent: pulumi.Resource) -> str:

@@ -8,6 +8,7 @@ import pulumi
 
 from agent_hosting._names import claim
 from agent_hosting._packaging import Architecture
+from agent_hosting._rollout_plan import RolloutArgs
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_bundle import ModelArgs
 from agent_hosting.agent_platform import PlatformReference
@@ -69,6 +70,8 @@ class AgentArgs(TypedDict):
     retain_data: NotRequired[bool]
     """Whether tables and buckets outlive the stack, and deleted secrets can be had back for 30 days. Defaults
     to true: runs resume from them."""
+    rollout: NotRequired[RolloutArgs]
+    """How the controller moves traffic to the newest release. Defaults to the defaults of each field."""
     secret_variables: NotRequired[dict[str, str]]
     """Name of a declared secret by environment variable. Defaults to none, since `run.secret` fetches a value
     when it is needed and follows its rotation: for libraries that only read their environment."""

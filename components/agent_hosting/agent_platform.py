@@ -20,6 +20,8 @@ class PlatformReference(TypedDict):
     """ARN of the control table."""
     boundary_arn: pulumi.Input[str]
     """ARN of the permission boundary that every agent's role carries."""
+    rollout_boundary_arn: NotRequired[pulumi.Input[str]]
+    """ARN of the permission boundary of rollout controllers. Needed for agents whose traffic one moves."""
     cluster_name: NotRequired[pulumi.Input[str]]
     """Name of the cluster. Needed for agents on ECS, as are the next three."""
     cluster_arn: NotRequired[pulumi.Input[str]]
@@ -62,6 +64,8 @@ class AgentPlatform(pulumi.ComponentResource):
     """ARN of that table."""
     boundary_arn: pulumi.Output[str]
     """Managed policy to set as the permission boundary of each agent's role."""
+    rollout_boundary_arn: pulumi.Output[str]
+    """Managed policy to set as the permission boundary of rollout controllers."""
     cluster_name: pulumi.Output[str]
     """Cluster of the workers; empty without `containers`."""
     cluster_arn: pulumi.Output[str]
@@ -97,16 +101,22 @@ class AgentPlatform(pulumi.ComponentResource):
             tags=given.get("tags"),
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=retain),
         )
-        boundary = aws.iam.Policy(
-            f"{name}-boundary",
-            description="The most that any agent's role may do",
-            policy=statements.policy(statements.boundary()),
-            tags=given.get("tags"),
-            opts=child,
+        boundary, rollout_boundary = (
+            aws.iam.Policy(
+                f"{name}-{label}",
+                description=f"The most that any {whose} role may do",
+                policy=statements.policy(allowed),
+                tags=given.get("tags"),
+                opts=child,
+            )
+            for label, whose, allowed in (
+                ("boundary", "agent's", statements.boundary()),
+                ("rollout-boundary", "rollout controller's", statements.rollout_boundary()),
+            )
         )
 
         self.control_table_name, self.control_table_arn = table.name, table.arn
-        self.boundary_arn = boundary.arn
+        self.boundary_arn, self.rollout_boundary_arn = boundary.arn, rollout_boundary.arn
         self.cluster_name = self.cluster_arn = pulumi.Output.from_input("")
         self.subnet_ids = self.security_group_ids = pulumi.Output.from_input([])
         if self._containers:
@@ -150,6 +160,7 @@ def reference_to(platform: AgentPlatform) -> PlatformReference:
         "control_table_name": platform.control_table_name,
         "control_table_arn": platform.control_table_arn,
         "boundary_arn": platform.boundary_arn,
+        "rollout_boundary_arn": platform.rollout_boundary_arn,
     }
     if platform._containers:
         reference["cluster_name"], reference["cluster_arn"] = platform.cluster_name, platform.cluster_arn

@@ -23,11 +23,13 @@ from agent_hosting._keys import delegate_to_account, own_tasks
 from agent_hosting._names import claim
 from agent_hosting._packaging import Architecture, Target
 from agent_hosting._releases import Release
+from agent_hosting._rollout_plan import RolloutArgs
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_bundle import ModelArgs
 from agent_hosting.agent_identity import AgentIdentity
 from agent_hosting.agent_platform import PlatformReference
 from agent_hosting.front_door import JwtArgs
+from agent_hosting.hosting import Host
 from agent_hosting.statements import policy
 
 
@@ -78,6 +80,8 @@ class EcsAgentArgs(TypedDict):
     retain_data: NotRequired[bool]
     """Whether tables and buckets outlive the stack, and deleted secrets can be had back for 30 days. Defaults
     to true: runs resume from them."""
+    rollout: NotRequired[RolloutArgs]
+    """How the controller moves traffic to the newest release. Defaults to the defaults of each field."""
     secret_variables: NotRequired[dict[str, str]]
     """Name of a declared secret by environment variable. Defaults to none, since `run.secret` fetches a value
     when it is needed and follows its rotation: for libraries that only read their environment."""
@@ -233,6 +237,10 @@ class EcsAgent(pulumi.ComponentResource):
         workers = division.deploy(crew, queues, traffic)
         # Runs go to a release once its workers are seen to run and the submit function knows its queue.
         self.serving = division.write(traffic, [workers, submit["alias_invoke_arn"]])
+        moving = _ecs_access.controller(here)
+        parts.rollout(
+            Host.ECS, platform, checkpoints, newest.bundle_id, moving, budget.topic_arn, limits.log_days
+        )
 
         self.url = parts.door([submit, status], limits.log_days)
         self.bundle_id, self.role_arn = pulumi.Output.from_input(newest.bundle_id), role.role_arn

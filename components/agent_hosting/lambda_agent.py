@@ -6,18 +6,20 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
-from agent_hosting import _access, _releases, _versions
+from agent_hosting import _access, _releases, _run_statements, _versions
 from agent_hosting._host_parts import HostParts
 from agent_hosting._limits import check_limits
 from agent_hosting._names import claim
 from agent_hosting._packaging import Architecture, Target
 from agent_hosting._releases import Release
+from agent_hosting._rollout_plan import RolloutArgs
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_bundle import ModelArgs
 from agent_hosting.agent_identity import AgentIdentity
 from agent_hosting.agent_platform import PlatformReference
 from agent_hosting.canary_traffic import CanaryTraffic
 from agent_hosting.front_door import STATUS_ROUTES, DoorFunction, JwtArgs
+from agent_hosting.hosting import Host
 
 
 class LambdaAgentArgs(TypedDict):
@@ -54,6 +56,8 @@ class LambdaAgentArgs(TypedDict):
     retain_data: NotRequired[bool]
     """Whether tables and buckets outlive the stack, and deleted secrets can be had back for 30 days. Defaults
     to true: runs resume from them."""
+    rollout: NotRequired[RolloutArgs]
+    """How the controller moves traffic to the newest release. Defaults to the defaults of each field."""
     secrets: NotRequired[dict[str, pulumi.Input[str]]]
     """Value by name of the secrets that the manifest declares. Give values as Pulumi secrets."""
     shares: NotRequired[dict[str, float]]
@@ -172,6 +176,18 @@ class LambdaAgent(pulumi.ComponentResource):
                 **({"shares": _releases.by_bundle(args, release)} if args.get("shares") else {}),  # type: ignore[typeddict-item]
             },
             opts=child,
+        )
+        if not args.get("shares"):
+            _versions.record_traffic(name, traffic.serving, platform, self)
+        parts.rollout(
+            Host.LAMBDA,
+            platform,
+            checkpoints,
+            release.bundle.bundle_id,
+            [_run_statements.move_alias(function.arn)],
+            budget.topic_arn,
+            limits.log_days,
+            function.name,
         )
         aws.lambda_.FunctionEventInvokeConfig(
             f"{name}-async",

@@ -209,3 +209,9 @@ def boundary() -> list[Statement]:
             "Resource": "*",
         }
     ]
+
+
+def rollout_boundary() -> list[Statement]:
+    """The most that a rollout controller may ever do: what agents may, measure, and move an alias."""
+    moves = ["cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "lambda:GetAlias", "lambda:UpdateAlias"]
+    return [*boundary(), {"Sid": "MoveTraffic", "Effect": "Allow", "Action": moves, "Resource": "*"}]

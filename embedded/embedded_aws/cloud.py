@@ -17,6 +17,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from embedded_aws.addresses import HOST, Addresses
+from embedded_aws.alarms import Alarms
 from embedded_aws.authorizer.authorizer import Authorizer
 from embedded_aws.functions import Functions, install
 from embedded_aws.gateway import Gateway, StartResponse, Wsgi
@@ -66,6 +67,7 @@ class Cloud:
         access = RoleAccess(self._authorizer.issue, self._authorizer.refusal)
         self._pollers = Pollers(invoke=self._functions.invoke, problem=access.problem, log=_log.info)
         self._schedules = Schedules(account=ACCOUNT, functions=self._functions, log=_log.info)
+        self._alarms = Alarms(account=ACCOUNT, functions=self._functions, log=_log.info)
         self._tasks = Tasks(
             account=ACCOUNT,
             endpoint_url=endpoint,
@@ -79,6 +81,7 @@ class Cloud:
             fill(),
             self._pollers.install(),
             self._schedules.install(),
+            self._alarms.install(),
         )
         moto = DomainDispatcherApplication(create_backend_app)  # type: ignore[no-untyped-call]
         self._gateway = Gateway(cast(Wsgi, moto), self._authorizer, self._functions)
@@ -122,6 +125,7 @@ class Cloud:
         for server in (self._gateway_server, self._http_server):
             server.shutdown()
         self._schedules.close()
+        self._alarms.close()
         self._pollers.stop()
         self._functions.close()
         self._pollers.join()
@@ -139,6 +143,8 @@ class Cloud:
             called = self._schedules.run(parse_qs(environ["QUERY_STRING"]).get("rule", [""])[0])
             status = "404 Not Found" if called is None else "200 OK"
             return _json(start_response, {"called": called}, status)
+        if (environ["REQUEST_METHOD"], environ["PATH_INFO"]) == ("POST", "/_embedded/alarms/run"):
+            return _json(start_response, {"changed": self._alarms.run()})
         if environ["PATH_INFO"] == "/_embedded/allowed":
             calls = self._authorizer.allowed_calls().items()
             return _json(start_response, [[*call, count] for call, count in calls])

@@ -21,7 +21,9 @@ def answer(run: Run) -> dict[str, Any]:
         system=SYSTEM_PROMPT,
         messages=[{"role": "user", "content": with_passages(question, passages)}],
     )
-    return {"answer": reply.text, "citations": cited(reply.text, passages)}
+    citations = cited(reply.text, passages)
+    run.score("grounding", 1.0 if citations else 0.0)
+    return {"answer": reply.text, "citations": citations}
 
 
 def with_passages(question: str, passages: list[dict[str, str]]) -> str:

@@ -12,14 +12,16 @@ def main() -> int:
     if sys.argv[1:] != ["work"]:
         sys.stderr.write("usage: python -m agent_runtime work\n")
         return 2
+    from agent_runtime.control import ControlReader
     from agent_runtime.hosts.clients import client_of
     from agent_runtime.hosts.job import JobDone
     from agent_runtime.hosts.protection import TaskProtection
     from agent_runtime.hosts.queue import Queue
     from agent_runtime.hosts.start import start
     from agent_runtime.hosts.worker import POLL_SECONDS, Limits, Worker
-    from agent_runtime.logs import metrics_line
+    from agent_runtime.metrics import figures_of, metrics_line
     from agent_runtime.settings import WorkerSettings
+    from agent_runtime.standing import Standing
 
     try:
         settings = WorkerSettings.from_environment(os.environ)
@@ -34,9 +36,7 @@ def main() -> int:
             agent=settings.agent_name,
             bundle_id=parts.bundle.bundle_id,
             run_id=run_id,
-            spent=done.outcome.spent,
-            failed=done.failed,
-            duration_ms=seconds * 1000,
+            figures=figures_of(done.outcome, failed=done.failed, duration_ms=seconds * 1000),
             now=time.time(),
         )
         sys.stdout.write(line + "\n")
@@ -55,6 +55,10 @@ def main() -> int:
             visibility_seconds=settings.visibility_seconds,
             max_receives=settings.max_receives,
             stop_seconds=settings.stop_seconds,
+        ),
+        standing=Standing(
+            ControlReader(client_of("dynamodb"), settings.control_table, settings.agent_name),
+            parts.bundle.bundle_id,
         ),
         protection=TaskProtection(os.environ),
         measure=measure,

@@ -18,6 +18,9 @@ from agent_runtime.errors import ManifestError
 MANIFEST_FILE = "agent.yaml"
 BUNDLE_FILE = "bundle.json"
 _IGNORED_FOLDERS = {"__pycache__"}
+_FILES_OUTSIDE = {BUNDLE_FILE, "gates.yaml"}
+_FOLDERS_OUTSIDE = {"evaluation"}
+"""At the top alone. The identity cannot hold itself, and what an agent is measured by is no part of it."""
 _IGNORED_SUFFIXES = {".pyc"}
 _MOVING_NAME = re.compile(r"^\$|(^|[:@/_.-])latest$", re.IGNORECASE)
 _ENTRYPOINT = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"
@@ -96,6 +99,9 @@ class AgentManifest(_Frozen):
     """Model calls in one run. Defaults to 20."""
     requirements: str | None = None
     """Requirements file of packages that are installed beside the agent."""
+    checkpoint_version: int | None = Field(default=None, ge=1)
+    """Version of what the steps of a run mean: bundles with the same one can go on with each other's runs.
+    Defaults to none, and then a bundle goes on with its own alone."""
 
     @model_validator(mode="after")
     def _is_consistent(self) -> "AgentManifest":
@@ -125,6 +131,8 @@ class Bundle(_Frozen):
     requirements: str | None = None
     max_steps: int
     max_model_calls: int
+    checkpoint_version: int | None = None
+    """Bundles with the same version can go on with each other's runs."""
     runtime_fingerprint: str = Field(min_length=1)
     """Hash of the runtime packed beside the agent: a new runtime is another bundle too."""
 
@@ -161,9 +169,8 @@ def bundle_from_folder(
 ) -> Bundle:
     """The bundle of the agent in `folder`; `model` replaces the manifest's own.
 
-    Hidden files, `__pycache__`, `*.pyc` and a `bundle.json` at the top (the identity cannot hold itself)
-    do not count. Raises `ManifestError`, also for links that leave the folder: what they point to is not
-    pinned.
+    Hidden files, `__pycache__`, `*.pyc` and, at the top, `bundle.json`, `gates.yaml` and `evaluation/` do not
+    count. Raises `ManifestError`, also for links that leave the folder: what they point to is not pinned.
     """
     root = Path(folder)
     manifest = load_manifest(root)
@@ -188,21 +195,29 @@ def bundle_from_folder(
         requirements=manifest.requirements,
         max_steps=manifest.max_steps,
         max_model_calls=manifest.max_model_calls,
+        checkpoint_version=manifest.checkpoint_version,
         runtime_fingerprint=runtime_fingerprint,
     )
 
 
 def bundle_files(folder: str | Path) -> list[str]:
     """Paths of the files that make the bundle, sorted, relative, with forward slashes: what goes into its
-    zip."""
+    zip.
+
+    `gates.yaml` and the folder `evaluation/` at the top are left out: a sharper gate or one more case leaves
+    the evidence and the release of an agent what they were.
+    """
     root = Path(folder).resolve()
     found: list[str] = []
     for parent, folders, files in os.walk(root):
         folders[:] = [f for f in folders if not f.startswith(".") and f not in _IGNORED_FOLDERS]
+        if Path(parent) == root:
+            folders[:] = [f for f in folders if f not in _FOLDERS_OUTSIDE]
+            files = [f for f in files if f not in _FILES_OUTSIDE]
         for name in [*folders, *files]:
             path = Path(parent, name)
             relative = path.relative_to(root).as_posix()
-            if name.startswith(".") or path.suffix in _IGNORED_SUFFIXES or relative == BUNDLE_FILE:
+            if name.startswith(".") or path.suffix in _IGNORED_SUFFIXES:
                 continue
             if path.is_symlink():
                 target = path.resolve()

@@ -20,9 +20,12 @@ AgentRuntimeError
 │   ├── StepInDoubt            nobody could say whether an effect happened
 │   ├── StepLimitExceeded
 │   ├── ModelCallLimitExceeded
+│   ├── ScoreInvalid
 │   └── ResultNotJson
 ├── Braked                     the brake is engaged; `reason`
 ├── TrafficUnknown             no record says which release a run goes to
+├── RecordChanged              somebody else moved the traffic at the same time: read again
+├── MoveRefused                what a person asked of a rollout cannot be done
 ├── MessageUnreadable          a queue's message that names no run
 ├── ApprovalRefused            a decision that came late, second, or to no question
 ├── Suspended                  the run gives its worker back: it sleeps, waits for a person, or is handed over
@@ -118,6 +121,10 @@ class ModelCallLimitExceeded(RunError):
     """The run has made as many model calls, or asks for as many tokens, as its manifest allows."""
 
 
+class ScoreInvalid(RunError):
+    """What the agent reported of its work is no score."""
+
+
 class ResultNotJson(RunError):
     """A result cannot be written as JSON, so it could not be replayed."""
 
@@ -132,6 +139,14 @@ class Braked(AgentRuntimeError):
 
 class TrafficUnknown(AgentRuntimeError):
     """It is not known which release a new run goes to, or whether any may begin."""
+
+
+class RecordChanged(AgentRuntimeError):
+    """Somebody else wrote the traffic record since it was read."""
+
+
+class MoveRefused(AgentRuntimeError):
+    """What a person asked of a rollout cannot be done."""
 
 
 class MessageUnreadable(AgentRuntimeError):

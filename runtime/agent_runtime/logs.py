@@ -1,21 +1,10 @@
-"""What a run tells its operators: JSON log lines, and one line of metrics in CloudWatch's embedded format."""
+"""Log lines as JSON, for those who search them."""
 
 import json
 import logging
 import traceback
 from typing import Any, Final, TextIO
 
-from agent_runtime.records import Usage
-
-NAMESPACE: Final = "AgentHosting"
-_METRICS: Final = {
-    "SpendUsd": "None",
-    "InputTokens": "Count",
-    "OutputTokens": "Count",
-    "Runs": "Count",
-    "RunErrors": "Count",
-    "DurationMs": "Milliseconds",
-}
 _STANDARD_FIELDS: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -49,28 +38,3 @@ def log_to(stream: TextIO) -> None:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter())
     logger.handlers = [handler]
-
-
-def metrics_line(
-    *, agent: str, bundle_id: str, run_id: str, spent: Usage, failed: bool, duration_ms: float, now: float
-) -> str:
-    """One run in CloudWatch's embedded metric format. `now` is seconds since 1970.
-
-    Dimensions are the agent, and the agent with its bundle: each further value of a dimension is a metric
-    that costs money, so tenants and runs are fields to search for instead.
-    """
-    values: dict[str, float] = {
-        "SpendUsd": spent.cost_usd,
-        "InputTokens": spent.input_tokens,
-        "OutputTokens": spent.output_tokens,
-        "Runs": 1,
-        "RunErrors": int(failed),
-        "DurationMs": round(duration_ms, 3),
-    }
-    directive = {
-        "Namespace": NAMESPACE,
-        "Dimensions": [["agent"], ["agent", "bundle"]],
-        "Metrics": [{"Name": name, "Unit": unit} for name, unit in _METRICS.items()],
-    }
-    aws = {"Timestamp": int(now * 1000), "CloudWatchMetrics": [directive]}
-    return json.dumps({"_aws": aws, "agent": agent, "bundle": bundle_id, "run_id": run_id, **values})

@@ -8,13 +8,20 @@ from agent_runtime.approvals import Approval, Approvals, Decision
 from agent_runtime.brake import BrakeReader
 from agent_runtime.bundle import Bundle
 from agent_runtime.checkpoints import CheckpointStore
-from agent_runtime.errors import Braked, ModelCallLimitExceeded, SecretNotDeclared, StepInDoubt, Suspended
+from agent_runtime.errors import (
+    Braked,
+    ModelCallLimitExceeded,
+    SecretNotDeclared,
+    StepInDoubt,
+    Suspended,
+)
 from agent_runtime.events import Events
 from agent_runtime.gather import gather
 from agent_runtime.models.client import Message, ModelClient, ModelReply
 from agent_runtime.progress import Progress
 from agent_runtime.records import Lease, OpenedRun, Path, RunStatus, StepRecord, StepState, Usage
 from agent_runtime.retries import Retries
+from agent_runtime.scores import add_score
 from agent_runtime.secrets import SecretReader, SecretValue
 from agent_runtime.steps import idempotency_key
 
@@ -66,6 +73,8 @@ class Run:
             check=self._check,
             compact_every=compact_every,
         )
+        self.scores: Final[dict[str, float]] = {}
+        """What the agent has reported so far."""
         self._events = Events(store.table, lease, clock)
         self._approvals = Approvals(store.table, clock)
         self._brake = brake
@@ -143,6 +152,13 @@ class Run:
         again; after a crash the events since that step may come twice."""
         if not self.progress.is_recorded():
             self._events.emit(kind, data)
+
+    def score(self, name: str, value: float) -> None:
+        """Report how well this run did, from 0 to 1, such as the share of an answer that has a source.
+
+        The scores of a candidate's runs are held to its gate. Raises `ScoreInvalid`.
+        """
+        add_score(self.scores, name, value)
 
     def model(
         self,

@@ -3,8 +3,8 @@
 import importlib
 import logging
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,8 @@ class RunOutcome:
     spent: Usage
     """What this call has used; nothing, if the run was done before."""
     error: Exception | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
+    """What the agent reported of its own work, from 0 to 1."""
 
 
 class Runner:
@@ -180,6 +182,7 @@ class Runner:
             done.usage,
             done.spent,
             error,
+            run.scores,
         )
 
 

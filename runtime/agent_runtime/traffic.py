@@ -23,6 +23,10 @@ class Traffic:
     stable: str
     candidate: str | None = None
     candidate_basis_points: int = 0
+    rejected: frozenset[str] = frozenset()
+    """Releases that were sent back: their workers take nothing new."""
+    stops: bool = False
+    """Whether runs that such a worker has in hand stop at their next step."""
 
     def bundle_for(self, key: str) -> str:
         """The bundle of a run; `key` is its session, or its own id if it has none."""
@@ -44,7 +48,8 @@ def read_traffic(item: Mapping[str, Any] | None) -> Traffic:
     try:
         points = int(item.get("candidate_basis_points", {"N": "0"})["N"])
         candidate = item["candidate"]["S"] if "candidate" in item else None
-        traffic = Traffic(item["stable"]["S"], candidate, points)
+        rejected = frozenset(item["rejected"]["M"]) if "rejected" in item else frozenset[str]()
+        traffic = Traffic(item["stable"]["S"], candidate, points, rejected, "stops" in item)
     except (KeyError, ValueError) as error:
         raise TrafficUnknown(f"the traffic record cannot be read: {type(error).__name__} {error}") from error
     if not 0 <= points <= WHOLE:

@@ -32,6 +32,7 @@ PLATFORM = {
     "control_table_name": "control",
     "control_table_arn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/control",
     "boundary_arn": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
+    "rollout_boundary_arn": f"arn:aws:iam::{ACCOUNT}:policy/rollout-boundary",
     "cluster_name": "workers",
     "cluster_arn": f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/workers",
     "subnet_ids": ["subnet-a", "subnet-b"],

@@ -4,16 +4,17 @@ import pytest
 
 from agent_hosting import AgentPlatform
 from agent_hosting.agent_platform import reference_to
-from agent_hosting.statements import boundary
+from agent_hosting.statements import boundary, rollout_boundary
 from tests.components.recorder import run
 from tests.components.samples import making
 
 
-def test_a_platform_is_one_table_and_one_boundary() -> None:
+def test_a_platform_is_one_table_and_a_boundary_for_agents_and_for_controllers() -> None:
     assert run(making(AgentPlatform, "shared", containers=None)).tree() == {
         ("agent-hosting:index:AgentPlatform", "shared", "agent-hosting-test"),
         ("aws:dynamodb/table:Table", "shared", "shared"),
         ("aws:iam/policy:Policy", "shared-boundary", "shared"),
+        ("aws:iam/policy:Policy", "shared-rollout-boundary", "shared"),
     }
 
 
@@ -32,10 +33,24 @@ def test_the_control_table_outlives_the_stack_unless_told_otherwise(given: bool 
 
 
 def test_the_boundary_is_the_documented_one() -> None:
-    assert run(making(AgentPlatform, "shared")).one("Policy").document() == {
-        "Version": "2012-10-17",
-        "Statement": boundary(),
-    }
+    program = run(making(AgentPlatform, "shared"))
+    for name, allowed in (("shared-boundary", boundary()), ("shared-rollout-boundary", rollout_boundary())):
+        assert program.one("Policy", name).document() == {"Version": "2012-10-17", "Statement": allowed}
+
+
+def test_a_controller_may_do_beside_what_agents_may_only_what_moves_traffic() -> None:
+    more = [statement for statement in rollout_boundary() if statement not in boundary()]
+    assert [(statement["Sid"], statement["Action"]) for statement in more] == [
+        (
+            "MoveTraffic",
+            [
+                "cloudwatch:DescribeAlarms",
+                "cloudwatch:GetMetricData",
+                "lambda:GetAlias",
+                "lambda:UpdateAlias",
+            ],
+        )
+    ]
 
 
 def test_for_containers_it_has_a_cluster_with_insights_and_both_kinds_of_capacity_in_a_private_network() -> (
@@ -64,7 +79,7 @@ def test_a_network_of_ones_own_is_used_and_none_is_made() -> None:
 
 
 def test_agents_are_given_a_place_for_containers_only_where_there_is_one() -> None:
-    shared = {"control_table_name", "control_table_arn", "boundary_arn"}
+    shared = {"control_table_name", "control_table_arn", "boundary_arn", "rollout_boundary_arn"}
     place = {"cluster_name", "cluster_arn", "subnet_ids", "security_group_ids"}
     for containers, given in ((True, shared | place), (False, shared)):
         run(lambda: _is_told(containers, given))  # noqa: B023
@@ -84,4 +99,5 @@ def test_the_outputs_are_what_agents_need_of_it() -> None:
         "control_table_name": "shared-0a1b2c3",
         "control_table_arn": "arn:aws:dynamodb:eu-west-1:123456789012:Table/shared-0a1b2c3",
         "boundary_arn": "arn:aws:iam:eu-west-1:123456789012:Policy/shared-boundary-0a1b2c3",
+        "rollout_boundary_arn": "arn:aws:iam:eu-west-1:123456789012:Policy/shared-rollout-boundary-0a1b2c3",
     }

@@ -43,6 +43,7 @@ def test_an_agent_is_made_of_these_parts(source: str, plain: Program) -> None:
         ("CheckpointTable", "handbook-checkpoints"),
         ("SecretScope", "handbook-secrets"),
         ("AgentBudget", "handbook-budget"),
+        ("RolloutController", "handbook-rollout"),
         ("LogGroup", "handbook-log"),
         ("Key", "handbook-queues-key"),
         ("RunQueue", release),
@@ -154,9 +155,9 @@ def test_the_functions_are_told_every_queue_and_those_behind_the_door_who_is_let
 
 
 def test_the_reaper_is_called_each_minute_by_its_own_rule_and_its_failures_are_heard(plain: Program) -> None:
-    rule = plain.one("EventRule")
+    rule = plain.one("EventRule", "handbook-reaper")
     assert rule.inputs["scheduleExpression"] == "rate(1 minute)"
-    target = plain.one("EventTarget").inputs
+    target = plain.one("EventTarget", "handbook-reaper-target").inputs
     assert (target["rule"], target["arn"].rpartition("/")[2]) == (
         "handbook-reaper-0a1b2c3",
         "handbook-reaper-0a1b2c3",
@@ -164,7 +165,7 @@ def test_the_reaper_is_called_each_minute_by_its_own_rule_and_its_failures_are_h
     allowed = plain.one("Permission", "handbook-reaper-permission").inputs
     assert allowed["principal"] == "events.amazonaws.com"
     assert allowed["sourceArn"].endswith("EventRule/handbook-reaper-0a1b2c3")
-    repeated = plain.one("FunctionEventInvokeConfig").inputs
+    repeated = plain.one("FunctionEventInvokeConfig", "handbook-reaper-async").inputs
     assert (repeated["maximumRetryAttempts"], repeated["maximumEventAgeInSeconds"]) == (0, 60)
     alarm = plain.one("MetricAlarm", "handbook-reaper-errors").inputs
     assert alarm["dimensions"] == {"FunctionName": "handbook-reaper-0a1b2c3"}

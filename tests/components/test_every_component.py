@@ -168,7 +168,9 @@ def test_every_role_carries_the_boundary_and_is_trusted_by_one_service_for_this_
         else PLATFORM["boundary_arn"]
     )
     for role in whole(component).all("Role"):
-        assert role.inputs["permissionsBoundary"] == boundary
+        is_controllers = role.name.endswith("-rollout")
+        expected = PLATFORM["rollout_boundary_arn"] if is_controllers else boundary
+        assert role.inputs["permissionsBoundary"] == expected
         (trusted,) = role.document("assumeRolePolicy")["Statement"]
         assert (trusted["Effect"], trusted["Action"]) == ("Allow", "sts:AssumeRole")
         source = SERVICES[trusted["Principal"]["Service"]]
@@ -184,7 +186,8 @@ def test_a_roles_policy_allows_no_action_by_wildcard_and_every_resource_only_whe
         for statement in policy.document()["Statement"]:
             actions = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
             assert not [action for action in actions if "*" in action]
-            assert statement["Resource"] != "*" or statement["Sid"] in ("SendTraces", "LogInToRegistry")
+            anything = ("SendTraces", "LogInToRegistry", "ReadMetrics")
+            assert statement["Resource"] != "*" or statement["Sid"] in anything
             assert statement["Effect"] == "Allow"
 
 

@@ -55,6 +55,8 @@ def test_an_agent_is_made_of_these_parts(source: str, plain: Program) -> None:
         ("TableItem", f"handbook-release-{bundle_id(source)}"),
         ("CanaryTraffic", "handbook-traffic"),
         ("FunctionEventInvokeConfig", "handbook-async"),
+        ("RolloutController", "handbook-rollout"),
+        ("TableItem", "handbook-traffic-record"),
         ("FrontDoor", "handbook-door"),
     }
 
@@ -205,7 +207,7 @@ def test_failed_calls_are_kept_for_two_weeks_in_an_encrypted_queue(plain: Progra
     queue = program.one("Queue").inputs
     assert queue["messageRetentionSeconds"] == 14 * 24 * 3600
     assert queue["sqsManagedSseEnabled"] is True
-    retries = program.one("FunctionEventInvokeConfig").inputs
+    retries = program.one("FunctionEventInvokeConfig", "handbook-async").inputs
     assert retries["destinationConfig"]["onFailure"]["destination"].endswith(
         "Queue/handbook-failures-0a1b2c3"
     )
@@ -245,8 +247,9 @@ def test_data_that_need_not_last_is_encrypted_by_awss_own_keys_and_the_role_need
 def test_a_shared_platform_is_used_and_none_is_made(source: str) -> None:
     program = agent(source, platform=PLATFORM)
     assert program.all("AgentPlatform") == []
-    assert program.one("TableItem").inputs["tableName"] == "control"
-    assert {role.inputs["permissionsBoundary"] for role in program.all("Role")} == {PLATFORM["boundary_arn"]}
+    assert {item.inputs["tableName"] for item in program.all("TableItem")} == {"control"}
+    boundaries = {role.inputs["permissionsBoundary"] for role in program.all("Role")}
+    assert boundaries == {PLATFORM["boundary_arn"], PLATFORM["rollout_boundary_arn"]}
 
 
 def test_the_budget_is_the_agents_and_its_topic_gets_the_candidates_alarms(source: str) -> None:

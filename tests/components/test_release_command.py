@@ -85,7 +85,14 @@ def test_a_release_in_containers_is_listed_with_its_image(project: Project) -> N
     assert listed(project, "review") == [{"bundle": made.bundle_id, "image": other}]
 
 
+def test_a_release_in_containers_for_this_machine_needs_no_image(project: Project) -> None:
+    made = new_release(project, "review", "prod")
+    assert listed(project, "review") == [made.bundle_id]
+
+
 def test_a_release_in_containers_without_an_image_is_packed_and_not_listed(project: Project) -> None:
+    path = project.stack_file("prod")
+    path.write_text(path.read_text().replace("this-machine", "arm64"))
     with pytest.raises(UserError, match=r"`--push REPOSITORY` \(docker builds it\)"):
         new_release(project, "review", "prod")
     assert listed(project, "review") == []

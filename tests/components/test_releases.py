@@ -38,7 +38,8 @@ def test_each_listed_release_is_written_to_the_release_table(
     source: str, older_and_newest: list[dict[str, str]]
 ) -> None:
     world = World({"getTableItem": recorded(**{f"b_{OLD}": "7"})}, versions={"handbook": "8"})
-    items = deployed(source, world, releases=older_and_newest).all("TableItem")
+    written = deployed(source, world, releases=older_and_newest).all("TableItem")
+    items = [item for item in written if item.name.startswith("handbook-release-")]
     newest = bundle_id(source)
     assert {item.name for item in items} == {f"handbook-release-{OLD}", f"handbook-release-{newest}"}
     for item in items:

@@ -310,6 +310,7 @@ def test_every_field_of_an_agent_reaches_the_component() -> None:
         "checkpoint_retention_days": 7,
         "log_retention_days": 30,
         "monthly_budget_usd": 7,
+        "rollout": {"scores": ["grounding"]},
         "host": "lambda",
         "backlog_per_worker": 2.5,
         "cpu_units": 512,

@@ -26,7 +26,7 @@ _COPIED = (
     "README.md",
     "policies",
 )
-_PAGES = ("docs/ecs.md", "docs/embedded.md", "docs/lambda.md", "docs/releases.md")
+_PAGES = ("docs/ecs.md", "docs/embedded.md", "docs/gates.md", "docs/lambda.md", "docs/releases.md")
 
 
 @pytest.fixture(scope="module")

@@ -63,7 +63,7 @@ def test_a_worker_that_forgets_its_heartbeat_is_fenced_and_deletes_nothing(world
     world.allow("go")
     world.wait_for_status([run_id], "DONE")
     world.wait("the stale worker's word", lambda: "run is another worker's" in world.logs())
-    assert stale.poll() is None
+    assert stale.poll() is None  # F8: whoever lost the race stops with that run, and works on
     assert world.notes().count(f"{run_id} step-{seed + 2}") == 1
     assert_invariants(world, accepted=1)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent_runtime.bundle import Bundle, ModelSpec, bundle_from_folder, load_manifest
+from agent_runtime.bundle import Bundle, ModelSpec, bundle_files, bundle_from_folder, load_manifest
 from agent_runtime.errors import ManifestError
 
 MANIFEST = """
@@ -114,6 +114,21 @@ def test_what_a_working_tree_leaves_behind_does_not_count(folder: Path) -> None:
     litter = (".env", ".venv/lib.py", ".git/HEAD", "__pycache__/agent.pyc", "agent.pyc", "bundle.json")
     write(folder, dict.fromkeys(litter, "x"))
     assert bundle_of(folder).bundle_id == before
+
+
+def test_what_an_agent_is_measured_by_is_no_part_of_it(folder: Path) -> None:
+    before, packed = bundle_of(folder).bundle_id, bundle_files(folder)
+    write(folder, dict.fromkeys(("gates.yaml", "evaluation/cases.jsonl", "evaluation/deep/scores.py"), "x"))
+    assert bundle_of(folder).bundle_id == before
+    assert bundle_files(folder) == packed
+
+
+@pytest.mark.parametrize("path", ["documents/gates.yaml", "documents/evaluation/a.md", "evaluation.py"])
+def test_files_of_those_names_further_down_are_the_agents(folder: Path, path: str) -> None:
+    before = bundle_of(folder).bundle_id
+    write(folder, {path: "x"})
+    assert bundle_of(folder).bundle_id != before
+    assert path in bundle_files(folder)
 
 
 def test_a_link_that_leaves_the_folder_is_refused(folder: Path, tmp_path: Path) -> None:

@@ -326,6 +326,9 @@ def test_each_run_is_one_line_of_metrics_with_few_dimensions(api: Api, http_even
         "OutputTokens": 10,
         "Runs": 1,
         "RunErrors": 0,
+        "Escalations": 0,
         "DurationMs": 1500,
+        "DurationMsSquares": 2_250_000,
+        "SpendUsdSquares": 0.0002 * 0.0002,
     }
     assert (line["agent"], line["bundle"]) == ("answers", api.bundle.bundle_id)

@@ -28,7 +28,7 @@ from agent_runtime.runner import Runner, RunOutcome
 _log = logging.getLogger("agent_runtime.hosts.job")
 TABLE_PAUSE_SECONDS: Final = 60
 """Longest pause before a run is tried again whose table did not answer."""
-_UNREADABLE = (BundleMismatch, CheckpointBlobLost, CheckpointSchemaUnknown, MessageUnreadable, RunUnknown)
+_UNREADABLE = (CheckpointBlobLost, CheckpointSchemaUnknown, MessageUnreadable, RunUnknown)
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,12 @@ def work_on(
             return JobDone(deletes=True)
         queue.hide([received.receipt_handle], error.retry_after_seconds + 1)
         return JobDone()
+    except BundleMismatch as error:
+        # The run was moved to another release, whose queue has a message of it, or else the reaper sends one.
+        _log.info(
+            "message of a run that was moved", extra={"message_id": received.message_id}, exc_info=error
+        )
+        return JobDone(deletes=True)
     except _UNREADABLE as error:
         _log.warning("message buried", extra={"message_id": received.message_id}, exc_info=error)
         queue.bury(received, f"{type(error).__name__}: {error}")

@@ -14,8 +14,8 @@ from agent_runtime.hosts.http import Answer, LambdaContext, Route, let_in, respo
 from agent_runtime.hosts.problems import Problem, problem_of
 from agent_runtime.hosts.reading import RunReader, run_body
 from agent_runtime.hosts.requests import HttpCall, direct_request, run_request
-from agent_runtime.logs import metrics_line
-from agent_runtime.records import RunRequest, RunStatus, Usage
+from agent_runtime.metrics import figures_of, metrics_line
+from agent_runtime.records import RunRequest, RunStatus
 from agent_runtime.runner import Runner, RunOutcome
 
 _log = logging.getLogger("agent_runtime.hosts.lambda_")
@@ -98,9 +98,7 @@ class LambdaHost:
             agent=self._agent,
             bundle_id=self._bundle_id,
             run_id=request.run_id,
-            spent=outcome.spent if outcome else Usage(),
-            failed=failed,
-            duration_ms=(self._clock() - begun) * 1000,
+            figures=figures_of(outcome, failed=failed, duration_ms=(self._clock() - begun) * 1000),
             now=self._now(),
         )
         self._metrics.write(line + "\n")

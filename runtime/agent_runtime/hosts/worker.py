@@ -23,6 +23,7 @@ from agent_runtime.hosts.job import JobDone, work_on
 from agent_runtime.hosts.protection import TaskProtection
 from agent_runtime.hosts.queue import BATCH, Queue
 from agent_runtime.runner import Runner
+from agent_runtime.standing import Standing
 
 _log = logging.getLogger("agent_runtime.hosts.worker")
 POLL_SECONDS: Final = 5
@@ -65,6 +66,7 @@ class Worker:
         *,
         bundle_id: str,
         limits: Limits,
+        standing: Standing,
         protection: TaskProtection,
         measure: Measure,
         clock: Callable[[], float] = time.monotonic,
@@ -73,6 +75,7 @@ class Worker:
         self._queue, self._store, self._runner, self._brake = queue, store, runner, brake
         self._bundle_id = bundle_id
         self._limits = limits
+        self._standing = standing
         self._protection = protection
         self._measure = measure
         self._clock = clock
@@ -112,7 +115,8 @@ class Worker:
 
     def _receive(self) -> None:
         while not self._stopping.is_set():
-            if self._brake.reason() is not None:  # queued runs wait in the queue
+            # Queued runs wait in the queue, or are moved to the release that serves.
+            if self._brake.reason() is not None or self._standing.is_rejected():
                 self._stopping.wait(_BRAKED_SECONDS)
                 continue
             with self._changed:
@@ -178,6 +182,8 @@ class Worker:
     def _interruption(self, began: float) -> str | None:
         if self._stopping.is_set():
             return "the worker stops"
+        if self._standing.stops_running():
+            return "its release was sent back"
         return "held for 11 hours" if self._clock() - began > HAND_OVER_SECONDS else None
 
     def _keep(self) -> None:

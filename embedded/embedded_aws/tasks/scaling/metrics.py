@@ -35,6 +35,8 @@ class Metric:
     dimensions: Mapping[str, str]
     statistic: str = "Average"
     period_seconds: int = 60
+    unit: str | None = None
+    """Of the alarms alone: data in another unit does not count."""
 
 
 @dataclass(frozen=True)
@@ -55,32 +57,19 @@ class Metrics:
 
     def computed(self, queries: Sequence[Query]) -> Value:
         """The one query that returns data. Raises BadExpression."""
-        values = {query.id: self.value(query.metric) for query in queries if query.metric is not None}
-        waiting = [query for query in queries if query.metric is None]
-        # An expression may name another one: each pass computes those whose ids are all known.
-        for _ in range(len(waiting)):
-            for query in list(waiting):
-                try:
-                    values[query.id] = evaluate(query.expression, values)
-                except BadExpression:
-                    continue
-                waiting.remove(query)
-        if waiting:
-            evaluate(waiting[0].expression, values)
-        returned = [query.id for query in queries if query.returns]
-        if len(returned) != 1:
-            raise BadExpression(f"{len(returned)} of the metrics return data, where it must be one")
-        return values[returned[0]]
+        return computed(queries, self.value)
 
     def value(self, metric: Metric) -> Value:
+        return self.measured(metric) if is_measured(metric) else self._put(metric)
+
+    def measured(self, metric: Metric) -> Value:
+        """Of a queue or a service as it is now; None where there is none."""
         if metric.namespace == "AWS/SQS" and metric.name in _QUEUES:
             queue = sqs_backends[self.account][self.region].queues.get(metric.dimensions.get("QueueName", ""))
             return None if queue is None else float(getattr(queue, _QUEUES[metric.name]))
-        if metric.namespace == "ECS/ContainerInsights" and metric.name in _SERVICES:
-            named = (metric.dimensions.get(name, "") for name in ("ClusterName", "ServiceName"))
-            service = ecs_backends[self.account][self.region].services.get(":".join(named))
-            return None if service is None else float(getattr(service, _SERVICES[metric.name]))
-        return self._put(metric)
+        named = (metric.dimensions.get(name, "") for name in ("ClusterName", "ServiceName"))
+        service = ecs_backends[self.account][self.region].services.get(":".join(named))
+        return None if service is None else float(getattr(service, _SERVICES[metric.name]))
 
     def _put(self, metric: Metric) -> Value:
         """The statistic over the last period; None without data."""
@@ -100,6 +89,33 @@ class Metrics:
         return statistic(found) if found else None
 
 
+def computed(queries: Sequence[Query], value: Callable[[Metric], Value]) -> Value:
+    """The one query that returns data, where `value` knows the metrics. Raises BadExpression."""
+    values = {query.id: value(query.metric) for query in queries if query.metric is not None}
+    waiting = [query for query in queries if query.metric is None]
+    # An expression may name another one: each pass computes those whose ids are all known.
+    for _ in range(len(waiting)):
+        for query in list(waiting):
+            try:
+                values[query.id] = evaluate(query.expression, values)
+            except BadExpression:
+                continue
+            waiting.remove(query)
+    if waiting:
+        evaluate(waiting[0].expression, values)
+    returned = [query.id for query in queries if query.returns]
+    if len(returned) != 1:
+        raise BadExpression(f"{len(returned)} of the metrics return data, where it must be one")
+    return values[returned[0]]
+
+
+def is_measured(metric: Metric) -> bool:
+    """Whether the metric is read from its queue or service; nobody puts its data."""
+    return (metric.namespace == "AWS/SQS" and metric.name in _QUEUES) or (
+        metric.namespace == "ECS/ContainerInsights" and metric.name in _SERVICES
+    )
+
+
 def customized(specification: Mapping[str, Any]) -> list[Query]:
     """https://docs.aws.amazon.com/autoscaling/application/APIReference/API_CustomizedMetricSpecification.html"""
     if not specification.get("Metrics"):
@@ -111,7 +127,8 @@ def of_alarm(alarm: Any) -> list[Query]:
     """What moto's alarm looks at."""
     if not alarm.metric_data_queries:
         named = {d.name: d.value for d in alarm.dimensions}
-        metric = Metric(alarm.namespace, alarm.metric_name, named, alarm.statistic or "Average", alarm.period)
+        statistic = alarm.statistic or alarm.extended_statistic or "Average"
+        metric = Metric(alarm.namespace, alarm.metric_name, named, statistic, alarm.period, alarm.unit)
         return [Query("metric", metric, "", returns=True)]
     return [_of_alarm(one) for one in alarm.metric_data_queries]
 
@@ -123,7 +140,8 @@ def _of_alarm(one: Any) -> Query:
     held, stat = one.metric_stat.metric, one.metric_stat
     dimensions = {d.name: d.value for d in held.dimensions}
     period = int(stat.period or 60)
-    return Query(one.id, Metric(held.namespace, held.metric_name, dimensions, stat.stat, period), "", returns)
+    metric = Metric(held.namespace, held.metric_name, dimensions, stat.stat, period, stat.unit)
+    return Query(one.id, metric, "", returns)
 
 
 def _query(one: Mapping[str, Any]) -> Query:

@@ -1,0 +1,59 @@
+"""What a stack has deployed, and clients of the cloud that it lies in."""
+
+import getpass
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import boto3
+
+from agent_hosting_cli import local
+from agent_hosting_cli.clients import admin_client
+from agent_hosting_cli.engine import LOCAL
+from agent_hosting_cli.project import Project, UserError
+
+_SECONDS: Final = 120
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """One agent of one stack. `client` makes a boto3 client of a service."""
+
+    agent: str
+    outputs: dict[str, Any]
+    client: Callable[[str], Any]
+
+    @property
+    def control_table(self) -> str:
+        return str(self.outputs["control_table_name"])
+
+
+def deployed(project: Project, stack: str, agent: str) -> Deployed:
+    """The agent as Pulumi's state has it: on the embedded cloud for the stack `local`, else with the
+    credentials of the environment. Raises `UserError`."""
+    if stack == LOCAL:
+        cloud = local.require_cloud(project)
+        return Deployed(agent, local.agent_of(project, agent), lambda service: admin_client(cloud, service))
+    command = ["pulumi", "stack", "output", "--json", "--stack", stack, "--non-interactive"]
+    try:
+        done = subprocess.run(
+            command, cwd=project.root, capture_output=True, text=True, timeout=_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UserError(f"pulumi does not answer ({type(error).__name__}); is it on PATH?") from None
+    if done.returncode != 0:
+        raise UserError(f"pulumi cannot read the stack {stack}:\n{done.stderr.strip()}")
+    outputs: dict[str, Any] = json.loads(done.stdout)
+    if agent not in outputs:
+        raise UserError(f"the stack {stack} has no agent {agent!r}; it has {', '.join(outputs) or 'none'}")
+    session: Any = boto3.session.Session()
+    return Deployed(agent, outputs[agent], session.client)
+
+
+def who(client: Callable[[str], Any]) -> str:
+    """Who moves traffic, for the history: the caller's ARN, and the user of this machine behind a role."""
+    arn = str(client("sts").get_caller_identity()["Arn"])
+    return f"{arn} ({os.environ.get('USER') or getpass.getuser()})"

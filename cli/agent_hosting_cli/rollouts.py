@@ -1,0 +1,146 @@
+"""Moves of a rollout by people, and how one stands: the same records and rules as the controller's."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from agent_hosting_cli.deployed import Deployed, who
+from agent_hosting_cli.project import UserError
+from agent_runtime.blobs import BlobStore
+from agent_runtime.checkpoints import CheckpointStore
+from agent_runtime.errors import AgentRuntimeError
+from agent_runtime.hosts.queue import Queue
+from agent_runtime.rollout import moves
+from agent_runtime.rollout.alias import AliasTraffic
+from agent_runtime.rollout.controller import Host, moved
+from agent_runtime.rollout.decide import decide
+from agent_runtime.rollout.gates import Evidence
+from agent_runtime.rollout.observation import Observation, Seen
+from agent_runtime.rollout.observing import observe
+from agent_runtime.rollout.queues import QueueTraffic
+from agent_runtime.rollout.record import Record
+from agent_runtime.rollout.store import Change, RolloutStore, State
+
+MOVE_SECONDS: Final = 20.0
+"""Most time that a person waits for queued runs to move; the controller goes on with the rest."""
+
+
+@dataclass(frozen=True)
+class Rollouts:
+    """The rollout of one deployed agent."""
+
+    found: Deployed
+
+    def status(self) -> dict[str, Any]:
+        """`{agent, phase, shares, candidate, step, steps, since, held, rejected, next, seen}`."""
+        state, seen, now = self._known()
+        record, plan = state.record, state.plan
+        made = decide(plan, record, seen, now)
+        return {
+            "agent": self.found.agent,
+            "host": plan.host,
+            "phase": record.phase.value,
+            "stable": record.stable,
+            "candidate": record.candidate,
+            "previous": record.previous,
+            "shares": {bundle: points / 100 for bundle, points in record.shares.items()},
+            "step": record.step + 1 if record.candidate_basis_points else 0,
+            "steps": [step.basis_points / 100 for step in plan.steps],
+            "since": record.since,
+            "held": record.held,
+            "rejected": dict(record.rejected),
+            "next": {"action": made.action.value, "reason": made.reason},
+            "candidate_runs": _figures(seen.candidate),
+            "stable_runs": _figures(seen.stable),
+        }
+
+    def promote(self, why: str) -> Record:
+        return self._move(
+            "promote", why, lambda state, seen, now: moves.promote(state.plan, state.record, seen, now)
+        )
+
+    def hold(self, why: str) -> Record:
+        return self._move("hold", why, lambda state, _seen, _now: moves.hold(state.record, why))
+
+    def resume(self, why: str) -> Record:
+        return self._move("resume", why, lambda state, _seen, _now: moves.resume(state.record))
+
+    def rollback(self, why: str) -> Record:
+        return self._move(
+            "rollback", why, lambda state, _seen, now: moves.rollback(state.plan, state.record, now)
+        )
+
+    def history(self, most: int) -> list[dict[str, Any]]:
+        """The newest changes first."""
+        return _told(lambda: self._store().history(self.found.agent, most))
+
+    def add_evidence(self, evidence: Evidence) -> None:
+        """Put what an evaluation showed into the control table."""
+        if evidence.agent != self.found.agent:
+            raise UserError(f"the evidence is of agent {evidence.agent!r}, not {self.found.agent!r}")
+        _told(lambda: self._store().add_evidence(evidence))
+
+    def _move(self, what: str, why: str, move: Callable[[State, Observation, int], Record]) -> Record:
+        _, seen, now = self._known()
+        change = Change(now, who(self.found.client), what, why)
+        return _told(
+            lambda: moved(
+                self._store(), self._host(), self.found.agent, lambda state: move(state, seen, now), change
+            )
+        )
+
+    def _known(self) -> tuple[State, Observation, int]:
+        now = time.time()
+        state = _told(lambda: self._store().read(self.found.agent))
+        return state, observe(self.found.client("cloudwatch"), state, now), int(now * 1000)
+
+    def _store(self) -> RolloutStore:
+        return RolloutStore(self.found.client("dynamodb"), self.found.control_table)
+
+    def _host(self) -> Host:
+        return _Host(self.found)
+
+
+@dataclass(frozen=True)
+class _Host:
+    """Applies a record with the caller's own rights."""
+
+    found: Deployed
+
+    def apply(self, state: State, latest: Callable[[], Record]) -> None:
+        if state.plan.host != "ecs":
+            versions = {b: held["version"] for b, held in state.releases.items() if "version" in held}
+            AliasTraffic(self.found.client("lambda"), state.plan.function_name, versions).apply(latest)
+            return
+        ends = time.monotonic() + MOVE_SECONDS
+        sqs, table = self.found.client("sqs"), str(self.found.outputs["checkpoint_table_name"])
+        # Moving a run never reads or writes what lies in the bucket.
+        blobs = BlobStore(self.found.client("s3"), "")
+        store = CheckpointStore(self.found.client("dynamodb"), table, blobs, agent=self.found.agent)
+        QueueTraffic(store, lambda url: Queue(sqs, url), lambda: time.monotonic() < ends).apply(state, latest)
+
+
+def _told(call: Callable[[], Any]) -> Any:
+    """What the runtime and AWS refuse, as words for whoever called."""
+    try:
+        return call()
+    except AgentRuntimeError as error:
+        raise UserError(str(error)) from None
+    except (ClientError, BotoCoreError) as error:
+        raise UserError(f"AWS refused: {error}") from None
+
+
+def _figures(seen: Seen | None) -> dict[str, Any] | None:
+    if seen is None:
+        return None
+    return {
+        "runs": seen.runs,
+        "errors": seen.errors,
+        "escalations": seen.escalations,
+        "mean_latency_ms": round(seen.latency_ms.mean, 1),
+        "cost_per_run_usd": round(seen.cost_usd.mean, 6),
+        "scores": {name: round(amounts.mean, 3) for name, amounts in seen.scores.items() if amounts.count},
+    }

@@ -1,0 +1,70 @@
+"""Alarms on the newest release's own numbers: in those of the whole agent its 5 % would drown."""
+
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from agent_runtime.rollout.plan import Plan
+
+NAMESPACE = "AgentHosting"
+"""Of the metrics that the runtime prints."""
+
+
+def watch(
+    name: str, plan: Plan, function: aws.lambda_.Function, tags: Any, parent: pulumi.Resource
+) -> list[aws.cloudwatch.MetricAlarm]:
+    """One alarm for each limit of the plan; each calls the controller at once.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-actions-Lambda.html
+    """
+    limits, newest = plan.limits, plan.releases[-1]
+    rates = {
+        "errors": ("RunErrors", 100 * limits.error_rate, "of its runs failed, in %"),
+        "escalations": ("Escalations", 100 * limits.escalation_rate, "of its runs asked a person, in %"),
+    }
+    means = {
+        "latency": ("DurationMs", limits.mean_latency_ms, "milliseconds a run takes"),
+        "cost": ("SpendUsd", limits.cost_per_run_usd, "US dollars a run costs"),
+    }
+    found: list[aws.cloudwatch.MetricAlarm] = []
+    for kind, (metric, limit, what) in {**rates, **means}.items():
+        scale = "100 * " if kind in rates else ""
+        alarm = aws.cloudwatch.MetricAlarm(
+            f"{name}-{kind}",
+            alarm_description=f"More than {limit:g}: {what}. The newest release goes back.",
+            metric_queries=[
+                {
+                    "id": "measured",
+                    # A few runs say nothing: one error in two of them would be half.
+                    "expression": f"IF(runs >= {limits.minimum_runs}, {scale}total / runs, 0)",
+                    "label": kind,
+                    "return_data": True,
+                },
+                _sum("total", metric, plan.agent, newest, limits.window_seconds),
+                _sum("runs", "Runs", plan.agent, newest, limits.window_seconds),
+            ],
+            comparison_operator="GreaterThanThreshold",
+            threshold=limit,
+            evaluation_periods=1,
+            treat_missing_data="notBreaching",  # a candidate at weight 0 has no runs
+            alarm_actions=[function.arn],
+            tags=tags,
+            opts=pulumi.ResourceOptions(parent=parent),
+        )
+        aws.lambda_.Permission(
+            f"{name}-{kind}-permission",
+            function=function.name,
+            action="lambda:InvokeFunction",
+            principal="lambda.alarms.cloudwatch.amazonaws.com",
+            source_arn=alarm.arn,
+            opts=pulumi.ResourceOptions(parent=parent),
+        )
+        found.append(alarm)
+    return found
+
+
+def _sum(query_id: str, metric: str, agent: str, bundle_id: str, seconds: int) -> Any:
+    dimensions = {"agent": agent, "bundle": bundle_id}
+    held = {"namespace": NAMESPACE, "metric_name": metric, "dimensions": dimensions, "stat": "Sum"}
+    return {"id": query_id, "metric": {**held, "period": seconds}, "return_data": False}

@@ -1,0 +1,54 @@
+"""The function that moves an agent's traffic: called each minute, and by an alarm at once."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from agent_runtime.hosts.clients import client_of, lazily, store_of
+from agent_runtime.hosts.http import LambdaContext
+from agent_runtime.hosts.queue import Queue
+from agent_runtime.rollout.alias import AliasTraffic
+from agent_runtime.rollout.controller import Controller
+from agent_runtime.rollout.observing import observe
+from agent_runtime.rollout.queues import QueueTraffic
+from agent_runtime.rollout.record import Record
+from agent_runtime.rollout.store import RolloutStore, State
+from agent_runtime.settings import TableSettings
+
+MARGIN_SECONDS: Final = 10.0
+"""Left of the function's time when it begins no further batch of messages."""
+
+
+class Hosts:
+    """Applies a record to whatever divides the agent's runs; `plan.host` says what that is."""
+
+    def __init__(self, settings: TableSettings, dynamodb: Any, has_time: Callable[[], bool]) -> None:
+        self._functions, self._sqs = lazily("lambda"), lazily("sqs")
+        self._queues = QueueTraffic(store_of(settings, dynamodb), lambda url: Queue(self._sqs, url), has_time)
+
+    def apply(self, state: State, latest: Callable[[], Record]) -> None:
+        """Raises `TrafficUnknown`, `RecordChanged`, `CheckpointUnavailable` and botocore's errors."""
+        if state.plan.host == "ecs":
+            self._queues.apply(state, latest)
+            return
+        versions = {bundle: held["version"] for bundle, held in state.releases.items() if "version" in held}
+        AliasTraffic(self._functions, state.plan.function_name, versions).apply(latest)
+
+
+def handler(_event: Mapping[str, Any], context: LambdaContext) -> dict[str, str]:
+    """The function's handler: `agent_runtime.hosts.controller.handler`. Returns `{action, reason}`."""
+    from agent_runtime.logs import log_to
+
+    log_to(sys.stdout)
+    settings = TableSettings.from_environment(os.environ)
+    dynamodb, cloudwatch = client_of("dynamodb"), lazily("cloudwatch")
+    hosts = Hosts(settings, dynamodb, lambda: context.get_remaining_time_in_millis() / 1000 > MARGIN_SECONDS)
+    made = Controller(
+        RolloutStore(dynamodb, settings.control_table),
+        lambda state, now: observe(cloudwatch, state, now),
+        hosts,
+        time.time,
+    ).run(settings.agent_name)
+    return {"action": made.action.value, "reason": made.reason}

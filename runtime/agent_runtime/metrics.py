@@ -1,0 +1,78 @@
+"""What a run tells CloudWatch: one log line in its embedded metric format.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from agent_runtime.records import ENDED, RunStatus, Usage
+from agent_runtime.runner import RunOutcome
+
+NAMESPACE: Final = "AgentHosting"
+SCORE: Final = "Score_"
+"""Before the name of what a run reported by `run.score`."""
+_UNITS: Final = {"DurationMs": "Milliseconds", "SpendUsd": "None"}
+
+
+@dataclass(frozen=True)
+class RunFigures:
+    """One worker's or function's time with a run."""
+
+    spent: Usage = field(default_factory=Usage)
+    counts: bool = True
+    """Whether the run ended, failed, or waits for a person; else it only sleeps or changes hands, and a rate
+    over such times would be thinner than the truth."""
+    failed: bool = False
+    escalated: bool = False
+    duration_ms: float = 0.0
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+
+def figures_of(outcome: RunOutcome | None, *, failed: bool, duration_ms: float) -> RunFigures:
+    """The figures of an outcome; without one the run did not even begin."""
+    if outcome is None:
+        return RunFigures(failed=failed, duration_ms=duration_ms)
+    escalated = outcome.status is RunStatus.WAITING_APPROVAL
+    return RunFigures(
+        spent=outcome.spent,
+        counts=failed or escalated or outcome.status in ENDED,
+        failed=failed,
+        escalated=escalated,
+        duration_ms=duration_ms,
+        scores=outcome.scores if outcome.status is RunStatus.DONE else {},
+    )
+
+
+def metrics_line(*, agent: str, bundle_id: str, run_id: str, figures: RunFigures, now: float) -> str:
+    """`now` is seconds since 1970.
+
+    Dimensions are the agent, and the agent with its bundle: each further value of a dimension is a metric
+    that costs money, so tenants and runs are fields to search for instead. Sums of squares are there for the
+    comparison of two releases: CloudWatch gives no variance.
+    """
+    spent, duration = figures.spent, round(figures.duration_ms, 3)
+    values: dict[str, float] = {
+        "SpendUsd": spent.cost_usd,
+        "InputTokens": spent.input_tokens,
+        "OutputTokens": spent.output_tokens,
+        "Runs": int(figures.counts),
+    }
+    if figures.counts:
+        values |= {
+            "RunErrors": int(figures.failed),
+            "Escalations": int(figures.escalated),
+            "DurationMs": duration,
+            "DurationMsSquares": round(duration * duration, 3),
+            "SpendUsdSquares": spent.cost_usd * spent.cost_usd,
+        }
+    values |= {f"{SCORE}{name}": score for name, score in figures.scores.items()}
+    directive = {
+        "Namespace": NAMESPACE,
+        "Dimensions": [["agent"], ["agent", "bundle"]],
+        "Metrics": [{"Name": name, "Unit": _UNITS.get(name, "Count")} for name in values],
+    }
+    aws = {"Timestamp": int(now * 1000), "CloudWatchMetrics": [directive]}
+    return json.dumps({"_aws": aws, "agent": agent, "bundle": bundle_id, "run_id": run_id, **values})

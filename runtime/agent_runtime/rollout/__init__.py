@@ -1,0 +1,1 @@
+"""How a release reaches everyone: gates, the traffic record, and the decision to advance, hold or go back."""

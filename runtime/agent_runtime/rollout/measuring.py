@@ -1,0 +1,103 @@
+"""Reads from CloudWatch what a release did: the metrics that runs print, by agent and bundle."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from agent_runtime.metrics import NAMESPACE, SCORE
+from agent_runtime.rollout.comparing import Amounts
+from agent_runtime.rollout.observation import Seen
+
+_log = logging.getLogger("agent_runtime.rollout.measuring")
+_PERIOD_SECONDS: Final = 60
+"""What is printed in the embedded format is kept by the minute."""
+_SUMS: Final = (
+    "Runs",
+    "RunErrors",
+    "Escalations",
+    "DurationMs",
+    "DurationMsSquares",
+    "SpendUsd",
+    "SpendUsdSquares",
+)
+_MOST_PAGES: Final = 20
+_LONGEST_SECONDS: Final = 14 * 86_400
+"""Minutes are kept for 15 days:
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html"""
+
+
+class Metrics:
+    """The metrics of one agent. `client` is boto3's CloudWatch client."""
+
+    def __init__(self, client: Any, agent: str, scores: Iterable[str] = ()) -> None:
+        self._client = client
+        self._agent = agent
+        self._scores = tuple(scores)
+
+    def seen(self, bundle_id: str, since: float, now: float) -> Seen | None:
+        """What a release did between two times, in seconds since 1970; None where nobody can say."""
+        queries = self._queries(bundle_id)
+        begin = max(since, now - _LONGEST_SECONDS)
+        values: dict[str, float] = dict.fromkeys(queries, 0.0)
+        page: dict[str, Any] = {}
+        try:
+            for _ in range(_MOST_PAGES):
+                reply = self._client.get_metric_data(
+                    MetricDataQueries=list(queries.values()),
+                    StartTime=datetime.fromtimestamp(begin, UTC),
+                    EndTime=datetime.fromtimestamp(now, UTC),
+                    **page,
+                )
+                for found in reply["MetricDataResults"]:
+                    values[found["Id"]] += sum(found["Values"])
+                if not reply.get("NextToken"):
+                    return self._read(values)
+                page = {"NextToken": reply["NextToken"]}
+            return None
+        except (ClientError, BotoCoreError) as error:
+            _log.warning("metrics not read", extra={"bundle": bundle_id}, exc_info=error)
+            return None
+
+    def _queries(self, bundle_id: str) -> dict[str, Any]:
+        dimensions = [{"Name": "agent", "Value": self._agent}, {"Name": "bundle", "Value": bundle_id}]
+        wanted = [(name, "Sum") for name in _SUMS]
+        wanted += [(f"{SCORE}{name}", stat) for name in self._scores for stat in ("Sum", "SampleCount")]
+
+        def query(name: str, stat: str) -> dict[str, Any]:
+            metric = {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": dimensions}
+            held = {"Metric": metric, "Period": _PERIOD_SECONDS, "Stat": stat}
+            return {"Id": _id(name, stat), "MetricStat": held, "ReturnData": True}
+
+        return {_id(name, stat): query(name, stat) for name, stat in wanted}
+
+    def _read(self, values: Mapping[str, float]) -> Seen:
+        def total(name: str, stat: str = "Sum") -> float:
+            return values[_id(name, stat)]
+
+        runs = round(total("Runs"))
+        scored = {name: round(total(f"{SCORE}{name}", "SampleCount")) for name in self._scores}
+        return Seen(
+            runs=runs,
+            errors=round(total("RunErrors")),
+            escalations=round(total("Escalations")),
+            latency_ms=Amounts(runs, total("DurationMs"), total("DurationMsSquares")),
+            cost_usd=Amounts(runs, total("SpendUsd"), total("SpendUsdSquares")),
+            scores={name: Amounts(count, total(f"{SCORE}{name}"), 0.0) for name, count in scored.items()},
+        )
+
+
+def alarming(client: Any, names: Iterable[str]) -> tuple[str, ...]:
+    """Those of the alarms that are in ALARM. Raises botocore's errors."""
+    wanted = list(names)
+    if not wanted:
+        return ()
+    reply = client.describe_alarms(AlarmNames=wanted)
+    return tuple(held["AlarmName"] for held in reply["MetricAlarms"] if held["StateValue"] == "ALARM")
+
+
+def _id(name: str, stat: str) -> str:
+    """Ids begin with a small letter and hold letters, digits and `_`."""
+    return f"{stat.lower()}_{name}"

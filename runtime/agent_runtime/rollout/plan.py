@@ -1,0 +1,85 @@
+"""How far and how fast an agent's releases go: written by the deployment, read by whoever moves traffic."""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from agent_runtime.rollout.gates import Gate
+
+ITEM: Final = "plan"
+WHOLE: Final = 10_000
+"""Basis points of all runs."""
+DAY_SECONDS: Final = 86_400
+BundleId = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
+Rate = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Step(_Frozen):
+    """A share of new runs that the candidate gets, and what it takes to leave it for the next one."""
+
+    basis_points: int = Field(ge=1, le=WHOLE)
+    """Hundredths of a per cent."""
+    hold_seconds: float = Field(ge=0, allow_inf_nan=False)
+    minimum_runs: int = Field(default=50, ge=1)
+    """Runs of the candidate in this step. Defaults to 50."""
+
+
+DEFAULT_STEPS: Final = (
+    Step(basis_points=500, hold_seconds=2 * DAY_SECONDS),
+    Step(basis_points=2_000, hold_seconds=DAY_SECONDS),
+    Step(basis_points=5_000, hold_seconds=DAY_SECONDS),
+    Step(basis_points=WHOLE, hold_seconds=DAY_SECONDS),
+)
+
+
+class Limits(_Frozen):
+    """What sends a release back at once, judged over the last `window_seconds`."""
+
+    window_seconds: int = Field(default=300, ge=60, le=3600, multiple_of=60)
+    """Whole minutes, since metrics are kept by the minute. Defaults to 300."""
+    minimum_runs: int = Field(default=5, ge=1)
+    """Runs in the window below which a rate means nothing. Defaults to 5."""
+    error_rate: Rate = 0.05
+    mean_latency_ms: Positive = 10_000
+    cost_per_run_usd: Positive = 0.24
+    """Twice what the default gate allows."""
+    escalation_rate: Rate = 0.20
+
+
+class Plan(_Frozen):
+    """The rollout of one agent in one environment."""
+
+    schema_version: Literal[1] = 1
+    agent: str
+    host: Literal["lambda", "ecs", "eks"]
+    releases: tuple[BundleId, ...] = Field(min_length=1)
+    """All that are deployed, the newest last: it is the candidate, unless it serves already."""
+    function_name: str = ""
+    """The agent's function, whose alias divides the calls (`lambda`)."""
+    alarms: dict[BundleId, tuple[str, ...]] = Field(default_factory=dict)
+    """Names of the alarms on each release's own numbers."""
+    steps: tuple[Step, ...] = Field(default=DEFAULT_STEPS, min_length=1)
+    gate: Gate = Gate()
+    limits: Limits = Limits()
+    watch_seconds: float = Field(default=7 * DAY_SECONDS, ge=0, allow_inf_nan=False)
+    """How long a release that serves everyone can still go back by itself. Defaults to a week."""
+    scores: tuple[str, ...] = ()
+    """Metrics of the gate that runs report by `run.score`, and that a candidate is held to in each step."""
+    running: Literal["finish", "stop"] = "finish"
+    """What runs of a release that goes back do: finish there, or stop at their next step and move."""
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    """Chance of sending back a candidate that is no worse, in each comparison of each step."""
+
+    @model_validator(mode="after")
+    def _grows(self) -> "Plan":
+        shares = [step.basis_points for step in self.steps]
+        if shares != sorted(set(shares)) or shares[-1] != WHOLE:
+            raise ValueError(f"steps must grow to {WHOLE} basis points, and are {shares}")
+        if unknown := sorted(set(self.scores) - self.gate.thresholds.keys()):
+            raise ValueError(f"scores names {', '.join(unknown)}, for which the gate has no threshold")
+        return self

@@ -1,0 +1,44 @@
+"""Whether a worker's own release was sent back: then it takes nothing new."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from agent_runtime.control import ControlReader
+from agent_runtime.errors import TrafficUnknown
+from agent_runtime.traffic import Traffic
+
+CACHE_SECONDS: Final = 5.0
+"""How late a worker may notice, and no more than one read in that time, also where the read fails."""
+
+
+class Standing:
+    """Of one release. Where the record cannot be read it keeps the standing that it had: an outage of the
+    control table must not stop every worker of an agent. `clock` is monotonic, in seconds."""
+
+    def __init__(
+        self, control: ControlReader, bundle_id: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._control = control
+        self._bundle_id = bundle_id
+        self._clock = clock
+        self._read_at = -CACHE_SECONDS
+        self._traffic: Traffic | None = None
+
+    def is_rejected(self) -> bool:
+        """Whether new runs go elsewhere, and those that wait are moved."""
+        traffic = self._latest()
+        return traffic is not None and self._bundle_id in traffic.rejected
+
+    def stops_running(self) -> bool:
+        """Whether runs in hand stop at their next step, too."""
+        return self.is_rejected() and self._traffic is not None and self._traffic.stops
+
+    def _latest(self) -> Traffic | None:
+        if self._clock() - self._read_at >= CACHE_SECONDS:
+            self._read_at = self._clock()
+            try:
+                _, self._traffic = self._control.read()
+            except TrafficUnknown:
+                return self._traffic
+        return self._traffic

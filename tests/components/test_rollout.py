@@ -1,0 +1,126 @@
+"""The rollout controller beside an agent whose program leaves the traffic to it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from agent_hosting import EcsAgent, LambdaAgent
+from tests.components.recorder import Program, Recorded, refused, run
+from tests.components.samples import ON_ECS, PLATFORM, agent_folder, bundle_id, lambda_args
+
+HOSTS = pytest.mark.parametrize("host", [LambdaAgent, EcsAgent])
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(agent_folder(tmp_path_factory.mktemp("agent")))
+
+
+def args(host: type, source: str, **more: Any) -> dict[str, Any]:
+    return lambda_args(source, platform=PLATFORM, **(ON_ECS if host is EcsAgent else {}), **more)
+
+
+def deployed(host: type, source: str, **more: Any) -> Program:
+    return run(lambda: host("handbook", args(host, source, **more)))
+
+
+def plan(program: Program) -> dict[str, Any]:
+    item = json.loads(program.one("TableItem", "handbook-rollout-plan").inputs["item"])
+    assert (item["agent"], item["item"]) == ({"S": "handbook"}, {"S": "plan"})
+    return json.loads(item["document"]["S"])
+
+
+def function(program: Program) -> Recorded:
+    return program.one("Function", "handbook-rollout")
+
+
+@HOSTS
+def test_the_plan_names_the_releases_the_host_and_the_alarms_of_the_newest(host: type, source: str) -> None:
+    program = deployed(host, source, rollout={"steps": [{"percent": 100, "hold_seconds": 60}]})
+    found, newest = plan(program), bundle_id(source)
+    assert (found["agent"], found["releases"]) == ("handbook", [newest])
+    assert found["host"] == ("ecs" if host is EcsAgent else "lambda")
+    assert found["function_name"] == ("" if host is EcsAgent else "handbook-0a1b2c3")
+    assert found["steps"] == [{"basis_points": 10_000, "hold_seconds": 60, "minimum_runs": 50}]
+    kinds = ("errors", "escalations", "latency", "cost")
+    assert found["alarms"] == {newest: [f"handbook-rollout-{kind}-0a1b2c3" for kind in kinds]}
+
+
+@HOSTS
+def test_each_alarm_watches_the_newest_release_alone_and_may_call_the_controller(
+    host: type, source: str
+) -> None:
+    program = deployed(host, source)
+    for kind in ("errors", "escalations", "latency", "cost"):
+        alarm = program.one("MetricAlarm", f"handbook-rollout-{kind}").inputs
+        (called,) = alarm["alarmActions"]
+        assert called.endswith("Function/handbook-rollout-0a1b2c3")
+        assert alarm["treatMissingData"] == "notBreaching"
+        for query in alarm["metricQueries"]:
+            if "metric" in query:
+                assert query["metric"]["dimensions"] == {"agent": "handbook", "bundle": bundle_id(source)}
+        allowed = program.one("Permission", f"handbook-rollout-{kind}-permission").inputs
+        assert allowed["principal"] == "lambda.alarms.cloudwatch.amazonaws.com"
+        assert allowed["sourceArn"].endswith(f"handbook-rollout-{kind}-0a1b2c3")
+
+
+@HOSTS
+def test_the_controller_may_move_this_agents_traffic_and_no_others(host: type, source: str) -> None:
+    statements = deployed(host, source).one("RolePolicy", "handbook-rollout-policy").statements()
+    moving = statements["MoveTraffic"]
+    keys = moving["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"]
+    assert keys == ["handbook", "handbook#history"]
+    assert set(moving["Action"]) == {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"}
+    assert statements["ReadOwnAlarms"]["Resource"].endswith(":alarm:handbook-rollout-*")
+    assert ("MoveAlias" in statements) is (host is LambdaAgent)
+    assert ("TakeRuns" in statements) is (host is EcsAgent)
+
+
+@HOSTS
+def test_the_controller_is_called_each_minute_and_its_failures_are_heard(host: type, source: str) -> None:
+    program = deployed(host, source)
+    assert program.one("EventRule", "handbook-rollout").inputs["scheduleExpression"] == "rate(1 minute)"
+    made = function(program).inputs
+    assert made["handler"] == "agent_runtime.hosts.controller.handler"
+    assert (made["timeout"], made["reservedConcurrentExecutions"]) == (55, 1)
+    heard = program.one("MetricAlarm", "handbook-rollout-failures").inputs
+    assert heard["alarmActions"] == [program.outputs_of(host.__name__)["topic_arn"]]
+
+
+@HOSTS
+def test_a_program_that_names_the_shares_has_no_controller(host: type, source: str) -> None:
+    program = deployed(host, source, shares={"newest": 1.0})
+    assert not [r for r in program.resources if "rollout" in r.name]
+
+
+def test_the_record_begins_with_what_the_alias_serves_and_is_then_left_alone(source: str) -> None:
+    item = deployed(LambdaAgent, source).one("TableItem", "handbook-traffic-record")
+    assert json.loads(item.inputs["item"])["stable"] == {"S": bundle_id(source)}
+    assert item.ignore_changes == ("item",)
+
+
+@pytest.mark.parametrize(
+    ("rollout", "said"),
+    [
+        ({"steps": [{"percent": 50, "hold_seconds": 1}]}, "steps must grow to 10000 basis points"),
+        ({"limits": {"error_rate": 2}}, "rollout.limits.error_rate is 2"),
+        ({"limits": {"window_seconds": 90}}, "multiple of 60"),
+        ({"scores": ["charm"]}, "scores names charm, for which the gate has no threshold"),
+        ({"thresholds": {"grounding": {}}}, "give either `at_least` or `at_most`"),
+        ({"running_runs": "pause"}, "rollout.running is 'pause'"),
+        ({"speed": 1}, "rollout.speed"),
+    ],
+)
+def test_a_rollout_that_cannot_be_is_refused_with_its_field(
+    source: str, rollout: dict[str, Any], said: str
+) -> None:
+    told = refused(lambda: LambdaAgent("handbook", args(LambdaAgent, source, rollout=rollout)))
+    assert said in told
+    assert "docs/releases.md" in told or "Known are" in told or "known" in told.lower()
+
+
+def test_shares_and_a_rollout_do_not_go_together(source: str) -> None:
+    both = {"rollout": {"watch_seconds": 1}, "shares": {"newest": 1.0}}
+    said = refused(lambda: LambdaAgent("handbook", args(LambdaAgent, source, **both)))
+    assert "`shares` fixes the traffic" in said

@@ -1,0 +1,130 @@
+"""An agent whose releases go out by the rollout controller, with steps of seconds."""
+
+import json
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from agent_runtime.rollout.record import Record, record_from
+from tests.end_to_end.asks import ask
+from tests.end_to_end.conftest import Deployment
+
+STEPS = (5, 20, 50, 100)
+ROLLOUT = {
+    "steps": [{"percent": percent, "hold_seconds": 1, "minimum_runs": 3} for percent in STEPS],
+    "watch_seconds": 2,
+    "minimum_samples": 30,
+    "thresholds": {"grounding": {"at_least": 0.9}},
+    "scores": ["grounding"],
+    "limits": {
+        "window_seconds": 60,
+        "minimum_runs": 3,
+        "mean_latency_ms": 1500,
+        "cost_per_run_usd": 0.0005,
+    },
+}
+_SECONDS = 120.0
+
+
+class Rollout:
+    """The agent `handbook`, deployed by its releases."""
+
+    def __init__(self, deployment: Deployment, host: str) -> None:
+        self.deployment = deployment
+        with deployment.edit() as config:
+            agents = config["agent-hosting:agents"]
+            agents.pop("review")
+            handbook = agents["handbook"]
+            handbook.pop("source")
+            handbook |= {"releases": [], "rollout": ROLLOUT, "host": host}
+            handbook["run_profile"] = {"longest_run_seconds": 20}
+            handbook["requests_per_second"] = 1000
+        self._folder = deployment.root / "examples" / "01-first-turn"
+        self._code = (self._folder / "agent.py").read_text()
+
+    def deploy(self, change: str = "", *, passing: bool = True) -> str:
+        """A release whose answers are spoilt by the line `change`; its bundle id."""
+        spoilt = self._code.replace(
+            '    question = run.input["question"]\n', f'    question = run.input["question"]\n{change}'
+        )
+        (self._folder / "agent.py").write_text(spoilt)
+        self.deployment.run("release", "new", "handbook", "--stack", "local")
+        with self.deployment.edit() as config:
+            bundle = str(config["agent-hosting:agents"]["handbook"]["releases"][-1])
+        self.deployment.run("up")
+        if passing:
+            self.add_evidence(bundle)
+        return bundle
+
+    def add_evidence(self, bundle: str, grounding: float = 0.97) -> None:
+        evidence = {
+            "agent": "handbook",
+            "bundle_id": bundle,
+            "created_at": int(time.time() * 1000),
+            "created_by": "a test",
+            "source": "a test",
+            "metrics": {"grounding": {"value": grounding, "samples": 40}},
+        }
+        path = Path(self.deployment.root, "evidence.json")
+        path.write_text(json.dumps(evidence))
+        self.deployment.run("release", "evidence", "handbook", str(path))
+
+    def status(self) -> dict[str, Any]:
+        """As the command tells it."""
+        return json.loads(self.deployment.run("release", "status", "handbook", "--json"))
+
+    def history(self) -> list[dict[str, Any]]:
+        return json.loads(self.deployment.run("release", "history", "handbook", "--json"))
+
+    def call_controller(self) -> None:
+        """As the schedule does each minute."""
+        rules = self.deployment.client("events").list_rules(NamePrefix="handbook-rollout")["Rules"]
+        assert self.post(f"schedules/run?rule={rules[0]['Name']}") == {"called": 1}
+
+    def post(self, path: str) -> Any:
+        url = f"http://127.0.0.1:{self.deployment.cloud()['gateway_port']}/_embedded/{path}"
+        with urllib.request.urlopen(urllib.request.Request(url, b"", method="POST"), timeout=90) as reply:
+            return json.loads(reply.read())
+
+    def until(self, holds: Callable[[Record], bool]) -> Record:
+        """Asks and calls the controller until the record is as it should; the schedule and alarms call the
+        controller, too."""
+        ends = time.monotonic() + _SECONDS
+        while not holds(found := self.record()):
+            assert time.monotonic() < ends, found
+            if found.candidate_basis_points:
+                self.ask(40)
+            self.call_controller()
+        return found
+
+    def until_only(self, bundle: str) -> None:
+        """Asks until one release takes every run: whoever divides them may be five seconds behind."""
+        ends = time.monotonic() + _SECONDS
+        while set(found := self.ask(20)) != {bundle}:
+            assert time.monotonic() < ends, found
+
+    def record(self) -> Record:
+        table = self.agent["control_table_name"]
+        key = {"agent": {"S": "handbook"}, "item": {"S": "traffic"}}
+        found = self.deployment.client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True)
+        return record_from(found["Item"])
+
+    @cached_property
+    def agent(self) -> dict[str, Any]:
+        """Its outputs, which no release changes."""
+        return self.deployment.status()["agents"]["handbook"]
+
+    @cached_property
+    def _token(self) -> str:
+        return self.deployment.run("token").strip()
+
+    def ask(self, times: int) -> Counter[Any]:
+        """New runs by the bundle that took them, or by the status of an error."""
+        with ThreadPoolExecutor(4) as pool:
+            answers = pool.map(lambda _: ask(self.agent["local_url"], self._token), range(times))
+            return Counter(body.get("bundle_id", status) for status, body in answers)

@@ -1,0 +1,142 @@
+"""What a run counts for in the metrics, and the scores that it may report."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent_runtime.errors import ScoreInvalid
+from agent_runtime.metrics import RunFigures, figures_of, metrics_line
+from agent_runtime.records import ENDED, RunStatus, Usage
+from agent_runtime.runner import RunOutcome
+from agent_runtime.scores import MOST_SCORES, add_score
+
+RATES = {"RunErrors", "Escalations", "DurationMs", "DurationMsSquares", "SpendUsdSquares"}
+SPENT = Usage(100, 10, 0.5, 1)
+
+
+def outcome(status: RunStatus, **changes: Any) -> RunOutcome:
+    given: dict[str, Any] = {"output": None, "steps": (), "usage": Usage(900, 90, 9.0, 9), "spent": SPENT}
+    return RunOutcome("r", status, "b", **(given | changes))
+
+
+def line(figures: RunFigures, now: float = 1_800_000_000.5) -> dict[str, Any]:
+    text = metrics_line(agent="answers", bundle_id="b", run_id="r", figures=figures, now=now)
+    assert "\n" not in text
+    return json.loads(text)
+
+
+def figures(status: RunStatus, *, failed: bool = False, **changes: Any) -> RunFigures:
+    return figures_of(outcome(status, **changes), failed=failed, duration_ms=1_500.0)
+
+
+@pytest.mark.parametrize("status", [RunStatus.SLEEPING, RunStatus.QUEUED, RunStatus.PARKED])
+def test_a_run_that_sleeps_or_changes_hands_costs_and_counts_for_no_rate(status: RunStatus) -> None:
+    values = line(figures(status))
+    assert (values["Runs"], values["SpendUsd"], values["InputTokens"]) == (0, 0.5, 100)
+    assert not RATES & values.keys()
+
+
+@pytest.mark.parametrize("status", sorted(ENDED))
+def test_a_run_that_ends_counts_once(status: RunStatus) -> None:
+    values = line(figures(status))
+    assert (values["Runs"], values["RunErrors"], values["Escalations"]) == (1, 0, 0)
+    assert (values["DurationMs"], values["DurationMsSquares"]) == (1_500, 2_250_000)
+    assert (values["SpendUsd"], values["SpendUsdSquares"]) == (0.5, 0.25)
+
+
+@pytest.mark.parametrize("status", RunStatus)
+def test_a_failure_counts_whatever_the_run_is_left_at(status: RunStatus) -> None:
+    values = line(figures(status, failed=True))
+    assert (values["Runs"], values["RunErrors"]) == (1, 1)
+
+
+@pytest.mark.parametrize("status", RunStatus)
+def test_only_a_run_that_waits_for_a_person_is_an_escalation(status: RunStatus) -> None:
+    waits = status is RunStatus.WAITING_APPROVAL
+    values = line(figures(status))
+    assert values.get("Escalations", 0) == int(waits)
+    assert not waits or values["Runs"] == 1
+
+
+@pytest.mark.parametrize("failed", [True, False])
+def test_a_run_that_did_not_begin_spent_nothing_and_counts(failed: bool) -> None:
+    values = line(figures_of(None, failed=failed, duration_ms=4.0))
+    assert (values["Runs"], values["RunErrors"], values["SpendUsd"]) == (1, int(failed), 0)
+    assert values["DurationMs"] == 4
+
+
+@pytest.mark.parametrize("status", RunStatus)
+def test_scores_count_for_runs_that_are_done_alone(status: RunStatus) -> None:
+    values = line(figures(status, scores={"grounding": 0.75}))
+    assert values.get("Score_grounding") == (0.75 if status is RunStatus.DONE else None)
+
+
+@given(
+    st.builds(
+        RunFigures,
+        spent=st.builds(Usage, st.integers(0, 10**6), st.integers(0, 10**6), st.floats(0, 100)),
+        counts=st.booleans(),
+        failed=st.booleans(),
+        escalated=st.booleans(),
+        duration_ms=st.floats(0, 10**7),
+        scores=st.dictionaries(st.from_regex("[a-z]{1,5}", fullmatch=True), st.floats(0, 1)),
+    )
+)
+def test_each_metric_that_is_declared_has_a_value_and_each_dimension_too(figures: RunFigures) -> None:
+    values = line(figures)
+    (directive,) = values["_aws"]["CloudWatchMetrics"]
+    names = [metric["Name"] for metric in directive["Metrics"]]
+    assert len(names) == len(set(names))
+    assert all(isinstance(values[name], int | float) for name in names)
+    assert directive["Namespace"] == "AgentHosting"
+    assert directive["Dimensions"] == [["agent"], ["agent", "bundle"]]
+    assert (values["agent"], values["bundle"], values["run_id"]) == ("answers", "b", "r")
+    assert values.keys() == {"_aws", "agent", "bundle", "run_id", *names}
+
+
+def test_a_line_is_stamped_in_milliseconds() -> None:
+    assert line(RunFigures())["_aws"]["Timestamp"] == 1_800_000_000_500
+
+
+@given(st.floats(0, 1) | st.sampled_from([0, 1]), st.floats(0, 1))
+def test_a_score_takes_the_place_of_one_of_the_same_name(first: float, second: float) -> None:
+    scores: dict[str, float] = {}
+    add_score(scores, "grounding", first)
+    add_score(scores, "grounding", second)
+    assert scores == {"grounding": second}
+
+
+@pytest.mark.parametrize("value", [-0.001, 1.001, float("nan"), float("inf"), True, False, 2])
+def test_a_score_outside_of_0_to_1_is_refused(value: float) -> None:
+    scores = {"grounding": 0.5}
+    with pytest.raises(ScoreInvalid, match="must be from 0 to 1"):
+        add_score(scores, "grounding", value)
+    assert scores == {"grounding": 0.5}
+
+
+@pytest.mark.parametrize("name", ["", "Grounding", "1st", "a-b", "a b", "a\n", "_a", "é", "a" * 41])
+def test_a_name_that_makes_no_metric_is_refused(name: str) -> None:
+    scores: dict[str, float] = {}
+    with pytest.raises(ScoreInvalid, match="a name is a letter"):
+        add_score(scores, name, 0.5)
+    assert scores == {}
+
+
+@given(st.from_regex("[a-z][a-z0-9_]{0,39}", fullmatch=True))
+def test_each_other_name_is_taken(name: str) -> None:
+    scores: dict[str, float] = {}
+    add_score(scores, name, 0.5)
+    assert scores == {name: 0.5}
+
+
+def test_one_score_more_than_allowed_is_refused_and_known_ones_still_change() -> None:
+    scores: dict[str, float] = {}
+    for number in range(MOST_SCORES):
+        add_score(scores, f"s{number}", 0.5)
+    with pytest.raises(ScoreInvalid, match="one more than the 10 allowed"):
+        add_score(scores, "another", 0.5)
+    add_score(scores, "s0", 1)
+    assert (len(scores), scores["s0"]) == (MOST_SCORES, 1.0)
