@@ -15,6 +15,8 @@ from agent_hosting_cli.release_commands import release
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 brake = typer.Typer(no_args_is_help=True, help="The brake that stops an agent's spending.")
+bundle = typer.Typer(no_args_is_help=True, help="What releases are made of.")
+app.add_typer(bundle, name="bundle")
 app.add_typer(release, name="release")
 app.add_typer(brake, name="brake")
 
@@ -143,6 +145,28 @@ def environment() -> None:
     """Print the environment that Pulumi needs for the stack `local`: eval "$(agent-hosting env)"."""
     for name, value in local.engine(find_project(Path.cwd())).environment().items():
         sys.stdout.write(f"export {name}={json.dumps(value)}\n")
+
+
+@bundle.command("diff")
+def bundle_diff(
+    before: Annotated[str, typer.Argument(help="Bundle id of a packed release, its zip, or a folder.")],
+    after: Annotated[str, typer.Argument(help="The same of the other one.")],
+    as_json: Json = False,
+) -> None:
+    """Show what differs between two bundles, part by part."""
+    from agent_hosting_cli.bundles import bundle_at, difference
+
+    project = find_project(Path.cwd())
+    old, new = bundle_at(project, before), bundle_at(project, after)
+    found = difference(old, new)
+    if as_json:
+        console.print_json(data={"before": old.bundle_id, "after": new.bundle_id, "difference": found})
+        return
+    console.print(f"{old.bundle_id} -> {new.bundle_id}" + ("" if found else ": the same"), markup=False)
+    for part, lines in found.items():
+        console.print(f"\n{part}", style="bold")
+        for line in lines:
+            console.print(f"  {line}", markup=False)
 
 
 @brake.command("release")
