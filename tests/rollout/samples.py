@@ -3,8 +3,9 @@
 from typing import Any
 
 from agent_runtime.rollout.comparing import Amounts
+from agent_runtime.rollout.experiments import Experiment
 from agent_runtime.rollout.gates import Evidence, Gate, Measured, Threshold
-from agent_runtime.rollout.observation import Observation, Seen
+from agent_runtime.rollout.observation import Observation, Seen, Shadowed
 from agent_runtime.rollout.plan import Limits, Plan, Step
 from agent_runtime.rollout.record import Phase, Record
 
@@ -65,6 +66,11 @@ def seen(
     return Seen(runs, errors, escalations, amounts(runs, latency), amounts(runs, cost), scores)
 
 
+def copies(runs: int = 20, errors: int = 0, *, agreement: float = 0.9, cost: float = 0.01) -> Shadowed:
+    """What a candidate did with copies of runs."""
+    return Shadowed(runs, errors, amounts(runs, agreement), runs * cost)
+
+
 def observed(
     *proofs: Evidence,
     recent: Seen | None = None,
@@ -74,7 +80,7 @@ def observed(
     unfit: str | None = None,
 ) -> Observation:
     found = {held.bundle_id: held for held in proofs}
-    return Observation(recent, candidate, stable, alarms, found, unfit)
+    return Observation(recent, candidate, stable, alarms, found, unfit=unfit)
 
 
 def good(*proofs: Evidence, runs: int = 100) -> Observation:
@@ -105,3 +111,15 @@ def waiting(**changes: Any) -> Record:
     """Release B has no run yet."""
     given: dict[str, Any] = {"candidate": B, "version": 7, "phase": Phase.WAITING, "since": NOW - MINUTE}
     return Record(A, **(given | changes))
+
+
+def shadowed(**changes: Any) -> Record:
+    """Release B gets copies of runs since a minute ago."""
+    return waiting(**({"phase": Phase.SHADOW} | changes))
+
+
+def compared(metric: str = "errors", **changes: Any) -> Record:
+    """Release B has half of the runs, until each release has 100 of them or an hour is over."""
+    wanted = Experiment(metric, 5_000, 100, NOW + 3_600_000)
+    given: dict[str, Any] = {"phase": Phase.EXPERIMENT, "candidate_basis_points": 5_000, "experiment": wanted}
+    return waiting(**(given | changes))

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from agent_runtime.errors import MoveRefused, RecordChanged
+from agent_runtime.rollout.actions import Action
 from agent_runtime.rollout.controller import CONTROLLER, Controller, moved
-from agent_runtime.rollout.decide import Action
 from agent_runtime.rollout.moves import hold, rollback
 from agent_runtime.rollout.observation import Observation
 from agent_runtime.rollout.record import Record

@@ -6,13 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent_runtime.rollout.actions import Action
 from agent_runtime.rollout.comparing import Amounts
-from agent_runtime.rollout.decide import Action, decide
+from agent_runtime.rollout.decide import decide
+from agent_runtime.rollout.experiments import Experiment
 from agent_runtime.rollout.gates import passes
-from agent_runtime.rollout.observation import Observation, Seen
-from agent_runtime.rollout.plan import Plan
+from agent_runtime.rollout.observation import THROUGH, Member, Observation, Seen
+from agent_runtime.rollout.plan import Plan, Shadow
 from agent_runtime.rollout.record import Phase, Record
 from tests.rollout.samples import (
+    AGENT,
     GATE,
     NOW,
     STEPS,
@@ -21,6 +24,8 @@ from tests.rollout.samples import (
     C,
     amounts,
     canary,
+    compared,
+    copies,
     evidence,
     good,
     plan,
@@ -52,10 +57,16 @@ OBSERVATIONS = st.builds(
     stable=st.none() | MEASURED,
     alarms=st.sampled_from([(), (), ("too-many-errors",)]),
     evidence=PROOFS,
+    shadowed=st.none() | st.builds(copies, st.integers(0, 30), agreement=st.sampled_from([0.5, 0.9])),
+    members=st.dictionaries(
+        st.just("search"), st.builds(Member, st.sampled_from([0, 1, 2, 3, THROUGH]), st.booleans())
+    ),
     unfit=st.sampled_from([None, None, "a tool is missing"]),
 )
 PLANS = st.builds(
     plan,
+    shadow=st.none() | st.just(Shadow()),
+    group=st.sampled_from([(), (), (AGENT, "search"), ("search", AGENT)]),
     releases=st.lists(BUNDLES, min_size=1, max_size=3, unique=True),
     running=st.sampled_from(["finish", "stop"]),
     watch_seconds=st.sampled_from([0, 60, 7_200]),
@@ -67,12 +78,13 @@ def records(draw: st.DrawFn) -> Record:
     """Every shape that a sequence of decisions and moves can leave."""
     phase = draw(st.sampled_from(Phase))
     stable, other = draw(st.lists(BUNDLES, min_size=2, max_size=2, unique=True))
-    has_candidate = phase in (Phase.WAITING, Phase.CANARY)
+    has_candidate = phase not in (Phase.STEADY, Phase.WATCH)
+    experiment = Experiment("errors", 5_000, 30, draw(TIMES)) if phase is Phase.EXPERIMENT else None
     step = draw(st.integers(0, len(STEPS) - 1)) if phase is Phase.CANARY else 0
     return Record(
         stable,
         candidate=other if has_candidate else None,
-        candidate_basis_points=STEPS[step].basis_points if phase is Phase.CANARY else 0,
+        candidate_basis_points=_points(phase, step),
         previous=draw(st.none() | st.just(other)) if not has_candidate else None,
         version=draw(st.integers(1, 999)),
         phase=phase,
@@ -81,7 +93,14 @@ def records(draw: st.DrawFn) -> Record:
         held=draw(st.sampled_from([None, "a person looks"])) if has_candidate else None,
         rejected=draw(st.dictionaries(BUNDLES, TIMES)),
         stops=draw(st.booleans()),
+        experiment=experiment,
     )
+
+
+def _points(phase: Phase, step: int) -> int:
+    if phase is Phase.EXPERIMENT:
+        return 5_000
+    return STEPS[step].basis_points if phase is Phase.CANARY else 0
 
 
 def share(record: Record, bundle_id: str | None) -> int:
@@ -115,6 +134,8 @@ def test_a_step_is_never_skipped_nor_its_share_exceeded(of: Plan, record: Record
         assert record.phase is Phase.CANARY
         assert record.step == len(STEPS) - 1
         assert (made.record.stable, made.record.previous) == (record.candidate, record.stable)
+    elif made.action is Action.CONCLUDE:
+        assert made.record.shares == {record.stable: 10_000}
     elif made.action is not Action.GO_BACK:
         assert share(made.record, made.record.candidate) == share(record, made.record.candidate)
 
@@ -176,7 +197,7 @@ TRIGGERS: dict[str, Observation] = {
 
 @pytest.mark.parametrize("held", [None, "a person looks"])
 @pytest.mark.parametrize("trigger", TRIGGERS)
-@pytest.mark.parametrize("record", [*map(canary, range(3)), watched(), watched(since=0)])
+@pytest.mark.parametrize("record", [*map(canary, range(3)), watched(), watched(since=0), compared()])
 def test_each_trigger_goes_back_within_the_call(record: Record, trigger: str, held: str | None) -> None:
     made = decide(plan(), replace(record, held=held), TRIGGERS[trigger], NOW)
     assert made.action is Action.GO_BACK

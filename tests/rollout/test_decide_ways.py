@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_runtime.rollout.decide import Action, decide
+from agent_runtime.rollout.actions import Action
+from agent_runtime.rollout.decide import decide
 from agent_runtime.rollout.gates import Threshold
 from agent_runtime.rollout.observation import Observation
 from agent_runtime.rollout.plan import Plan, Step

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agent_runtime.errors import RecordChanged
-from agent_runtime.rollout.decide import Action, Decided, decide
+from agent_runtime.rollout.actions import Action, Decided
+from agent_runtime.rollout.decide import decide
 from agent_runtime.rollout.observation import Observation
 from agent_runtime.rollout.record import Record
 from agent_runtime.rollout.store import Change, RolloutStore, State

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from agent_runtime.rollout.comparing import Amounts
 from agent_runtime.rollout.gates import Evidence
 
-NOTHING = Amounts(0, 0.0, 0.0)
+NOTHING: Final = Amounts(0, 0.0, 0.0)
+THROUGH: Final = 1_000
+"""Stage of a release that serves everyone: beyond every step."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,25 @@ class Seen:
 
 
 @dataclass(frozen=True)
+class Shadowed:
+    """What the copies of runs showed that the candidate did since its shadow began."""
+
+    runs: int = 0
+    errors: int = 0
+    agreement: Amounts = NOTHING
+    cost_usd: float = 0.0
+
+
+@dataclass(frozen=True)
+class Member:
+    """How far another agent of the group is with its newest release."""
+
+    stage: int
+    """0 before its first step, then the number of its step; `THROUGH` once it serves everyone."""
+    fell_back: bool = False
+
+
+@dataclass(frozen=True)
 class Observation:
     """Metrics are None where they cannot be read: what is not known never lets a candidate advance."""
 
@@ -36,5 +58,9 @@ class Observation:
     """Alarms of the watched release that are in ALARM."""
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
     """The newest of each bundle that has any."""
+    shadowed: Shadowed | None = None
+    """Copies that the candidate did."""
+    members: Mapping[str, Member] = field(default_factory=dict)
+    """The other agents of the group whose records could be read."""
     unfit: str | None = None
     """Why the environment does not give the candidate what it needs, such as a tool's version."""

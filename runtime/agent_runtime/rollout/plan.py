@@ -51,6 +51,17 @@ class Limits(_Frozen):
     escalation_rate: Rate = 0.20
 
 
+class Shadow(_Frozen):
+    """What a candidate shows on copies of runs, which no caller sees, before it gets a run of its own."""
+
+    minimum_runs: int = Field(default=20, ge=1)
+    """Copies to compare. Defaults to 20."""
+    minimum_agreement: Rate = 0.8
+    """Mean likeness of its answers to those that callers got. Defaults to 0.8."""
+    budget_usd: Positive = 5.0
+    """What the copies of one candidate may cost; spent before there are enough, the candidate waits."""
+
+
 class Plan(_Frozen):
     """The rollout of one agent in one environment."""
 
@@ -66,6 +77,10 @@ class Plan(_Frozen):
     steps: tuple[Step, ...] = Field(default=DEFAULT_STEPS, min_length=1)
     gate: Gate = Gate()
     limits: Limits = Limits()
+    shadow: Shadow | None = None
+    """Copies of runs before the first step. Defaults to none."""
+    group: tuple[str, ...] = ()
+    """Agents that advance and fall back together, this one among them, each after those that it calls."""
     watch_seconds: float = Field(default=7 * DAY_SECONDS, ge=0, allow_inf_nan=False)
     """How long a release that serves everyone can still go back by itself. Defaults to a week."""
     scores: tuple[str, ...] = ()
@@ -82,4 +97,6 @@ class Plan(_Frozen):
             raise ValueError(f"steps must grow to {WHOLE} basis points, and are {shares}")
         if unknown := sorted(set(self.scores) - self.gate.thresholds.keys()):
             raise ValueError(f"scores names {', '.join(unknown)}, for which the gate has no threshold")
+        if self.group and (self.agent not in self.group or len(set(self.group)) < len(self.group)):
+            raise ValueError(f"group must name {self.agent} and each other agent once")
         return self

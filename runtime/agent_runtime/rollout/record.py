@@ -1,11 +1,13 @@
 """The traffic record of an agent, and every way in which it may change: pure."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 
 from agent_runtime.errors import TrafficUnknown
+from agent_runtime.rollout.experiments import Experiment
 from agent_runtime.rollout.plan import WHOLE
 from agent_runtime.traffic import SCHEMA_VERSION
 
@@ -21,6 +23,10 @@ class Phase(StrEnum):
     """There is none."""
     WAITING = "WAITING"
     """It has no passing evidence yet, and takes no run."""
+    SHADOW = "SHADOW"
+    """It takes copies of runs that no caller sees."""
+    EXPERIMENT = "EXPERIMENT"
+    """It takes a fixed share until there is a result."""
     CANARY = "CANARY"
     """It takes the share of its step."""
     WATCH = "WATCH"
@@ -47,6 +53,8 @@ class Record:
     """When each bundle was sent back: only newer evidence lets it try again."""
     stops: bool = False
     """Whether runs that a worker of a rejected release has in hand stop at their next step."""
+    experiment: Experiment | None = None
+    """Which comparison is under way."""
 
     @property
     def watched(self) -> str | None:
@@ -72,9 +80,25 @@ class Record:
         kept = replace(self, candidate=None, phase=Phase.STEADY, step=0, held=None)
         return replace(kept, since=now, version=self.version + 1)
 
+    def shadowed(self, now: int) -> "Record":
+        """The candidate with copies of runs, and none of its own."""
+        return replace(self, phase=Phase.SHADOW, since=now, version=self.version + 1)
+
+    def compared(self, experiment: Experiment, now: int) -> "Record":
+        """The candidate at the fixed share of an experiment."""
+        points = experiment.basis_points
+        begun = replace(self, phase=Phase.EXPERIMENT, candidate_basis_points=points, experiment=experiment)
+        return replace(begun, step=0, since=now, held=None, version=self.version + 1)
+
+    def concluded(self, result: str, now: int) -> "Record":
+        """The experiment is over: the candidate has no run, and a person says whether it goes on."""
+        waits = replace(self, phase=Phase.WAITING, candidate_basis_points=0, experiment=None)
+        return replace(waits, since=now, held=result, version=self.version + 1)
+
     def steps_to(self, step: int, basis_points: int, now: int) -> "Record":
         """The candidate at the share of a step."""
         moved = replace(self, phase=Phase.CANARY, step=step, candidate_basis_points=basis_points)
+        moved = replace(moved, experiment=None)
         return replace(moved, since=now, version=self.version + 1)
 
     def promoted(self, now: int) -> "Record":
@@ -131,14 +155,16 @@ def record_from(item: Mapping[str, Any]) -> Record:
             held=item["held"]["S"] if "held" in item else None,
             rejected={b: int(at["N"]) for b, at in item.get("rejected", {"M": {}})["M"].items()},
             stops="stops" in item,
+            experiment=Experiment(**json.loads(item["experiment"]["S"])) if "experiment" in item else None,
         )
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise TrafficUnknown(f"the traffic record cannot be read: {type(error).__name__} {error}") from error
 
 
 def item_from(agent: str, record: Record) -> dict[str, Any]:
     """The item of a record, in DynamoDB's own JSON."""
     texts = {"candidate": record.candidate, "previous": record.previous, "held": record.held}
+    texts["experiment"] = json.dumps(asdict(record.experiment)) if record.experiment else None
     numbers = {
         "schema_version": SCHEMA_VERSION,
         "candidate_basis_points": record.candidate_basis_points,
