@@ -94,8 +94,9 @@ class Rollouts:
 
     def _known(self) -> tuple[State, Observation, int]:
         now = time.time()
-        state = _told(lambda: self._store().read(self.found.agent))
-        return state, observe(self.found.client("cloudwatch"), state, now), int(now * 1000)
+        store = self._store()
+        state = _told(lambda: store.read(self.found.agent))
+        return state, observe(self.found.client("cloudwatch"), store, state, now), int(now * 1000)
 
     def _store(self) -> RolloutStore:
         return RolloutStore(self.found.client("dynamodb"), self.found.control_table)

@@ -73,6 +73,9 @@ class ToolSpec(_Frozen):
     description: str = ""
     input_schema: dict[str, Any] = Field(default_factory=dict)
     """JSON schema of the tool's input."""
+    read_only: bool = False
+    """Whether calling it changes nothing outside: only then a copy of a run calls it, too. Defaults to
+    false."""
 
     @model_validator(mode="before")
     @classmethod

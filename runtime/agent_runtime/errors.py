@@ -125,6 +125,10 @@ class ScoreInvalid(RunError):
     """What the agent reported of its work is no score."""
 
 
+class CopyDiverged(RunError):
+    """A copy of a run would do outside what the run that it copies did not do."""
+
+
 class ResultNotJson(RunError):
     """A result cannot be written as JSON, so it could not be replayed."""
 

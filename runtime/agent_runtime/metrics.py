@@ -14,7 +14,7 @@ from agent_runtime.runner import RunOutcome
 NAMESPACE: Final = "AgentHosting"
 SCORE: Final = "Score_"
 """Before the name of what a run reported by `run.score`."""
-_UNITS: Final = {"DurationMs": "Milliseconds", "SpendUsd": "None"}
+_UNITS: Final = {"DurationMs": "Milliseconds", "SpendUsd": "None", "CopySpendUsd": "None"}
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class RunFigures:
     escalated: bool = False
     duration_ms: float = 0.0
     scores: Mapping[str, float] = field(default_factory=dict)
+    agreement: float | None = None
+    """Of a copy: it counts beside the runs of callers, not among them, and has a budget of its own."""
 
 
 def figures_of(outcome: RunOutcome | None, *, failed: bool, duration_ms: float) -> RunFigures:
@@ -43,6 +45,7 @@ def figures_of(outcome: RunOutcome | None, *, failed: bool, duration_ms: float) 
         escalated=escalated,
         duration_ms=duration_ms,
         scores=outcome.scores if outcome.status is RunStatus.DONE else {},
+        agreement=outcome.agreement,
     )
 
 
@@ -53,6 +56,17 @@ def metrics_line(*, agent: str, bundle_id: str, run_id: str, figures: RunFigures
     that costs money, so tenants and runs are fields to search for instead. Sums of squares are there for the
     comparison of two releases: CloudWatch gives no variance.
     """
+    values = _of_a_run(figures) if figures.agreement is None else _of_a_copy(figures, figures.agreement)
+    directive = {
+        "Namespace": NAMESPACE,
+        "Dimensions": [["agent"], ["agent", "bundle"]],
+        "Metrics": [{"Name": name, "Unit": _UNITS.get(name, "Count")} for name in values],
+    }
+    aws = {"Timestamp": int(now * 1000), "CloudWatchMetrics": [directive]}
+    return json.dumps({"_aws": aws, "agent": agent, "bundle": bundle_id, "run_id": run_id, **values})
+
+
+def _of_a_run(figures: RunFigures) -> dict[str, float]:
     spent, duration = figures.spent, round(figures.duration_ms, 3)
     values: dict[str, float] = {
         "SpendUsd": spent.cost_usd,
@@ -68,11 +82,11 @@ def metrics_line(*, agent: str, bundle_id: str, run_id: str, figures: RunFigures
             "DurationMsSquares": round(duration * duration, 3),
             "SpendUsdSquares": spent.cost_usd * spent.cost_usd,
         }
-    values |= {f"{SCORE}{name}": score for name, score in figures.scores.items()}
-    directive = {
-        "Namespace": NAMESPACE,
-        "Dimensions": [["agent"], ["agent", "bundle"]],
-        "Metrics": [{"Name": name, "Unit": _UNITS.get(name, "Count")} for name in values],
-    }
-    aws = {"Timestamp": int(now * 1000), "CloudWatchMetrics": [directive]}
-    return json.dumps({"_aws": aws, "agent": agent, "bundle": bundle_id, "run_id": run_id, **values})
+    return values | {f"{SCORE}{name}": score for name, score in figures.scores.items()}
+
+
+def _of_a_copy(figures: RunFigures, agreement: float) -> dict[str, float]:
+    values: dict[str, float] = {"CopySpendUsd": figures.spent.cost_usd}
+    if figures.counts:
+        values |= {"Copies": 1, "CopyErrors": int(figures.failed), "CopyAgreement": agreement}
+    return values

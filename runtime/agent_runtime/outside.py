@@ -54,3 +54,11 @@ def update_from_outside(
         returning=True,
     )
     return done.item if done.is_written or done.item.get("holder") == token else None
+
+
+def submit_copy(store: CheckpointStore, head: Mapping[str, Any], run_id: str, bundle_id: str) -> None:
+    """A queued run with the input of the run of `head`, once: what lies in the bucket is pointed to."""
+    now = int(store.now() * 1000)
+    fresh = store.heads.new(run_id, head["tenant"], None, bundle_id, head.get("session"), now)
+    given = {name: head.get(name) for name in ("input_hash", "input", "input_blob")}
+    store.table.put({**fresh, **given, **store.heads.queued(run_id, now)}, "attribute_not_exists(pk)")

@@ -5,12 +5,15 @@ import logging
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from agent_runtime.brake import BrakeReader
 from agent_runtime.bundle import Bundle
 from agent_runtime.checkpoints import CheckpointStore
+from agent_runtime.copied import CopiedRun
+from agent_runtime.copies import agreement, recording_of
 from agent_runtime.errors import (
     Braked,
     CheckpointUnavailable,
@@ -51,6 +54,8 @@ class RunOutcome:
     error: Exception | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
     """What the agent reported of its own work, from 0 to 1."""
+    agreement: float | None = None
+    """Of a copy, the share of words that its output has in common with that of the run that it copies."""
 
 
 class Runner:
@@ -132,7 +137,9 @@ class Runner:
         interruption: Callable[[], str | None] = NOT_INTERRUPTED,
     ) -> Run:
         """What the agent's function is given."""
-        return Run(
+        recording = recording_of(self._store, opened.record)
+        made = Run if recording is None else partial(CopiedRun, recording)
+        return made(
             opened,
             lease,
             bundle=self._bundle,
@@ -173,6 +180,9 @@ class Runner:
         """How the run stands after its agent's function has returned."""
         done = run.progress
         status = _status(error)
+        beside = None
+        if isinstance(run, CopiedRun):
+            beside = 0.0 if error is not None else agreement(run.recording.output, output)
         return RunOutcome(
             run.run_id,
             status,
@@ -183,6 +193,7 @@ class Runner:
             done.spent,
             error,
             run.scores,
+            beside,
         )
 
 

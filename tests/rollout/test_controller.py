@@ -1,6 +1,7 @@
 """One call of the controller, where it dies, and where two are at work at once."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -9,9 +10,10 @@ from agent_runtime.rollout.actions import Action
 from agent_runtime.rollout.controller import CONTROLLER, Controller, moved
 from agent_runtime.rollout.moves import hold, rollback
 from agent_runtime.rollout.observation import Observation
+from agent_runtime.rollout.plan import Shadow
 from agent_runtime.rollout.record import Record
 from agent_runtime.rollout.store import Change, RolloutStore, State
-from tests.rollout.samples import AGENT, NOW, A, B, C, canary, good, observed, waiting
+from tests.rollout.samples import AGENT, NOW, A, B, C, canary, copies, good, observed, plan, shadowed, waiting
 from tests.rollout.tables import Table
 from tests.runtime.durable import Killed
 from tests.runtime.faulty import FaultyClient
@@ -40,10 +42,14 @@ class World:
     def __init__(self, store: RolloutStore) -> None:
         self.store, self.host, self.clock = store, Division(), Clock(NOW / 1000)
         self.found: Observation = good()
+        self.copies: list[int] = []
         self.before_deciding: Callable[[], object] = lambda: None
 
     def controller(self) -> Controller:
-        return Controller(self.store, self._observe, self.host, self.clock)
+        return Controller(self.store, self._observe, self.host, self._copy, self.clock)
+
+    def _copy(self, _state: State, most: int) -> None:
+        self.copies.append(most)
 
     def run(self) -> Action:
         return self.controller().run(AGENT).action
@@ -198,3 +204,13 @@ def test_a_move_that_is_refused_changes_nothing(world: World, table: Table) -> N
     with pytest.raises(MoveRefused):
         moved(world.store, world.host, AGENT, lambda state: hold(state.record, "to look"), CHANGE)
     assert (table.items(), world.host.applied) == (before, [])
+
+
+def test_a_candidate_in_its_shadow_gets_the_copies_that_are_missing(world: World, table: Table) -> None:
+    table.fill(shadowed(), plan(shadow=Shadow(minimum_runs=5)))
+    world.found = replace(good(), shadowed=copies(2))
+    world.run()
+    assert world.copies == [3]
+    world.found = replace(good(), shadowed=copies(5))
+    world.run()
+    assert world.copies == [3]

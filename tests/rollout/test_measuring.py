@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -12,15 +13,17 @@ from agent_runtime.metrics import RunFigures, metrics_line
 from agent_runtime.records import Usage
 from agent_runtime.rollout.comparing import Amounts
 from agent_runtime.rollout.measuring import Metrics, alarming
-from agent_runtime.rollout.observation import Observation, Seen
+from agent_runtime.rollout.observation import Observation, Seen, Shadowed
 from agent_runtime.rollout.observing import observe
 from agent_runtime.rollout.record import Record
 from agent_runtime.rollout.store import State
-from tests.rollout.samples import AGENT, NOW, A, B, canary, evidence, plan, watched
+from tests.rollout.samples import AGENT, NOW, A, B, canary, evidence, plan, shadowed, watched
 from tests.runtime.faulty import FaultyClient
 
 T = NOW / 1000
 """A full minute."""
+NOBODY: Any = None
+"""Of a plan without a group no other record is read."""
 BAD = RunFigures(Usage(100, 10, 0.5), failed=True, duration_ms=3_000)
 ASKS = RunFigures(Usage(100, 10, 0.25), escalated=True, duration_ms=1_000)
 SLEEPS = RunFigures(Usage(100, 10, 0.125), counts=False, duration_ms=9_000)
@@ -117,8 +120,8 @@ def test_scores_are_counted_by_the_runs_that_reported_them(world: World) -> None
     assert found is not None
     assert found.runs == 3
     assert found.scores == {
-        "grounding": Amounts(2, 1.5, 0.0),
-        "tone": Amounts(1, 0.25, 0.0),
+        "grounding": Amounts(2, 1.5, 1.5),
+        "tone": Amounts(1, 0.25, 0.25),
         "style": Amounts(0, 0.0, 0.0),
     }
 
@@ -201,7 +204,7 @@ def test_both_releases_are_measured_in_the_same_time(
     world: World, record: Record, counts: tuple[int | None, int | None, int | None]
 ) -> None:
     printed(world)
-    found = observe(world.faulty, state(record), T)
+    found = observe(world.faulty, NOBODY, state(record), T)
     assert (runs(found.recent), runs(found.candidate), runs(found.stable)) == counts
     assert (found.alarms, found.evidence) == ((), {B: evidence()})
 
@@ -210,20 +213,33 @@ def test_both_releases_are_measured_in_the_same_time(
 def test_only_the_alarms_of_the_watched_release_count(world: World, make: Callable[[], Record]) -> None:
     world.alarm("of-a", "ALARM")
     world.alarm("of-b", "OK")
-    assert observe(world.faulty, state(make()), T).alarms == ()
+    assert observe(world.faulty, NOBODY, state(make()), T).alarms == ()
     world.alarm("of-b", "ALARM")
-    assert observe(world.faulty, state(make()), T).alarms == ("of-b",)
+    assert observe(world.faulty, NOBODY, state(make()), T).alarms == ("of-b",)
 
 
 def test_where_alarms_cannot_be_read_nothing_is_known(world: World) -> None:
     printed(world)
     world.faulty.lost["describe_alarms"] = 1
-    assert observe(world.faulty, state(canary()), T) == Observation(evidence={B: evidence()})
+    assert observe(world.faulty, NOBODY, state(canary()), T) == Observation(evidence={B: evidence()})
 
 
 def test_where_metrics_cannot_be_read_alarms_still_count(world: World) -> None:
     world.alarm("of-b", "ALARM")
     world.faulty.lost["get_metric_data"] = 3
-    found = observe(world.faulty, state(canary()), T)
+    found = observe(world.faulty, NOBODY, state(canary()), T)
     assert (found.recent, found.candidate, found.stable) == (None, None, None)
     assert found.alarms == ("of-b",)
+
+
+def test_copies_are_read_beside_the_runs(world: World) -> None:
+    copied = RunFigures(Usage(100, 10, 0.5), agreement=0.75)
+    world.print_line(copied, T)
+    world.print_line(replace(copied, agreement=0.0, failed=True), T + 60)
+    world.print_line(replace(copied, counts=False), T + 60)
+    found = observe(world.faulty, NOBODY, state(shadowed(since=NOW)), T + 600)
+    assert found.shadowed == Shadowed(2, 1, Amounts(2, 0.75, 0.75), 1.5)
+    assert found.candidate is not None
+    assert (found.candidate.runs, found.candidate.cost_usd.total) == (0, 0)
+    world.faulty.lost["get_metric_data"] = 4
+    assert observe(world.faulty, NOBODY, state(shadowed(since=NOW)), T + 600).shadowed is None

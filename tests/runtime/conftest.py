@@ -17,6 +17,7 @@ from agent_runtime.models.client import Completion, ModelRequest
 from tests.runtime.doors import Door
 from tests.runtime.durable import Durable
 from tests.runtime.faulty import FaultyClient
+from tests.runtime.lambdas import Api
 from tests.runtime.pretended import Aws, pretended_aws
 from tests.runtime.stores import dynamodb_fixture, dynamodb_local_fixture  # noqa: F401
 
@@ -156,3 +157,8 @@ def door(aws: Aws, http_event: Callable[..., dict[str, Any]]) -> Door:
     made = Door(aws, http_event)
     made.set_traffic()
     return made
+
+
+@pytest.fixture
+def api(aws: Any, model: Any, make_bundle: Callable[..., Bundle]) -> Api:
+    return Api(aws, model, make_bundle())

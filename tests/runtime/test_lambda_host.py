@@ -2,74 +2,18 @@ import base64
 import io
 import json
 import logging
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from agent_runtime.brake import engage
-from agent_runtime.bundle import Bundle
 from agent_runtime.errors import ModelUnavailable
-from agent_runtime.hosts.lambda_ import LambdaHost
 from agent_runtime.hosts.requests import MAX_REQUEST_BYTES
 from agent_runtime.logs import JsonFormatter
 from agent_runtime.run import Run
+from tests.runtime.lambdas import Api, Event, answer
 
-Event = Callable[..., dict[str, Any]]
 QUESTION = {"input": {"question": "why?"}}
-
-
-class Context:
-    """Lambda's context with the time it has left."""
-
-    def __init__(self, milliseconds: int = 30_000) -> None:
-        self.milliseconds = milliseconds
-
-    def get_remaining_time_in_millis(self) -> int:
-        return self.milliseconds
-
-
-def answer(run: Run) -> dict[str, Any]:
-    found = run.step("find", lambda: ["a"])
-    reply = run.model(name="answer", messages=[{"role": "user", "content": run.input["question"]}])
-    return {"answer": reply.text, "found": found}
-
-
-class Api:
-    """A host to call, and what it wrote."""
-
-    def __init__(self, aws: Any, model: Any, bundle: Bundle) -> None:
-        self.aws, self.model, self.bundle = aws, model, bundle
-        self.agent: Callable[[Run], Any] = answer
-        self.metrics = io.StringIO()
-        self.context = Context()
-        self.tenants: frozenset[str] | None = None
-
-    def __call__(self, event: dict[str, Any]) -> tuple[int, dict[str, Any], dict[str, str]]:
-        reply = self.raw(event)
-        return reply["statusCode"], json.loads(reply["body"]), reply["headers"]
-
-    def raw(self, event: dict[str, Any]) -> dict[str, Any]:
-        host = LambdaHost(
-            self.aws.runner(lambda run: self.agent(run), self.model, self.bundle),
-            self.aws.store(),
-            agent="answers",
-            bundle_id=self.bundle.bundle_id,
-            turn_timeout_seconds=29,
-            metrics=self.metrics,
-            tenants=self.tenants,
-            clock=self.aws.clock,
-            now=self.aws.clock,
-        )
-        return host.handle(event, self.context)
-
-    def metric_lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.metrics.getvalue().splitlines()]
-
-
-@pytest.fixture
-def api(aws: Any, model: Any, make_bundle: Callable[..., Bundle]) -> Api:
-    return Api(aws, model, make_bundle())
 
 
 @pytest.fixture

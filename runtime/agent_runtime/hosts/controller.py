@@ -11,6 +11,7 @@ from agent_runtime.hosts.http import LambdaContext
 from agent_runtime.hosts.queue import Queue
 from agent_runtime.rollout.alias import AliasTraffic
 from agent_runtime.rollout.controller import Controller
+from agent_runtime.rollout.copying import Copier, through_call, through_queue
 from agent_runtime.rollout.observing import observe
 from agent_runtime.rollout.queues import QueueTraffic
 from agent_runtime.rollout.record import Record
@@ -26,7 +27,8 @@ class Hosts:
 
     def __init__(self, settings: TableSettings, dynamodb: Any, has_time: Callable[[], bool]) -> None:
         self._functions, self._sqs = lazily("lambda"), lazily("sqs")
-        self._queues = QueueTraffic(store_of(settings, dynamodb), lambda url: Queue(self._sqs, url), has_time)
+        self._store = store_of(settings, dynamodb)
+        self._queues = QueueTraffic(self._store, self._queue, has_time)
 
     def apply(self, state: State, latest: Callable[[], Record]) -> None:
         """Raises `TrafficUnknown`, `RecordChanged`, `CheckpointUnavailable` and botocore's errors."""
@@ -35,6 +37,17 @@ class Hosts:
             return
         versions = {bundle: held["version"] for bundle, held in state.releases.items() if "version" in held}
         AliasTraffic(self._functions, state.plan.function_name, versions).apply(latest)
+
+    def copy(self, state: State, most: int) -> None:
+        """Begin copies of runs for the candidate. Raises `CheckpointUnavailable` and botocore's errors."""
+        is_ecs = state.plan.host == "ecs"
+        start = through_queue(self._store, self._queue) if is_ecs else through_call(self._functions)
+        Copier(self._store, SampleStore(self._store.table, self._store.heads.agent).newest, start).begin(
+            state, most
+        )
+
+    def _queue(self, url: str) -> Queue:
+        return Queue(self._sqs, url)
 
 
 def handler(_event: Mapping[str, Any], context: LambdaContext) -> dict[str, str]:
@@ -45,10 +58,12 @@ def handler(_event: Mapping[str, Any], context: LambdaContext) -> dict[str, str]
     settings = TableSettings.from_environment(os.environ)
     dynamodb, cloudwatch = client_of("dynamodb"), lazily("cloudwatch")
     hosts = Hosts(settings, dynamodb, lambda: context.get_remaining_time_in_millis() / 1000 > MARGIN_SECONDS)
+    store = RolloutStore(dynamodb, settings.control_table)
     made = Controller(
-        RolloutStore(dynamodb, settings.control_table),
-        lambda state, now: observe(cloudwatch, state, now),
+        store,
+        lambda state, now: observe(cloudwatch, store, state, now),
         hosts,
+        hosts.copy,
         time.time,
     ).run(settings.agent_name)
     return {"action": made.action.value, "reason": made.reason}

@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from agent_runtime.checkpoints import CheckpointStore
+from agent_runtime.copies import copied_run
 from agent_runtime.errors import (
     BundleMismatch,
     CheckpointBlobLost,
@@ -87,17 +88,20 @@ def work_on(
     if opened.lease is None:
         return JobDone(deletes=True)
     job.lease = opened.lease
-    run = job.run = runner.open(
-        opened, opened.lease, remaining_seconds=lambda: float("inf"), interruption=interruption
-    )
     try:
+        run = job.run = runner.open(
+            opened, opened.lease, remaining_seconds=lambda: float("inf"), interruption=interruption
+        )
         output, error = runner.call(run)
         outcome = runner.outcome(run, output, error)
-        takes = opened.record.takes
+        is_copy = copied_run(run.run_id) is not None
+        takes = max_receives if is_copy else opened.record.takes  # one that fails has shown enough
         end = ending(error, takes=takes, max_receives=max_receives, now=store.now(), jitter=jitter)
+        if is_copy:
+            end = replace(end, is_dead_letter=False)  # nobody misses its answer
         return _give_back(job, queue, store, opened, run, outcome, end, message)
     except LeaseLost:
-        _log.info("run is another worker's", extra={"run_id": run.run_id})
+        _log.info("run is another worker's", extra={"run_id": message.run_id})
         return JobDone()
     except CheckpointUnavailable as error:
         return _wait_for_the_table(job, queue, error, jitter)

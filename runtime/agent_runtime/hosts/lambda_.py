@@ -9,13 +9,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TextIO
 
 from agent_runtime.checkpoints import CheckpointStore
-from agent_runtime.errors import Suspended
+from agent_runtime.copies import copied_run, copy_id
+from agent_runtime.errors import BundleMismatch, Suspended
 from agent_runtime.hosts.http import Answer, LambdaContext, Route, let_in, respond
+from agent_runtime.hosts.pinned import Pins
 from agent_runtime.hosts.problems import Problem, problem_of
 from agent_runtime.hosts.reading import RunReader, run_body
-from agent_runtime.hosts.requests import HttpCall, direct_request, run_request
+from agent_runtime.hosts.requests import HttpCall, copy_of, direct_request, run_request
 from agent_runtime.metrics import figures_of, metrics_line
-from agent_runtime.records import RunRequest, RunStatus
+from agent_runtime.records import ENDED, RunRequest, RunStatus, record_from
 from agent_runtime.runner import Runner, RunOutcome
 
 _log = logging.getLogger("agent_runtime.hosts.lambda_")
@@ -35,15 +37,18 @@ class LambdaHost:
         bundle_id: str,
         turn_timeout_seconds: float,
         metrics: TextIO,
+        pins: Pins,
         tenants: frozenset[str] | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._runner = runner
+        self._store = store
         self._agent = agent
         self._bundle_id = bundle_id
         self._turn_timeout_seconds = turn_timeout_seconds
         self._metrics = metrics
+        self._pins = pins
         self._tenants = tenants
         self._clock = clock
         self._now = now
@@ -54,6 +59,9 @@ class LambdaHost:
         {...}}`."""
         if "http" not in event.get("requestContext", {}):
             try:
+                if "copy_of" in event:
+                    request = self._copy_request(event["copy_of"])
+                    return self._run(request, context)
                 request = direct_request(event, self._agent)
                 let_in(request.tenant, self._tenants)
                 return self._run(request, context)
@@ -61,9 +69,18 @@ class LambdaHost:
                 return {"problem": problem.document("urn:agent-hosting:invoke")}
         return respond(event, context, self._routes, self._tenants)
 
+    def _copy_request(self, wanted: object) -> RunRequest:
+        """The copy that the rollout controller asks for. Raises `Problem` 400 and 404."""
+        tenant, run_id = copy_of(wanted)
+        head = self._store.find_head(tenant, run_id)
+        if head is None:
+            raise Problem(404, "not-found", "There is no such run", "only a run that is kept can be copied")
+        original = record_from(head, self._store.blobs)
+        return RunRequest(copy_id(self._bundle_id, run_id), tenant, original.input, original.session)
+
     def _post_run(self, call: HttpCall, context: LambdaContext) -> Answer:
         body = self._run(run_request(call, self._agent), context)
-        return (200 if body["status"] == RunStatus.DONE.value else 202), body
+        return (200 if RunStatus(body["status"]) in ENDED else 202), body
 
     def _run(self, request: RunRequest, context: LambdaContext) -> dict[str, Any]:
         begun = self._clock()
@@ -72,9 +89,7 @@ class LambdaHost:
         outcome: RunOutcome | None = None
         error: Exception | None = None
         try:
-            outcome = self._runner.run(
-                request, lease_seconds=seconds_of_function, remaining_seconds=lambda: ends - self._clock()
-            )
+            outcome = self._once(request, seconds_of_function, lambda: ends - self._clock())
             error = None if isinstance(outcome.error, Suspended) else outcome.error
         except Exception as raised:  # noqa: BLE001  every error becomes a problem document
             error = raised
@@ -86,13 +101,26 @@ class LambdaHost:
         assert outcome is not None
         return _finished(outcome)
 
+    def _once(
+        self, request: RunRequest, lease_seconds: float, remaining_seconds: Callable[[], float]
+    ) -> RunOutcome:
+        def run() -> RunOutcome:
+            return self._runner.run(request, lease_seconds=lease_seconds, remaining_seconds=remaining_seconds)
+
+        try:
+            return run()
+        except BundleMismatch:
+            self._pins.settle(request)
+            return run()
+
     def _measure(
         self, request: RunRequest, outcome: RunOutcome | None, problem: Problem | None, begun: float
     ) -> None:
         """Write the run's metrics. A call that was refused (4xx) is no run: it would only dilute the error
         rate."""
         failed = problem is not None and problem.status >= 500
-        if outcome is None and not failed:
+        is_copy = copied_run(request.run_id) is not None
+        if outcome is None and (is_copy or not failed):
             return
         line = metrics_line(
             agent=self._agent,
@@ -123,6 +151,7 @@ def _start() -> LambdaHost:
         bundle_id=parts.bundle.bundle_id,
         turn_timeout_seconds=settings.turn_timeout_seconds,
         metrics=sys.stdout,
+        pins=Pins(parts.store, parts.dynamodb, settings.control_table, parts.bundle.bundle_id),
         tenants=settings.tenants,
     )
 

@@ -66,7 +66,7 @@ def problem_of(error: Exception, run_id: str | None) -> Problem:
     return Problem(500, "agent-error", "The agent failed", detail, **more)
 
 
-_PASSING: Final = (LeaseLost, ModelUnavailable, CheckpointUnavailable, TrafficUnknown)
+_PASSING: Final = (BundleMismatch, LeaseLost, ModelUnavailable, CheckpointUnavailable, TrafficUnknown)
 
 
 def _retry_after(error: AgentRuntimeError) -> int | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from agent_runtime.hosts.problems import Problem
-from agent_runtime.ids import new_run_id, run_id_for_key
+from agent_runtime.ids import is_run_id, new_run_id, run_id_for_key
 from agent_runtime.records import RunRequest
 
 MAX_REQUEST_BYTES: Final = 1_000_000
@@ -89,6 +89,15 @@ def direct_request(event: Mapping[str, Any], agent: str) -> RunRequest:
             400, "bad-request", "The tenant is missing", "name the `tenant` who is charged for the run"
         )
     return make_request(agent, tenant, fields, fields.get("idempotency_key"))
+
+
+def copy_of(wanted: object) -> tuple[str, str]:
+    """Tenant and id of the run that is to be copied. Raises `Problem` 400."""
+    fields = _fields(wanted, {"tenant", "run_id"}, "`tenant` and `run_id`")
+    tenant, run_id = fields.get("tenant"), fields.get("run_id")
+    if not (isinstance(tenant, str) and is_tenant(tenant) and isinstance(run_id, str) and is_run_id(run_id)):
+        raise Problem(400, "bad-request", "The run is not named", "`copy_of` takes `tenant` and `run_id`")
+    return tenant, run_id
 
 
 def is_tenant(text: str) -> bool:

@@ -4,6 +4,7 @@ used.
 
 import sys
 from dataclasses import dataclass
+from typing import Any
 
 from agent_runtime.brake import BrakeReader
 from agent_runtime.bundle import Bundle
@@ -25,6 +26,8 @@ class HostParts:
     store: CheckpointStore
     runner: Runner
     brake: BrakeReader
+    dynamodb: Any
+    """boto3's client."""
 
 
 def start(settings: Settings) -> HostParts:
@@ -50,7 +53,7 @@ def start(settings: Settings) -> HostParts:
         tools=settings.tools,
         compact_every=settings.compact_every,
     )
-    return HostParts(bundle, store, runner, brake)
+    return HostParts(bundle, store, runner, brake, dynamodb)
 
 
 def _provider(settings: Settings, bundle: Bundle, secrets: SecretReader) -> Provider:

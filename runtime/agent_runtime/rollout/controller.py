@@ -28,11 +28,13 @@ class Host(Protocol):
 
 @dataclass(frozen=True)
 class Controller:
-    """Moves the traffic of one agent. `observe` measures, `clock` gives seconds since 1970."""
+    """Moves the traffic of one agent. `observe` measures, `copy` begins so many copies of runs, `clock` gives
+    seconds since 1970."""
 
     store: RolloutStore
     observe: Callable[[State, float], Observation]
     host: Host
+    copy: Callable[[State, int], None]
     clock: Callable[[], float]
 
     def run(self, agent: str) -> Decided:
@@ -53,6 +55,8 @@ class Controller:
                         raise
                     continue
             self.host.apply(state, lambda: self.store.read(agent).record)
+            if made.copies:
+                self.copy(state, made.copies)
             _log.info(
                 "rollout",
                 extra={"agent": agent, "action": made.action.value, "reason": made.reason, "at": now},

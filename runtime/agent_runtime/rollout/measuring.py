@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from agent_runtime.metrics import NAMESPACE, SCORE
 from agent_runtime.rollout.comparing import Amounts
-from agent_runtime.rollout.observation import Seen
+from agent_runtime.rollout.observation import Seen, Shadowed
 
 _log = logging.getLogger("agent_runtime.rollout.measuring")
 _PERIOD_SECONDS: Final = 60
@@ -23,6 +23,7 @@ _SUMS: Final = (
     "SpendUsd",
     "SpendUsdSquares",
 )
+_OF_COPIES: Final = ("Copies", "CopyErrors", "CopyAgreement", "CopySpendUsd")
 _MOST_PAGES: Final = 20
 _LONGEST_SECONDS: Final = 14 * 86_400
 """Minutes are kept for 15 days:
@@ -39,7 +40,23 @@ class Metrics:
 
     def seen(self, bundle_id: str, since: float, now: float) -> Seen | None:
         """What a release did between two times, in seconds since 1970; None where nobody can say."""
-        queries = self._queries(bundle_id)
+        wanted = [(name, "Sum") for name in _SUMS]
+        wanted += [(f"{SCORE}{name}", stat) for name in self._scores for stat in ("Sum", "SampleCount")]
+        values = self._summed(bundle_id, wanted, since, now)
+        return None if values is None else self._seen(values)
+
+    def shadowed(self, bundle_id: str, since: float, now: float) -> Shadowed | None:
+        """What a release did with copies of runs; None where nobody can say."""
+        values = self._summed(bundle_id, [(name, "Sum") for name in _OF_COPIES], since, now)
+        if values is None:
+            return None
+        runs, errors, agreement, cost_usd = (values[_id(name, "Sum")] for name in _OF_COPIES)
+        return Shadowed(round(runs), round(errors), _parts(round(runs), agreement), cost_usd)
+
+    def _summed(
+        self, bundle_id: str, wanted: Iterable[tuple[str, str]], since: float, now: float
+    ) -> dict[str, float] | None:
+        queries = self._queries(bundle_id, wanted)
         begin = max(since, now - _LONGEST_SECONDS)
         values: dict[str, float] = dict.fromkeys(queries, 0.0)
         page: dict[str, Any] = {}
@@ -54,17 +71,15 @@ class Metrics:
                 for found in reply["MetricDataResults"]:
                     values[found["Id"]] += sum(found["Values"])
                 if not reply.get("NextToken"):
-                    return self._read(values)
+                    return values
                 page = {"NextToken": reply["NextToken"]}
             return None
         except (ClientError, BotoCoreError) as error:
             _log.warning("metrics not read", extra={"bundle": bundle_id}, exc_info=error)
             return None
 
-    def _queries(self, bundle_id: str) -> dict[str, Any]:
+    def _queries(self, bundle_id: str, wanted: Iterable[tuple[str, str]]) -> dict[str, Any]:
         dimensions = [{"Name": "agent", "Value": self._agent}, {"Name": "bundle", "Value": bundle_id}]
-        wanted = [(name, "Sum") for name in _SUMS]
-        wanted += [(f"{SCORE}{name}", stat) for name in self._scores for stat in ("Sum", "SampleCount")]
 
         def query(name: str, stat: str) -> dict[str, Any]:
             metric = {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": dimensions}
@@ -73,7 +88,7 @@ class Metrics:
 
         return {_id(name, stat): query(name, stat) for name, stat in wanted}
 
-    def _read(self, values: Mapping[str, float]) -> Seen:
+    def _seen(self, values: Mapping[str, float]) -> Seen:
         def total(name: str, stat: str = "Sum") -> float:
             return values[_id(name, stat)]
 
@@ -85,7 +100,7 @@ class Metrics:
             escalations=round(total("Escalations")),
             latency_ms=Amounts(runs, total("DurationMs"), total("DurationMsSquares")),
             cost_usd=Amounts(runs, total("SpendUsd"), total("SpendUsdSquares")),
-            scores={name: Amounts(count, total(f"{SCORE}{name}"), 0.0) for name, count in scored.items()},
+            scores={name: _parts(count, total(f"{SCORE}{name}")) for name, count in scored.items()},
         )
 
 
@@ -96,6 +111,12 @@ def alarming(client: Any, names: Iterable[str]) -> tuple[str, ...]:
         return ()
     reply = client.describe_alarms(AlarmNames=wanted)
     return tuple(held["AlarmName"] for held in reply["MetricAlarms"] if held["StateValue"] == "ALARM")
+
+
+def _parts(count: int, total: float) -> Amounts:
+    """Of values from 0 to 1, whose squares are no greater: the spread is taken for too wide sooner than for
+    too narrow, and a metric for each sum of squares is saved."""
+    return Amounts(count, total, total)
 
 
 def _id(name: str, stat: str) -> str:

@@ -5,15 +5,16 @@ bundles declare the same version of their checkpoints does it go on from its las
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from agent_runtime.checkpoints import CheckpointStore
+from agent_runtime.copies import copied_run
 from agent_runtime.errors import MessageUnreadable
 from agent_runtime.heads import QUEUED_SECONDS
 from agent_runtime.hosts.queue import Queue, Received, RunMessage
-from agent_runtime.outside import IS_AS_READ, end_from_outside, update_from_outside
+from agent_runtime.moving import adopt, end_with_its_release, is_in_hand, same_checkpoints
 from agent_runtime.records import ENDED, RunStatus
 from agent_runtime.rollout.record import Record
 from agent_runtime.rollout.store import State
@@ -43,7 +44,7 @@ class QueueTraffic:
             release = state.releases.get(f"{bundle_id}#ecs", {})
             if bundle_id in record.shares or "queue_url" not in release or "queue_url" not in stable:
                 continue
-            may_go_on = _same_checkpoints(release, stable)
+            may_go_on = same_checkpoints(release, stable)
             self._empty(self.queue(release["queue_url"]), self.queue(stable["queue_url"]), record, may_go_on)
 
     def _empty(self, bad: Queue, good: Queue, record: Record, may_go_on: bool) -> None:
@@ -58,28 +59,19 @@ class QueueTraffic:
             message = RunMessage.read(received.body)
         except MessageUnreadable:
             return False  # its receives end it in the dead-letter queue
+        if copied_run(message.run_id) is not None:
+            return True  # a copy has nothing to show of a release that went back
         head = self.store.find_head(message.tenant, message.run_id)
         if head is None or RunStatus(head["status"]) in ENDED:
             return True
         if head["bundle_id"] != record.stable:
-            if head["status"] == RunStatus.RUNNING and head["lease_expires_at"] > self.store.now() * 1000:
-                return False  # a worker has it in hand
+            if is_in_hand(self.store, head):
+                return False
             if head["epoch"] > 0 and not may_go_on:
-                reason = f"its release {head['bundle_id']} was sent back, and its steps fit no other"
-                return end_from_outside(self.store, head, RunStatus.DEAD, reason, while_same=IS_AS_READ)
-            if not self._adopted(head, record.stable):
+                return end_with_its_release(self.store, head)
+            due = int(self.store.now() * 1000) + QUEUED_SECONDS * 1000
+            if not adopt(self.store, head, record.stable, due_at=due):
                 return False
         good.send(RunMessage(message.agent, message.run_id, message.tenant, record.stable))
         _log.info("run moved", extra={"run_id": message.run_id, "bundle": record.stable})
         return True
-
-    def _adopted(self, head: dict[str, Any], bundle_id: str) -> bool:
-        due = int(self.store.now() * 1000) + QUEUED_SECONDS * 1000
-        changes: dict[str, Any] = {"bundle_id": bundle_id, "due_at": due}
-        while_same = (*IS_AS_READ, "bundle_id")
-        return update_from_outside(self.store, head, changes, (), while_same=while_same) is not None
-
-
-def _same_checkpoints(release: Mapping[str, str], stable: Mapping[str, str]) -> bool:
-    declared = release.get("checkpoint_version") or None
-    return declared is not None and declared == stable.get("checkpoint_version")

@@ -1,0 +1,93 @@
+"""Begins copies of runs that the stable release did, for a candidate that gets no run of its own yet."""
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from agent_runtime.checkpoints import CheckpointStore
+from agent_runtime.copies import copy_id
+from agent_runtime.hosts.queue import Queue, RunMessage
+from agent_runtime.outside import submit_copy
+from agent_runtime.records import RunStatus
+from agent_runtime.rollout.store import State
+
+_log = logging.getLogger("agent_runtime.rollout.copying")
+MOST_LOOKED_AT: Final = 50
+"""Samples that one call looks at, the newest first."""
+
+
+class Sample(Protocol):
+    """A finished run that was put aside."""
+
+    @property
+    def tenant(self) -> str: ...
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def bundle_id(self) -> str: ...
+
+
+Start = Callable[[State, Mapping[str, Any], str], None]
+"""Starts the copy of a run, given by its head, under an id. May be called again."""
+
+
+@dataclass(frozen=True)
+class Copier:
+    """`samples` gives up to so many finished runs, the newest first."""
+
+    store: CheckpointStore
+    samples: Callable[[int], Iterable[Sample]]
+    start: Start
+
+    def begin(self, state: State, most: int) -> int:
+        """Start up to `most` copies of runs that have none yet; how many were started. Raises
+        `CheckpointUnavailable` and botocore's errors: the next call goes on."""
+        begun, candidate = 0, state.record.candidate or ""
+        for sample in self.samples(MOST_LOOKED_AT):
+            if begun >= most:
+                break
+            name = copy_id(candidate, sample.run_id)
+            head = self.store.find_head(sample.tenant, sample.run_id)
+            is_usable = head is not None and RunStatus(head["status"]) is RunStatus.DONE
+            if not is_usable or sample.bundle_id != state.record.stable:
+                continue
+            if self.store.find_head(sample.tenant, name) is None:
+                self.start(state, head, name)
+                begun += 1
+        _log.info("copies begun", extra={"candidate": candidate, "copies": begun})
+        return begun
+
+
+def through_queue(store: CheckpointStore, queue: Callable[[str], Queue]) -> Start:
+    """Copies on ECS: written and sent as a run is. One that was written and not sent the reaper sends."""
+
+    def start(state: State, head: Mapping[str, Any], name: str) -> None:
+        candidate = state.record.candidate or ""
+        release = state.releases.get(f"{candidate}#ecs", {})
+        if "queue_url" not in release:
+            return
+        submit_copy(store, head, name, candidate)
+        message = RunMessage(store.heads.agent, name, head["tenant"], candidate)
+        queue(release["queue_url"]).send(message)
+
+    return start
+
+
+def through_call(functions: Any) -> Start:
+    """Copies on Lambda: an asynchronous call of the candidate's version. `functions` is boto3's client."""
+
+    def start(state: State, head: Mapping[str, Any], _name: str) -> None:
+        release = state.releases.get(state.record.candidate or "", {})
+        if "version" not in release:
+            return
+        wanted = {"copy_of": {"tenant": head["tenant"], "run_id": head["run_id"]}}
+        functions.invoke(
+            FunctionName=state.plan.function_name,
+            Qualifier=release["version"],
+            InvocationType="Event",
+            Payload=json.dumps(wanted).encode(),
+        )
+
+    return start
