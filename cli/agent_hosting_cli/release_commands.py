@@ -91,6 +91,23 @@ def rollback(agent: Agent, why: Why, stack: Stack = "local") -> None:
     _show(_rollouts(agent, stack).rollback(why))
 
 
+@release.command("experiment")
+def experiment(
+    agent: Agent,
+    metric: Annotated[str, typer.Option(help="What is compared: errors, latency_ms, cost_usd, a score …")],
+    why: Why,
+    share: Annotated[float, typer.Option(min=0.01, max=99.99, help="Per cent of new runs.")] = 50,
+    minimum_runs: Annotated[int, typer.Option(min=2, help="Runs of each release.")] = 400,
+    days: Annotated[float, typer.Option(min=0.0001, max=14, help="Longest time.")] = 7,
+    stack: Stack = "local",
+) -> None:
+    """Compare the candidate with the stable release at a fixed share, once, on one metric."""
+    from agent_runtime.rollout.experiments import Experiment
+
+    wanted = Experiment(metric, round(share * 100), minimum_runs, round(days * 86_400_000))
+    _show(_rollouts(agent, stack).experiment(wanted, why))
+
+
 @release.command("history")
 def history(agent: Agent, stack: Stack = "local", most: int = 20, as_json: Json = False) -> None:
     """Show who moved the traffic, when, and why."""
@@ -148,7 +165,12 @@ def _table(found: dict[str, Any]) -> Table:
     for name in ("candidate", "previous", "held"):
         if found[name]:
             table.add_row(name, str(found[name]))
-    for name in ("candidate_runs", "stable_runs"):
+    if (wanted := found["experiment"]) is not None:
+        ends = _time(wanted["ends_at"])
+        table.add_row("experiment", f"{wanted['metric']}, {wanted['minimum_runs']} runs each or until {ends}")
+    for name, member in found["group"].items():
+        table.add_row("group", f"{name}: {'went back' if member['fell_back'] else _stage(member['stage'])}")
+    for name in ("copies", "candidate_runs", "stable_runs"):
         if found[name] is not None:
             figures = ", ".join(f"{key} {value}" for key, value in found[name].items() if value != {})
             table.add_row(name.replace("_", " "), figures)
@@ -156,6 +178,12 @@ def _table(found: dict[str, Any]) -> Table:
         table.add_row("sent back", f"{bundle} at {_time(at_ms)}")
     table.add_row("next", f"{found['next']['action']}: {found['next']['reason']}")
     return table
+
+
+def _stage(stage: int) -> str:
+    from agent_runtime.rollout.observation import THROUGH
+
+    return "serves everyone" if stage == THROUGH else f"step {stage}" if stage else "no run yet"
 
 
 def _shares(shares: dict[str, float], unit: str = "") -> str:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -17,8 +17,9 @@ from agent_runtime.rollout import moves
 from agent_runtime.rollout.alias import AliasTraffic
 from agent_runtime.rollout.controller import Host, moved
 from agent_runtime.rollout.decide import decide
+from agent_runtime.rollout.experiments import Experiment
 from agent_runtime.rollout.gates import Evidence
-from agent_runtime.rollout.observation import Observation, Seen
+from agent_runtime.rollout.observation import Observation, Seen, Shadowed
 from agent_runtime.rollout.observing import observe
 from agent_runtime.rollout.queues import QueueTraffic
 from agent_runtime.rollout.record import Record
@@ -35,7 +36,8 @@ class Rollouts:
     found: Deployed
 
     def status(self) -> dict[str, Any]:
-        """`{agent, phase, shares, candidate, step, steps, since, held, rejected, next, seen}`."""
+        """`{agent, host, phase, stable, candidate, previous, shares, step, steps, since, held, rejected, next,
+        experiment, group, copies, candidate_runs, stable_runs}`."""
         state, seen, now = self._known()
         record, plan = state.record, state.plan
         made = decide(plan, record, seen, now)
@@ -53,6 +55,9 @@ class Rollouts:
             "held": record.held,
             "rejected": dict(record.rejected),
             "next": {"action": made.action.value, "reason": made.reason},
+            "experiment": asdict(record.experiment) if record.experiment else None,
+            "group": {name: asdict(member) for name, member in seen.members.items()},
+            "copies": _copies(seen.shadowed),
             "candidate_runs": _figures(seen.candidate),
             "stable_runs": _figures(seen.stable),
         }
@@ -67,6 +72,16 @@ class Rollouts:
 
     def resume(self, why: str) -> Record:
         return self._move("resume", why, lambda state, _seen, _now: moves.resume(state.record))
+
+    def experiment(self, wanted: Experiment, why: str) -> Record:
+        """`wanted.ends_at` counts from now."""
+        return self._move(
+            "experiment",
+            why,
+            lambda state, seen, now: moves.experiment(
+                state.plan, state.record, seen, replace(wanted, ends_at=now + wanted.ends_at), now
+            ),
+        )
 
     def rollback(self, why: str) -> Record:
         return self._move(
@@ -132,6 +147,13 @@ def _told(call: Callable[[], Any]) -> Any:
         raise UserError(str(error)) from None
     except (ClientError, BotoCoreError) as error:
         raise UserError(f"AWS refused: {error}") from None
+
+
+def _copies(shadowed: Shadowed | None) -> dict[str, Any] | None:
+    if shadowed is None:
+        return None
+    figures = {"runs": shadowed.runs, "errors": shadowed.errors, "cost_usd": round(shadowed.cost_usd, 6)}
+    return {**figures, "agreement": round(shadowed.agreement.mean, 3)}
 
 
 def _figures(seen: Seen | None) -> dict[str, Any] | None:

@@ -1,7 +1,13 @@
 """Pulumi components that host AI agents on AWS."""
 
 from agent_hosting._releases import Release
-from agent_hosting._rollout_plan import RolloutArgs, RolloutLimitsArgs, RolloutStepArgs, ThresholdArgs
+from agent_hosting._rollout_plan import (
+    RolloutArgs,
+    RolloutLimitsArgs,
+    RolloutStepArgs,
+    ShadowArgs,
+    ThresholdArgs,
+)
 from agent_hosting.agent import Agent, AgentArgs
 from agent_hosting.agent_budget import AgentBudget, AgentBudgetArgs
 from agent_hosting.agent_bundle import AgentBundle, AgentBundleArgs, ModelArgs
@@ -19,6 +25,7 @@ from agent_hosting.ecs_agent import EcsAgent, EcsAgentArgs
 from agent_hosting.front_door import DoorFunction, FrontDoor, FrontDoorArgs, JwtArgs
 from agent_hosting.hosting import Host, RunProfile
 from agent_hosting.lambda_agent import LambdaAgent, LambdaAgentArgs
+from agent_hosting.rollout_group import RolloutGroup, RolloutGroupArgs, RolloutMember
 from agent_hosting.run_queue import RunQueue, RunQueueArgs
 from agent_hosting.secret_scope import SecretScope, SecretScopeArgs
 
@@ -53,12 +60,16 @@ __all__ = [
     "PlatformReference",
     "Release",
     "RolloutArgs",
+    "RolloutGroup",
+    "RolloutGroupArgs",
     "RolloutLimitsArgs",
+    "RolloutMember",
     "RolloutStepArgs",
     "RunProfile",
     "RunQueue",
     "RunQueueArgs",
     "SecretScope",
     "SecretScopeArgs",
+    "ShadowArgs",
     "ThresholdArgs",
 ]

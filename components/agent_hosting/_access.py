@@ -3,12 +3,13 @@
 import pulumi
 import pulumi_aws as aws
 
+from agent_hosting import _run_statements as runs
 from agent_hosting import statements
 from agent_hosting._keys import account_id
 from agent_hosting.agent_platform import PlatformReference
 from agent_hosting.checkpoint_table import CheckpointTable
 from agent_hosting.secret_scope import SecretScope
-from agent_hosting.statements import Statement
+from agent_hosting.statements import Arn, Statement
 from agent_runtime.bundle import ModelSpec
 
 
@@ -48,3 +49,13 @@ def policy_of(
         region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=parent)).region
         found.append(statements.invoke_model(model.name, region, account_id(parent)))
     return statements.policy(found)
+
+
+def copies(
+    agent: str, function_arn: Arn, checkpoints: CheckpointTable, *, encrypted_checkpoints: bool
+) -> list[Statement]:
+    """What the rollout controller needs beside, to copy finished runs to a candidate's version."""
+    found = [runs.call_versions(function_arn), runs.find_runs(checkpoints.table_arn, agent)]
+    if encrypted_checkpoints:
+        found.append(statements.use_key_through("dynamodb", checkpoints.key_arn, ["kms:Decrypt"]))
+    return found

@@ -15,6 +15,7 @@ from agent_hosting.checkpoint_table import CheckpointTable
 from agent_hosting.front_door import DoorFunction, FrontDoor
 from agent_hosting.hosting import Host
 from agent_hosting.secret_scope import SecretScope
+from agent_hosting.statements import Statement
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ class HostParts:
         topic_arn: pulumi.Input[str],
         log_days: int,
         function_name: pulumi.Input[str] = "",
+        shadow_rights: Sequence[Statement] = (),
     ) -> None:
         """The controller, unless the program itself says who gets which share."""
         if self.args.get("shares"):
@@ -131,6 +133,7 @@ class HostParts:
                 "releases": [*older, bundle_id],
                 "variables": self.variables(platform, checkpoints, 30),
                 "statements": rights,
+                "shadow_statements": shadow_rights,
                 "topic_arn": topic_arn,
                 "function_name": function_name,
                 "architecture": self.args.get("architecture") or Architecture.ARM64,

@@ -17,6 +17,7 @@ from agent_hosting.agent_identity import AgentIdentity
 from agent_hosting.agent_platform import PlatformReference
 from agent_hosting.hosting import Host
 from agent_hosting.statements import Statement
+from agent_runtime.rollout.plan import Plan
 
 SECONDS = 55
 """Called each minute; two calls at once would do the same work."""
@@ -35,6 +36,8 @@ class RolloutControllerArgs(TypedDict):
     """What every program of the agent is told about its tables."""
     statements: pulumi.Input[Sequence[Statement]]
     """Rights that moving the traffic of this host takes."""
+    shadow_statements: NotRequired[Sequence[Statement]]
+    """Further rights that copying runs of this host takes, for a plan with a shadow."""
     topic_arn: pulumi.Input[str]
     """Who is told when the controller itself fails."""
     function_name: NotRequired[pulumi.Input[str]]
@@ -74,7 +77,7 @@ class RolloutController(pulumi.ComponentResource):
         agent, releases = args["agent_name"], list(args["releases"])
         plan = plan_of(agent, args["host"], releases, args, inputs)
         self._tags, self._child = args.get("tags"), pulumi.ResourceOptions(parent=self)
-        function = self._function(name, args, inputs.log_days("log_retention_days", 90))
+        function = self._function(name, args, inputs.log_days("log_retention_days", 90), plan)
         self._each_minute(name, agent, function)
         alarms = watch(name, plan, function, self._tags, self)
         self._tell_of_failures(name, agent, function, args["topic_arn"])
@@ -107,7 +110,9 @@ class RolloutController(pulumi.ComponentResource):
         self.alarm_names = pulumi.Output.all(*(alarm.name for alarm in alarms)).apply(list)
         self.register_outputs({"function_name": self.function_name, "alarm_names": self.alarm_names})
 
-    def _function(self, name: str, args: RolloutControllerArgs, log_days: int) -> aws.lambda_.Function:
+    def _function(
+        self, name: str, args: RolloutControllerArgs, log_days: int, plan: Plan
+    ) -> aws.lambda_.Function:
         log = aws.cloudwatch.LogGroup(
             f"{name}-log", retention_in_days=log_days, tags=self._tags, opts=self._child
         )
@@ -115,7 +120,7 @@ class RolloutController(pulumi.ComponentResource):
             name,
             {
                 "boundary_arn": args["platform"]["rollout_boundary_arn"],  # type: ignore[typeddict-item]
-                "statements": self._rights(name, args, log),
+                "statements": self._rights(name, args, log, plan),
                 **({"tags": self._tags} if self._tags else {}),  # type: ignore[typeddict-item]
             },
             opts=self._child,
@@ -151,7 +156,7 @@ class RolloutController(pulumi.ComponentResource):
         return function
 
     def _rights(
-        self, name: str, args: RolloutControllerArgs, log: aws.cloudwatch.LogGroup
+        self, name: str, args: RolloutControllerArgs, log: aws.cloudwatch.LogGroup, plan: Plan
     ) -> pulumi.Output[Any]:
         region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=self)).region
         common = [
@@ -161,6 +166,10 @@ class RolloutController(pulumi.ComponentResource):
             runs.read_metrics(),
             runs.read_alarms(f"{name}-", region, account_id(self)),
         ]
+        if others := [member for member in plan.group if member != plan.agent]:
+            common.append(runs.read_members(args["platform"]["control_table_arn"], others))
+        if plan.shadow is not None:
+            common += args.get("shadow_statements") or []
         return pulumi.Output.all(args["statements"], common).apply(lambda both: [*both[0], *both[1]])
 
     def _each_minute(self, name: str, agent: str, function: aws.lambda_.Function) -> None:

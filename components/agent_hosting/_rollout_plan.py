@@ -41,6 +41,15 @@ class RolloutLimitsArgs(TypedDict):
     """Share of runs that asked a person, 0 to 1. Defaults to 0.2."""
 
 
+class ShadowArgs(TypedDict):
+    minimum_runs: NotRequired[int]
+    """Copies to compare. Defaults to 20."""
+    minimum_agreement: NotRequired[float]
+    """Mean likeness of their outputs to those of the runs that are copied, 0 to 1. Defaults to 0.8."""
+    budget_usd: NotRequired[float]
+    """What the copies of one candidate may cost. Defaults to 5."""
+
+
 class RolloutArgs(TypedDict):
     steps: NotRequired[Sequence[RolloutStepArgs]]
     """Growing to 100 %. Defaults to 5 % for two days, then 20, 50 and 100 % for a day each."""
@@ -51,6 +60,11 @@ class RolloutArgs(TypedDict):
     0.95, tool_call_accuracy 0.92, p95_latency_ms 8000 and cost_per_run_usd 0.12."""
     minimum_samples: NotRequired[int]
     """Cases that each metric must have been measured on. Defaults to 30."""
+    shadow: NotRequired[ShadowArgs]
+    """Copies of runs that a candidate has to do before its first step, seen by nobody. Defaults to none."""
+    group: NotRequired[Sequence[str]]
+    """Names of agents on this platform that advance and fall back together, this one among them, each after
+    those that it calls. Defaults to none. RolloutGroup fills it in."""
     limits: NotRequired[RolloutLimitsArgs]
     """What sends a release back at once. Defaults to those of each."""
     scores: NotRequired[Sequence[str]]
@@ -71,7 +85,8 @@ def plan_of(agent: str, host: Host, releases: Sequence[str], args: Any, inputs: 
         document["steps"] = [_step(step) for step in given["steps"]]
     gate = {"thresholds": given.get("thresholds"), "minimum_samples": given.get("minimum_samples")}
     document["gate"] = {name: value for name, value in gate.items() if value is not None}
-    document |= {name: given[name] for name in ("watch_seconds", "limits", "scores") if name in given}
+    as_they_are = ("watch_seconds", "limits", "scores", "shadow", "group")
+    document |= {name: given[name] for name in as_they_are if name in given}
     if "running_runs" in given:
         document["running"] = given["running_runs"]
     try:

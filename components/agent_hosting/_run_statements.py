@@ -63,6 +63,17 @@ def move_traffic(control_table_arn: Arn, agent: str) -> Statement:
     }
 
 
+def read_members(control_table_arn: Arn, members: Sequence[str]) -> Statement:
+    """How far the other agents of a group are."""
+    return {
+        "Sid": "ReadGroup",
+        "Effect": "Allow",
+        "Action": "dynamodb:Query",
+        "Resource": control_table_arn,
+        "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": list(members)}},
+    }
+
+
 def read_metrics() -> Statement:
     return {
         "Sid": "ReadMetrics",
@@ -88,6 +99,27 @@ def move_alias(function_arn: Arn) -> Statement:
         "Effect": "Allow",
         "Action": ["lambda:GetAlias", "lambda:UpdateAlias"],
         "Resource": function_arn,
+    }
+
+
+def call_versions(function_arn: Arn) -> Statement:
+    """Calls of single versions, past the alias."""
+    versions = pulumi.Output.concat(function_arn, ":*")
+    return {
+        "Sid": "CallVersions",
+        "Effect": "Allow",
+        "Action": "lambda:InvokeFunction",
+        "Resource": versions,
+    }
+
+
+def find_runs(table_arn: Arn, agent: str) -> Statement:
+    return {
+        "Sid": "FindRuns",
+        "Effect": "Allow",
+        "Action": ["dynamodb:GetItem", "dynamodb:Query"],
+        "Resource": table_arn,
+        "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{agent}#*"]}},
     }
 
 

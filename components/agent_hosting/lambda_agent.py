@@ -188,6 +188,7 @@ class LambdaAgent(pulumi.ComponentResource):
             budget.topic_arn,
             limits.log_days,
             function.name,
+            _access.copies(name, function.arn, checkpoints, encrypted_checkpoints=parts.retain),
         )
         aws.lambda_.FunctionEventInvokeConfig(
             f"{name}-async",

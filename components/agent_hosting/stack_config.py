@@ -100,7 +100,23 @@ def read_stack(environment: str, given: Mapping[str, str]) -> StackConfig:
                 f"{name} --stack "
                 f"{environment}`, which writes its bundle id under `releases`."
             )
+    if (mistake := _mistake_in_groups(stack)) is not None:
+        raise pulumi.RunError(f"{where}: {mistake}")
     return stack
+
+
+def _mistake_in_groups(stack: "StackConfig") -> str | None:
+    """A group that its members do not agree on would wait for ever."""
+    groups = {name: (entry.rollout or {}).get("group") for name, entry in stack.agents.items()}
+    for name, group in groups.items():
+        for member in group or ():
+            if groups.get(member) != group:
+                return (
+                    f"{NAMESPACE}:agents.{name}.rollout.group names {member}, which "
+                    f"{'has another group' if member in groups else 'is no agent of this stack'}; give each "
+                    f"of its members the same group"
+                )
+    return None
 
 
 def _told(problem: Any) -> str:

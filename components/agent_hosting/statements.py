@@ -212,6 +212,13 @@ def boundary() -> list[Statement]:
 
 
 def rollout_boundary() -> list[Statement]:
-    """The most that a rollout controller may ever do: what agents may, measure, and move an alias."""
-    moves = ["cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "lambda:GetAlias", "lambda:UpdateAlias"]
+    """The most that a rollout controller may ever do: what agents may, measure, move an alias, and call the
+    version of a candidate with copies of runs."""
+    moves = [
+        "cloudwatch:DescribeAlarms",
+        "cloudwatch:GetMetricData",
+        "lambda:GetAlias",
+        "lambda:InvokeFunction",
+        "lambda:UpdateAlias",
+    ]
     return [*boundary(), {"Sid": "MoveTraffic", "Effect": "Allow", "Action": moves, "Resource": "*"}]

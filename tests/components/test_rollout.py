@@ -124,3 +124,29 @@ def test_shares_and_a_rollout_do_not_go_together(source: str) -> None:
     both = {"rollout": {"watch_seconds": 1}, "shares": {"newest": 1.0}}
     said = refused(lambda: LambdaAgent("handbook", args(LambdaAgent, source, **both)))
     assert "`shares` fixes the traffic" in said
+
+
+@HOSTS
+def test_a_shadow_gives_the_controller_what_copying_takes_and_else_it_has_not_got_it(
+    host: type, source: str
+) -> None:
+    shadow = {"minimum_runs": 5, "minimum_agreement": 0.5, "budget_usd": 1}
+    program = deployed(host, source, rollout={"shadow": shadow})
+    assert plan(program)["shadow"] == shadow
+    rights = program.one("RolePolicy", "handbook-rollout-policy").statements()
+    without = deployed(host, source).one("RolePolicy", "handbook-rollout-policy").statements()
+    assert "CallVersions" not in without
+    if host is LambdaAgent:
+        assert rights["CallVersions"]["Resource"].endswith("Function/handbook-0a1b2c3:*")
+        assert set(rights.keys() - without.keys()) >= {"CallVersions", "FindRuns"}
+
+
+@HOSTS
+def test_a_member_of_a_group_may_read_how_far_the_others_are_and_nothing_more(
+    host: type, source: str
+) -> None:
+    program = deployed(host, source, rollout={"group": ["search", "handbook"]})
+    assert plan(program)["group"] == ["search", "handbook"]
+    reading = program.one("RolePolicy", "handbook-rollout-policy").statements()["ReadGroup"]
+    assert reading["Action"] == "dynamodb:Query"
+    assert reading["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["search"]}}
