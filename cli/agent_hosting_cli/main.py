@@ -22,6 +22,8 @@ app.add_typer(brake, name="brake")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Agent = Annotated[str, typer.Argument(help="Name of the agent in the stack's YAML.")]
+MOST_SAMPLES = 1_000
+"""Those fit one page of DynamoDB's, which has 1 MB."""
 
 
 @app.command()
@@ -95,6 +97,37 @@ def gate(
     console.print_json(data=showing.as_json(gated)) if as_json else showing.show(gated, console)
     if not gated.passes:
         raise typer.Exit(1)
+
+
+@app.command()
+def samples(
+    agent: Agent,
+    stack: Annotated[str, typer.Option(help="Stack that the agent is deployed in.")] = "local",
+    most: Annotated[int, typer.Option(min=1, max=MOST_SAMPLES, help="Runs at most, the newest.")] = 100,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where the cases go. Default: standard output.")
+    ] = None,
+) -> None:
+    """Write runs that were put aside as candidates for the evaluation set, one case a line.
+
+    They hold what callers asked and what they were told: look at each before it is kept.
+    """
+    from agent_hosting_cli.deployed import deployed
+    from agent_hosting_cli.samples import candidates, lines
+
+    found = candidates(
+        deployed(find_project(Path.cwd()), stack, agent),
+        most,
+        lambda line: errors.print(line, markup=False),
+    )
+    if output is None:
+        sys.stdout.write(lines(found))
+        return
+    try:
+        output.write_text(lines(found), encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{output} cannot be written: {error.strerror}") from None
+    errors.print(f"{len(found)} candidates are in {output}; look at each before it is kept", markup=False)
 
 
 @app.command()

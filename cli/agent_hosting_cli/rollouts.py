@@ -36,8 +36,7 @@ class Rollouts:
     found: Deployed
 
     def status(self) -> dict[str, Any]:
-        """`{agent, host, phase, stable, candidate, previous, shares, step, steps, since, held, rejected, next,
-        experiment, group, copies, candidate_runs, stable_runs}`."""
+        """How it stands: `{agent, phase, stable, candidate, shares, step, steps, next, …}`."""
         state, seen, now = self._known()
         record, plan = state.record, state.plan
         made = decide(plan, record, seen, now)

@@ -8,6 +8,7 @@ import pulumi
 
 from agent_hosting._packaging import Architecture
 from agent_hosting._rollout_controller import RolloutController
+from agent_hosting._rollout_plan import sample_basis_points
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_budget import AgentBudget
 from agent_hosting.agent_platform import AgentPlatform, PlatformReference, reference_to
@@ -118,7 +119,7 @@ class HostParts:
         """The controller, unless the program itself says who gets which share."""
         if self.args.get("shares"):
             if self.args.get("rollout"):
-                raise Inputs(type(self.parent).__name__, self.name, self.args).refuse(
+                raise self._inputs().refuse(
                     "rollout", "…", "`shares` fixes the traffic", "Leave out one of the two."
                 )
             return
@@ -178,12 +179,16 @@ class HostParts:
         return {
             "AGENT_SECRETS": pulumi.Output.json_dumps(scope.secret_arns if scope else {}),
             **self._optional("AGENT_MODEL_ENDPOINT", self.args.get("model_endpoint")),
+            "AGENT_SAMPLE_BASIS_POINTS": str(sample_basis_points(self.args, self._inputs())),
             **self._optional("AGENT_TOOLS", ",".join(self.args.get("tools") or [])),
         }
 
     def tenant_variables(self) -> dict[str, pulumi.Input[str]]:
         """What the program that lets callers in is told beside them."""
         return self._optional("AGENT_TENANTS", ",".join(self.args.get("tenants") or []))
+
+    def _inputs(self) -> Inputs:
+        return Inputs(type(self.parent).__name__, self.name, self.args)
 
     @staticmethod
     def _optional(variable: str, value: str | None) -> dict[str, pulumi.Input[str]]:

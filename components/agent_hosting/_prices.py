@@ -1,15 +1,16 @@
-"""Token prices, looked up when a bundle is made and frozen into it."""
+"""Token prices and context windows, looked up when a bundle is made and frozen into it."""
 
 from typing import Any
 
 _PRICES = ("input_usd_per_million_tokens", "output_usd_per_million_tokens")
+_WINDOW = "context_window_tokens"
 _PROVIDERS = {"bedrock": "aws", "openai": None}
 
 
 def priced(model: dict[str, Any]) -> dict[str, Any]:
-    """`model` with its prices. Left as it is where they are given or the model is unknown: then they are
-    missed by name."""
-    if all(model.get(price) is not None for price in _PRICES):
+    """`model` with its prices and its context window. Left as it is where they are given or the model is
+    unknown: then prices are missed by name, and the window is not needed."""
+    if all(model.get(field) is not None for field in (*_PRICES, _WINDOW)):
         return model
     from genai_prices import Usage, calc_price
 
@@ -20,8 +21,10 @@ def priced(model: dict[str, Any]) -> dict[str, Any]:
         )
     except LookupError:
         return model
+    window = found.model.context_window
     return {
         "input_usd_per_million_tokens": float(found.input_price),
         "output_usd_per_million_tokens": float(found.output_price),
+        **({} if window is None else {_WINDOW: window}),
         **model,
     }

@@ -11,7 +11,7 @@ from agent_hosting import statements
 from agent_hosting._keys import account_id
 from agent_hosting._packaging import Architecture, Target, functions_archive
 from agent_hosting._rollout_plan import RolloutArgs, plan_of
-from agent_hosting._rollout_watch import watch
+from agent_hosting._rollout_watch import watch, watch_drift
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_identity import AgentIdentity
 from agent_hosting.agent_platform import PlatformReference
@@ -39,7 +39,7 @@ class RolloutControllerArgs(TypedDict):
     shadow_statements: NotRequired[Sequence[Statement]]
     """Further rights that copying runs of this host takes, for a plan with a shadow."""
     topic_arn: pulumi.Input[str]
-    """Who is told when the controller itself fails."""
+    """Who is told when the controller itself fails, and when a release drifts."""
     function_name: NotRequired[pulumi.Input[str]]
     """Function whose alias divides the calls, where `host` is `lambda`. Defaults to none."""
     rollout: NotRequired[RolloutArgs]
@@ -80,6 +80,7 @@ class RolloutController(pulumi.ComponentResource):
         function = self._function(name, args, inputs.log_days("log_retention_days", 90), plan)
         self._each_minute(name, agent, function)
         alarms = watch(name, plan, function, self._tags, self)
+        watch_drift(name, plan, args["topic_arn"], self._tags, self)
         self._tell_of_failures(name, agent, function, args["topic_arn"])
         document = pulumi.Output.all(
             function_name=args.get("function_name") or "", alarms=pulumi.Output.all(*(a.name for a in alarms))

@@ -9,6 +9,8 @@ from agent_hosting._validation import Inputs
 from agent_hosting.hosting import Host
 from agent_runtime.rollout.plan import Plan
 
+DEFAULT_SAMPLE_PERCENT = 1
+
 
 class RolloutStepArgs(TypedDict):
     percent: float
@@ -55,6 +57,9 @@ class RolloutArgs(TypedDict):
     """Growing to 100 %. Defaults to 5 % for two days, then 20, 50 and 100 % for a day each."""
     watch_seconds: NotRequired[float]
     """How long a release that serves everyone can still go back by itself. Defaults to a week."""
+    drift_window_seconds: NotRequired[int]
+    """What a release does in its last such time is held to its first one with every run: whole minutes, at
+    most a day. Defaults to a day."""
     thresholds: NotRequired[dict[str, ThresholdArgs]]
     """The gate: what the evidence of a bundle must show, by metric. Defaults to task_success 0.90, grounding
     0.95, tool_call_accuracy 0.92, p95_latency_ms 8000 and cost_per_run_usd 0.12."""
@@ -72,6 +77,9 @@ class RolloutArgs(TypedDict):
     running_runs: NotRequired[str]
     """What runs do whose release is sent back: `finish` there, or `stop` at their next step. Defaults to
     `finish`."""
+    sample_percent: NotRequired[float]
+    """Share of the runs that are done, 0 to 100, which are put aside as candidates for the evaluation set.
+    Defaults to 1: a pointer each, and no content."""
 
 
 def plan_of(agent: str, host: Host, releases: Sequence[str], args: Any, inputs: Inputs) -> Plan:
@@ -85,7 +93,7 @@ def plan_of(agent: str, host: Host, releases: Sequence[str], args: Any, inputs: 
         document["steps"] = [_step(step) for step in given["steps"]]
     gate = {"thresholds": given.get("thresholds"), "minimum_samples": given.get("minimum_samples")}
     document["gate"] = {name: value for name, value in gate.items() if value is not None}
-    as_they_are = ("watch_seconds", "limits", "scores", "shadow", "group")
+    as_they_are = ("watch_seconds", "drift_window_seconds", "limits", "scores", "shadow", "group")
     document |= {name: given[name] for name in as_they_are if name in given}
     if "running_runs" in given:
         document["running"] = given["running_runs"]
@@ -100,6 +108,17 @@ def plan_of(agent: str, host: Host, releases: Sequence[str], args: Any, inputs: 
             first["msg"].removeprefix("Value error, "),
             "docs/releases.md has the fields with their limits.",
         ) from None
+
+
+def sample_basis_points(args: Any, inputs: Inputs) -> int:
+    """Hundredths of a per cent of the runs that are put aside; `args` as above. Raises `InputError`."""
+    if not args.get("rollout"):
+        return DEFAULT_SAMPLE_PERCENT * 100
+    given = inputs.inside("rollout")
+    percent = given.number(
+        "sample_percent", DEFAULT_SAMPLE_PERCENT, least=0, most=100, way_out="Say 0 for none."
+    )
+    return round(percent * 100)
 
 
 def _step(step: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from agent_runtime.rollout.drift import interval_seconds
 from agent_runtime.rollout.plan import Plan
 
 NAMESPACE = "AgentHosting"
@@ -62,6 +63,33 @@ def watch(
         )
         found.append(alarm)
     return found
+
+
+def watch_drift(
+    name: str, plan: Plan, topic_arn: pulumi.Input[str], tags: Any, parent: pulumi.Resource
+) -> aws.cloudwatch.MetricAlarm:
+    """One alarm for the whole agent, which tells people: what drifts does not go back by itself, since the
+    release before would meet the same world."""
+    return aws.cloudwatch.MetricAlarm(
+        f"{name}-drift",
+        alarm_description=(
+            f"The release of {plan.agent} that serves everyone is no longer what it was on its first day. "
+            f"The controller's log names the metrics."
+        ),
+        namespace=NAMESPACE,
+        metric_name="DriftedMetrics",
+        dimensions={"agent": plan.agent},
+        statistic="Maximum",
+        # Twice the time between two measurements: one that comes late must not look like an end of it.
+        period=2 * interval_seconds(plan.drift_window_seconds),
+        evaluation_periods=1,
+        threshold=1,
+        comparison_operator="GreaterThanOrEqualToThreshold",
+        treat_missing_data="notBreaching",  # outside of the watch nothing is measured
+        alarm_actions=[topic_arn],
+        tags=tags,
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
 
 
 def _sum(query_id: str, metric: str, agent: str, bundle_id: str, seconds: int) -> Any:

@@ -61,6 +61,7 @@ class ModelEntry(Entry):
     input_usd_per_million_tokens: float | None = Field(default=None, ge=0)
     output_usd_per_million_tokens: float | None = Field(default=None, ge=0)
     max_output_tokens: int = Field(default=1024, ge=1)
+    context_window_tokens: int | None = Field(default=None, ge=1)
     api_key_secret: SecretName | None = None
 
 

@@ -30,6 +30,8 @@ class ModelArgs(TypedDict):
     """Price. Defaults likewise."""
     max_output_tokens: NotRequired[int]
     """Longest reply in tokens. Defaults to 1024."""
+    context_window_tokens: NotRequired[int]
+    """Most tokens that the model reads in one call. Defaults to what the genai-prices package knows."""
     api_key_secret: NotRequired[str]
     """Name of the secret that holds the API key. Omit for Bedrock."""
 

@@ -41,6 +41,7 @@ def main() -> int:
         )
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
+        parts.sampler.see(done.outcome, time.time())
 
     slots = settings.worker_concurrency
     worker = Worker(

@@ -13,6 +13,7 @@ from agent_runtime.records import SCHEMA_VERSION, Lease, Path, Value, path_text
 VERDICTS: Final = frozenset({"approve", "deny", "happened", "retry"})
 """`approve` and `deny` answer a question of the agent's; `happened` and `retry` settle an effect in doubt."""
 _PENDING: Final = "PENDING"
+_FIRST, _LAST = "approval#", "approval#~"
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Approvals:
             "schema_version": SCHEMA_VERSION,
             "birth": lease.birth,
             "expires_at": lease.expires_at,
+            "epoch": lease.epoch,
             "decision": _PENDING,
             "name": asked.name,
             "summary": asked.summary,
@@ -76,6 +78,12 @@ class Approvals:
         if found["decision"] == _PENDING:
             return replace(asked, expires_at=found["until"] / 1000)
         return _decision(found)
+
+    def is_first(self, lease: Lease, path: Path) -> bool:
+        """Whether the question at `path` is the only one that the run has ever put, and was put under this
+        very lease. One that was settled and put again, about an effect in doubt, counts as new."""
+        asked = [held for held in self._table.query(lease.pk, _FIRST, _LAST) if held["birth"] == lease.birth]
+        return [(held["sk"], held.get("epoch")) for held in asked] == [(_sort_key(path), lease.epoch)]
 
     def find(self, pk: str, path: Path) -> dict[str, Any] | None:
         """The question's values, or None."""
@@ -106,7 +114,11 @@ class Approvals:
 
 
 def _key(pk: str, path: Path) -> dict[str, Value]:
-    return {"pk": pk, "sk": f"approval#{path_text(path)}"}
+    return {"pk": pk, "sk": _sort_key(path)}
+
+
+def _sort_key(path: Path) -> str:
+    return f"{_FIRST}{path_text(path)}"
 
 
 def _attributes(decision: Decision) -> dict[str, Value]:

@@ -44,6 +44,8 @@ class ModelSpec(_Frozen):
     output_usd_per_million_tokens: Usd
     max_output_tokens: int = Field(default=1024, ge=1, le=1_000_000)
     """Upper bound of one reply. Defaults to 1024: enough for an answer, little enough to bound its cost."""
+    context_window_tokens: int | None = Field(default=None, ge=1)
+    """Most tokens that the model reads in one call. Without it runs do not tell how full the window was."""
     api_key_secret: SecretName | None = None
     """Name of the secret that holds the API key. Bedrock needs none: it uses the role."""
 
@@ -142,7 +144,10 @@ class Bundle(_Frozen):
     def canonical_json(self) -> str:
         """The bundle as JSON with sorted keys and no spaces: the same text for the same bundle,
         everywhere."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        held = self.model_dump(mode="json")
+        if self.model.context_window_tokens is None:  # a bundle that was packed before the field keeps its id
+            del held["model"]["context_window_tokens"]
+        return json.dumps(held, sort_keys=True, separators=(",", ":"))
 
     @cached_property
     def bundle_id(self) -> str:

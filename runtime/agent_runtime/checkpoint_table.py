@@ -82,15 +82,20 @@ class CheckpointTable:
         item = self._send(self.client.get_item, Key=encode(key), ConsistentRead=True).get("Item")
         return None if item is None else decode(item)
 
-    def query(self, pk: str, first: str, last: str, *, most: int | None = None) -> Iterator[dict[str, Any]]:
-        """Items with `first` <= sort key <= `last` in their order: one request for each started MiB."""
+    def query(
+        self, pk: str, first: str, last: str, *, most: int | None = None, newest_first: bool = False
+    ) -> Iterator[dict[str, Any]]:
+        """Items with `first` <= sort key <= `last` in their order, or in the reverse of it: one request for
+        each started MiB, and with `most` only one."""
         page: dict[str, Any] = {} if most is None else {"Limit": most}
+        order: dict[str, Any] = {"ScanIndexForward": False} if newest_first else {}
         while True:
             reply = self._send(
                 self.client.query,
                 KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
                 ExpressionAttributeValues=encode({":pk": pk, ":first": first, ":last": last}),
                 ConsistentRead=True,
+                **order,
                 **page,
             )
             yield from (decode(item) for item in reply["Items"])

@@ -26,7 +26,7 @@ class CopiedRun(Run):
 
     def step(self, name: str, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         if name in self._acting:
-            return self._answered(name)
+            return self._from_recording(name)
         return super().step(name, fn, *args, **kwargs)
 
     def effect(
@@ -34,7 +34,7 @@ class CopiedRun(Run):
     ) -> Any:
         if name in self._reading:
             return super().effect(name, fn, *args, takes_key=takes_key, **kwargs)
-        return self._answered(name)
+        return self._from_recording(name)
 
     def gather(
         self, name: str, fn: Callable[[Any], T], items: Sequence[Any], /, *, at_once: int = 8
@@ -53,10 +53,10 @@ class CopiedRun(Run):
         summary: str,  # noqa: ARG002  nobody is asked twice
         expires_in_seconds: float = 86_400,  # noqa: ARG002
     ) -> bool:
-        return self._answered(name)
+        return self._from_recording(name)
 
     def emit(self, kind: str, data: Any = None) -> None:
         """Nobody follows a copy."""
 
-    def _answered(self, name: str) -> Any:
+    def _from_recording(self, name: str) -> Any:
         return self.progress.once(name, lambda _: self.recording.answer())

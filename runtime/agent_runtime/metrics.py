@@ -5,16 +5,23 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from agent_runtime.records import ENDED, RunStatus, Usage
 from agent_runtime.runner import RunOutcome
+from agent_runtime.traces import RunTrace
 
 NAMESPACE: Final = "AgentHosting"
 SCORE: Final = "Score_"
 """Before the name of what a run reported by `run.score`."""
-_UNITS: Final = {"DurationMs": "Milliseconds", "SpendUsd": "None", "CopySpendUsd": "None"}
+DRIFTED: Final = "DriftedMetrics"
+_UNITS: Final = {
+    "CopySpendUsd": "None",
+    "DurationMs": "Milliseconds",
+    "SpendUsd": "None",
+    "TimeToEscalationMs": "Milliseconds",
+}
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,10 @@ class RunFigures:
     scores: Mapping[str, float] = field(default_factory=dict)
     agreement: float | None = None
     """Of a copy: it counts beside the runs of callers, not among them, and has a budget of its own."""
+    tokens: int | None = None
+    """All that the run has used, input and output, over all workers; None where it goes on, or called no
+    model."""
+    trace: RunTrace = field(default_factory=RunTrace)
 
 
 def figures_of(outcome: RunOutcome | None, *, failed: bool, duration_ms: float) -> RunFigures:
@@ -38,14 +49,23 @@ def figures_of(outcome: RunOutcome | None, *, failed: bool, duration_ms: float) 
     if outcome is None:
         return RunFigures(failed=failed, duration_ms=duration_ms)
     escalated = outcome.status is RunStatus.WAITING_APPROVAL
+    has_ended = failed or outcome.status in ENDED
+    used, trace = outcome.usage, outcome.trace or RunTrace()
+    if not has_ended:  # whoever ends the run has all of its steps, those that are replayed too
+        trace = replace(trace, context_utilisation=None, quality=None)
     return RunFigures(
         spent=outcome.spent,
-        counts=failed or escalated or outcome.status in ENDED,
+        counts=escalated or has_ended,
         failed=failed,
         escalated=escalated,
         duration_ms=duration_ms,
         scores=outcome.scores if outcome.status is RunStatus.DONE else {},
         agreement=outcome.agreement,
+        # A run that was done before is told once alone, however often it is asked for.
+        tokens=used.input_tokens + used.output_tokens
+        if has_ended and outcome.trace is not None and used.model_calls
+        else None,
+        trace=trace,
     )
 
 
@@ -57,13 +77,25 @@ def metrics_line(*, agent: str, bundle_id: str, run_id: str, figures: RunFigures
     comparison of two releases: CloudWatch gives no variance.
     """
     values = _of_a_run(figures) if figures.agreement is None else _of_a_copy(figures, figures.agreement)
+    named = {"agent": agent, "bundle": bundle_id, "run_id": run_id}
+    return _line([["agent"], ["agent", "bundle"]], named, values, now)
+
+
+def drift_line(*, agent: str, drifted: int, now: float) -> str:
+    """How many metrics of the agent's release have drifted. `now` is seconds since 1970."""
+    return _line([["agent"]], {"agent": agent}, {DRIFTED: drifted}, now)
+
+
+def _line(
+    dimensions: list[list[str]], named: Mapping[str, str], values: Mapping[str, float], now: float
+) -> str:
     directive = {
         "Namespace": NAMESPACE,
-        "Dimensions": [["agent"], ["agent", "bundle"]],
+        "Dimensions": dimensions,
         "Metrics": [{"Name": name, "Unit": _UNITS.get(name, "Count")} for name in values],
     }
     aws = {"Timestamp": int(now * 1000), "CloudWatchMetrics": [directive]}
-    return json.dumps({"_aws": aws, "agent": agent, "bundle": bundle_id, "run_id": run_id, **values})
+    return json.dumps({"_aws": aws, **named, **values})
 
 
 def _of_a_run(figures: RunFigures) -> dict[str, float]:
@@ -82,7 +114,23 @@ def _of_a_run(figures: RunFigures) -> dict[str, float]:
             "DurationMsSquares": round(duration * duration, 3),
             "SpendUsdSquares": spent.cost_usd * spent.cost_usd,
         }
+    values |= {name: value for name, value in _traced(figures).items() if value is not None}
     return values | {f"{SCORE}{name}": score for name, score in figures.scores.items()}
+
+
+def _traced(figures: RunFigures) -> dict[str, float | None]:
+    """What is measured for drift. What a run cannot say it leaves out: a zero would be an answer."""
+    trace, waited = figures.trace, figures.trace.escalated_after_ms
+    called = trace.tool_calls > 0
+    return {
+        "RunTokens": figures.tokens,
+        "ToolCalls": trace.tool_calls if called else None,
+        "ToolErrors": trace.tool_errors if called else None,
+        "ContextUtilisation": trace.context_utilisation,
+        "TraceQuality": trace.quality,
+        "TimeToEscalationMs": waited,
+        "TimeToEscalationMsSquares": None if waited is None else waited * waited,
+    }
 
 
 def _of_a_copy(figures: RunFigures, agreement: float) -> dict[str, float]:

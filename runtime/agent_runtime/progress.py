@@ -20,6 +20,7 @@ from agent_runtime.failures import kind_of, same_error
 from agent_runtime.positions import inner_steps, is_complete
 from agent_runtime.records import Lease, OpenedRun, Path, StepRecord, StepState, Usage
 from agent_runtime.scopes import Scope, current_scope
+from agent_runtime.traces import Tally
 
 T = TypeVar("T")
 Work = Callable[[Path], Any]
@@ -41,6 +42,8 @@ class Progress:
     ) -> None:
         self.lease: Final = lease
         self.recorded: Final = opened.recorded
+        self.created_at: Final = opened.record.created_at
+        """Milliseconds since 1970."""
         self.store: Final = store
         self.stopped: AgentRuntimeError | None = None
         """Set once the run may not go on: every later step raises it again, even if the agent's code caught
@@ -49,6 +52,7 @@ class Progress:
         """All that the run has used, replayed steps included."""
         self.spent = Usage()
         """What was used since this worker took the run."""
+        self.tally: Final = Tally()
         self._max_steps = max_steps
         self._check = check
         self._compact_every = compact_every
@@ -121,9 +125,11 @@ class Progress:
             text = as_json(work(path), f"step {name!r}")
         except Exception as error:
             scope.failure = (name, error)
+            self.tally.failed(inner.used, error)
             raise
         finally:
             current_scope.reset(token)
+        self.tally.succeeded(inner.used)
         self.commit(scope, name, text, inner.used)
         return json.loads(text)
 
@@ -178,6 +184,7 @@ class Progress:
 
     def use(self, scope: Scope, used: Usage) -> None:
         """Count what a model call used."""
+        self.tally.model_called(used)
         with self._lock:
             scope.used += used
             self.usage += used
@@ -200,8 +207,10 @@ class Progress:
             if step.path in self._completed:  # in a try before this one
                 return
             self._completed[step.path] = (name, is_replayed)
+            self.tally.completed(step.name, step.usage)
             if is_replayed:
                 self.usage += step.usage
+                self.tally.model_called(step.usage)
             self._keep_for_segment(step)
 
     def _keep_for_segment(self, step: StepRecord) -> None:

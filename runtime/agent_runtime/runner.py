@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from agent_runtime.approvals import Approvals
 from agent_runtime.brake import BrakeReader
 from agent_runtime.bundle import Bundle
 from agent_runtime.checkpoints import CheckpointStore
@@ -29,6 +30,7 @@ from agent_runtime.records import Lease, OpenedRun, RunRecord, RunRequest, RunSt
 from agent_runtime.run import NOT_INTERRUPTED, Run
 from agent_runtime.scopes import Scope, current_scope
 from agent_runtime.secrets import SecretReader
+from agent_runtime.traces import RunTrace
 
 _log = logging.getLogger("agent_runtime.runner")
 Agent = Callable[[Run], Any]
@@ -56,6 +58,11 @@ class RunOutcome:
     """What the agent reported of its own work, from 0 to 1."""
     agreement: float | None = None
     """Of a copy, the share of words that its output has in common with that of the run that it copies."""
+    trace: RunTrace | None = None
+    """How it went as far as this call saw it; None if the run was done before."""
+    lease: Lease | None = field(default=None, repr=False)
+    """Under which this call worked on the run; None likewise."""
+    tenant: str = ""
 
 
 class Runner:
@@ -183,6 +190,7 @@ class Runner:
         beside = None
         if isinstance(run, CopiedRun):
             beside = 0.0 if error is not None else agreement(run.recording.output, output)
+        window = self._bundle.model.context_window_tokens
         return RunOutcome(
             run.run_id,
             status,
@@ -194,7 +202,22 @@ class Runner:
             error,
             run.scores,
             beside,
+            trace=done.tally.trace(window, self._escalated_after_ms(run, error)),
+            lease=run.lease,
+            tenant=run.tenant,
         )
+
+    def _escalated_after_ms(self, run: Run, error: Exception | None) -> int | None:
+        """Milliseconds from the run's creation to its first question, if that was put in this call. It is a
+        figure alone: where the table does not tell, it is left out."""
+        if not isinstance(error, Suspended) or error.asked is None:
+            return None
+        try:
+            is_first = Approvals(self._store.table).is_first(run.lease, error.asked)
+        except CheckpointUnavailable as unavailable:
+            _log.warning("time to escalation not known", extra={"run_id": run.run_id}, exc_info=unavailable)
+            return None
+        return max(0, int(self._store.now() * 1000) - run.progress.created_at) if is_first else None
 
 
 def ended(record: RunRecord) -> RunOutcome:

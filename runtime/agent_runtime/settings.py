@@ -81,6 +81,9 @@ class Settings(TableSettings):
     """Tools of the bundle that may be used here, divided by commas. Absent: all of them."""
     compact_every: int = Field(default=0, ge=0)
     """Steps after which a segment of them is written, so that a resume reads less. Defaults to 0, never."""
+    sample_basis_points: int = Field(default=0, ge=0, le=10_000)
+    """Share of the runs that are done, in hundredths of a per cent, which are put aside as candidates for the
+    evaluation set. Defaults to 0, none."""
     turn_timeout_seconds: float = Field(default=29.0, gt=0, le=900)
     """Time a turn may take. Defaults to 29: an HTTP API gives up after 30 s (API Gateway's quota)."""
     bundle_id: str | None = None

@@ -69,6 +69,6 @@ def test_a_stack_of_three_lines_deploys_from_the_wheel_in_an_empty_environment(t
         stop(owner)
     kinds = [resource["type"] for resource in state["deployment"]["resources"]]
     assert "agent-hosting:index:LambdaAgent" in kinds
-    assert kinds.count("aws:lambda/function:Function") == 2
+    assert kinds.count("aws:lambda/function:Function") == 3, "the agent, its brake and its rollout"
     site = _run(python, "-c", "import agent_hosting; print(agent_hosting.__file__)", cwd=tmp_path).strip()
     assert str(tmp_path) in site

@@ -11,19 +11,15 @@ from agent_runtime.hosts.queue import Queue, RunMessage
 from agent_runtime.records import RunStatus
 from agent_runtime.rollout.copying import Copier, Start, through_call, through_queue
 from agent_runtime.rollout.store import State
-from tests.rollout.samples import AGENT, A, B, C, plan, shadowed
+from agent_runtime.samples import Sample
+from tests.rollout.samples import AGENT, NOW, A, B, C, plan, shadowed
 from tests.runtime.durable import Killed
 from tests.runtime.faulty import FaultyClient
 from tests.runtime.pretended import Aws
 
 
-@dataclass(frozen=True)
-class Finished:
-    """A run that was put aside."""
-
-    run_id: str
-    bundle_id: str = A
-    tenant: str = "acme"
+def sample(run_id: str, bundle_id: str = A) -> Sample:
+    return Sample("acme", run_id, bundle_id, finished_at=NOW, expires_at=NOW)
 
 
 @dataclass
@@ -43,9 +39,9 @@ class World:
         self.aws, self.store, self.functions = aws, aws.store(), Functions()
         self.url = aws.sqs.create_queue(QueueName=f"runs-{B}")["QueueUrl"]
         self.sqs = FaultyClient(aws.sqs)
-        self.samples: list[Finished] = []
+        self.samples: list[Sample] = []
 
-    def done(self, number: int, bundle_id: str = A) -> Finished:
+    def done(self, number: int, bundle_id: str = A) -> Sample:
         """A finished run with a sample of it, the newest first."""
         run_id = f"{number:032x}"
         opened = self.store.open_run(
@@ -53,7 +49,7 @@ class World:
         )
         assert opened.lease is not None
         self.store.finish(opened.lease, RunStatus.DONE, output={})
-        made = Finished(run_id, bundle_id)
+        made = sample(run_id, bundle_id)
         self.samples.insert(0, made)
         return made
 
@@ -117,9 +113,9 @@ def test_no_more_than_asked_are_begun_the_newest_first(world: World) -> None:
 
 def test_only_finished_runs_of_the_stable_release_are_copied(world: World) -> None:
     world.done(1, bundle_id=C)
-    world.samples.append(Finished("e" * 32))
+    world.samples.append(sample("e" * 32))
     world.store.submit(run_id="f" * 32, tenant="acme", input={}, bundle_id=A)
-    world.samples.append(Finished("f" * 32))
+    world.samples.append(sample("f" * 32))
     assert world.begin() == 0
 
 

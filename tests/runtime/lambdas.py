@@ -9,6 +9,7 @@ from agent_runtime.bundle import Bundle
 from agent_runtime.hosts.lambda_ import LambdaHost
 from agent_runtime.hosts.pinned import Pins
 from agent_runtime.run import Run
+from agent_runtime.samples import Sampler, SampleStore
 from tests.runtime.pretended import CONTROL
 
 Event = Callable[..., dict[str, Any]]
@@ -39,6 +40,7 @@ class Api:
         self.metrics = io.StringIO()
         self.context = Context()
         self.tenants: frozenset[str] | None = None
+        self.sample_basis_points = 0
 
     def __call__(self, event: dict[str, Any]) -> tuple[int, dict[str, Any], dict[str, str]]:
         reply = self.raw(event)
@@ -52,6 +54,7 @@ class Api:
             bundle_id=self.bundle.bundle_id,
             turn_timeout_seconds=29,
             metrics=self.metrics,
+            sampler=Sampler(SampleStore(self.aws.store().table, "answers"), self.sample_basis_points),
             pins=Pins(self.aws.store(), self.aws.dynamodb, CONTROL, self.bundle.bundle_id),
             tenants=self.tenants,
             clock=self.aws.clock,

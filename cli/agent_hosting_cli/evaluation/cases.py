@@ -16,6 +16,16 @@ MOST_CASES: Final = 10_000
 """Each is a run that costs money; more of them tell a rate no better."""
 
 
+class Observed(BaseModel):
+    """What a run of production put out: a suggestion that a person has yet to look at."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    output: Any
+    run_id: str
+    bundle_id: str
+
+
 class Case(BaseModel):
     """One input, and what is asked of the run that it begins."""
 
@@ -30,6 +40,9 @@ class Case(BaseModel):
     must_cite: tuple[str, ...] = Field(default=(), max_length=100)
     """Names of documents."""
     tags: tuple[str, ...] = ()
+    observed: Observed | None = None
+    """Where the case comes from a run, by `agent-hosting samples`. Nothing is asked of it: what was right in
+    it belongs into `expected`."""
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,18 @@
 
 from collections.abc import Callable
 
-from embedded_aws.moto_gaps import lambda_aliases, s3, sqs_attributes, sqs_handles, sqs_moves, sqs_receive
+from embedded_aws.moto_gaps import (
+    cloudwatch,
+    lambda_aliases,
+    s3,
+    sqs_attributes,
+    sqs_handles,
+    sqs_moves,
+    sqs_receive,
+)
 from embedded_aws.patches import replace
 
-_GAPS = (lambda_aliases, s3, sqs_attributes, sqs_handles, sqs_moves, sqs_receive)
+_GAPS = (cloudwatch, lambda_aliases, s3, sqs_attributes, sqs_handles, sqs_moves, sqs_receive)
 
 
 def fill() -> Callable[[], None]:

@@ -12,10 +12,12 @@ from agent_runtime.hosts.queue import Queue
 from agent_runtime.rollout.alias import AliasTraffic
 from agent_runtime.rollout.controller import Controller
 from agent_runtime.rollout.copying import Copier, through_call, through_queue
+from agent_runtime.rollout.drift_watch import tell_of_drift
 from agent_runtime.rollout.observing import observe
 from agent_runtime.rollout.queues import QueueTraffic
 from agent_runtime.rollout.record import Record
 from agent_runtime.rollout.store import RolloutStore, State
+from agent_runtime.samples import SampleStore
 from agent_runtime.settings import TableSettings
 
 MARGIN_SECONDS: Final = 10.0
@@ -42,9 +44,8 @@ class Hosts:
         """Begin copies of runs for the candidate. Raises `CheckpointUnavailable` and botocore's errors."""
         is_ecs = state.plan.host == "ecs"
         start = through_queue(self._store, self._queue) if is_ecs else through_call(self._functions)
-        Copier(self._store, SampleStore(self._store.table, self._store.heads.agent).newest, start).begin(
-            state, most
-        )
+        samples = SampleStore(self._store.table, self._store.heads.agent)
+        Copier(self._store, lambda most: samples.since(most=most), start).begin(state, most)
 
     def _queue(self, url: str) -> Queue:
         return Queue(self._sqs, url)
@@ -66,4 +67,5 @@ def handler(_event: Mapping[str, Any], context: LambdaContext) -> dict[str, str]
         hosts.copy,
         time.time,
     ).run(settings.agent_name)
+    tell_of_drift(store, cloudwatch, settings.agent_name, time.time(), sys.stdout)
     return {"action": made.action.value, "reason": made.reason}

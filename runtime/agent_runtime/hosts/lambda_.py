@@ -19,6 +19,7 @@ from agent_runtime.hosts.requests import HttpCall, copy_of, direct_request, run_
 from agent_runtime.metrics import figures_of, metrics_line
 from agent_runtime.records import ENDED, RunRequest, RunStatus, record_from
 from agent_runtime.runner import Runner, RunOutcome
+from agent_runtime.samples import Sampler
 
 _log = logging.getLogger("agent_runtime.hosts.lambda_")
 _MARGIN_SECONDS: Final = 0.5
@@ -38,6 +39,7 @@ class LambdaHost:
         turn_timeout_seconds: float,
         metrics: TextIO,
         pins: Pins,
+        sampler: Sampler,
         tenants: frozenset[str] | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
@@ -49,6 +51,7 @@ class LambdaHost:
         self._turn_timeout_seconds = turn_timeout_seconds
         self._metrics = metrics
         self._pins = pins
+        self._sampler = sampler
         self._tenants = tenants
         self._clock = clock
         self._now = now
@@ -99,6 +102,7 @@ class LambdaHost:
         if problem is not None:
             raise problem from error
         assert outcome is not None
+        self._sampler.see(outcome, self._now())
         return _finished(outcome)
 
     def _once(
@@ -152,6 +156,7 @@ def _start() -> LambdaHost:
         turn_timeout_seconds=settings.turn_timeout_seconds,
         metrics=sys.stdout,
         pins=Pins(parts.store, parts.dynamodb, settings.control_table, parts.bundle.bundle_id),
+        sampler=parts.sampler,
         tenants=settings.tenants,
     )
 

@@ -14,6 +14,7 @@ from agent_runtime.hosts.clients import client_of, lazily, store_of
 from agent_runtime.logs import log_to
 from agent_runtime.models.client import ModelClient, Provider
 from agent_runtime.runner import Runner, load_agent
+from agent_runtime.samples import Sampler, SampleStore
 from agent_runtime.secrets import SecretReader
 from agent_runtime.settings import Settings
 
@@ -28,6 +29,7 @@ class HostParts:
     brake: BrakeReader
     dynamodb: Any
     """boto3's client."""
+    sampler: Sampler
 
 
 def start(settings: Settings) -> HostParts:
@@ -53,7 +55,8 @@ def start(settings: Settings) -> HostParts:
         tools=settings.tools,
         compact_every=settings.compact_every,
     )
-    return HostParts(bundle, store, runner, brake, dynamodb)
+    sampler = Sampler(SampleStore(store.table, settings.agent_name), settings.sample_basis_points)
+    return HostParts(bundle, store, runner, brake, dynamodb, sampler)
 
 
 def _provider(settings: Settings, bundle: Bundle, secrets: SecretReader) -> Provider:

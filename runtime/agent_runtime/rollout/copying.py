@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.copies import copy_id
@@ -12,21 +12,11 @@ from agent_runtime.hosts.queue import Queue, RunMessage
 from agent_runtime.outside import submit_copy
 from agent_runtime.records import RunStatus
 from agent_runtime.rollout.store import State
+from agent_runtime.samples import Sample
 
 _log = logging.getLogger("agent_runtime.rollout.copying")
 MOST_LOOKED_AT: Final = 50
 """Samples that one call looks at, the newest first."""
-
-
-class Sample(Protocol):
-    """A finished run that was put aside."""
-
-    @property
-    def tenant(self) -> str: ...
-    @property
-    def run_id(self) -> str: ...
-    @property
-    def bundle_id(self) -> str: ...
 
 
 Start = Callable[[State, Mapping[str, Any], str], None]
@@ -50,8 +40,9 @@ class Copier:
                 break
             name = copy_id(candidate, sample.run_id)
             head = self.store.find_head(sample.tenant, sample.run_id)
-            is_usable = head is not None and RunStatus(head["status"]) is RunStatus.DONE
-            if not is_usable or sample.bundle_id != state.record.stable:
+            if head is None or RunStatus(head["status"]) is not RunStatus.DONE:
+                continue
+            if sample.bundle_id != state.record.stable:
                 continue
             if self.store.find_head(sample.tenant, name) is None:
                 self.start(state, head, name)

@@ -1,7 +1,7 @@
 """Reads from CloudWatch what a release did: the metrics that runs print, by agent and bundle."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from agent_runtime.rollout.comparing import Amounts
 from agent_runtime.rollout.observation import Seen, Shadowed
 
 _log = logging.getLogger("agent_runtime.rollout.measuring")
-_PERIOD_SECONDS: Final = 60
+PERIOD_SECONDS: Final = 60
 """What is printed in the embedded format is kept by the minute."""
 _SUMS: Final = (
     "Runs",
@@ -58,35 +58,15 @@ class Metrics:
     ) -> dict[str, float] | None:
         queries = self._queries(bundle_id, wanted)
         begin = max(since, now - _LONGEST_SECONDS)
-        values: dict[str, float] = dict.fromkeys(queries, 0.0)
-        page: dict[str, Any] = {}
-        try:
-            for _ in range(_MOST_PAGES):
-                reply = self._client.get_metric_data(
-                    MetricDataQueries=list(queries.values()),
-                    StartTime=datetime.fromtimestamp(begin, UTC),
-                    EndTime=datetime.fromtimestamp(now, UTC),
-                    **page,
-                )
-                for found in reply["MetricDataResults"]:
-                    values[found["Id"]] += sum(found["Values"])
-                if not reply.get("NextToken"):
-                    return values
-                page = {"NextToken": reply["NextToken"]}
-            return None
-        except (ClientError, BotoCoreError) as error:
-            _log.warning("metrics not read", extra={"bundle": bundle_id}, exc_info=error)
-            return None
+        found = values_of(self._client, list(queries.values()), begin, now)
+        return None if found is None else {query: sum(found.get(query, ())) for query in queries}
 
     def _queries(self, bundle_id: str, wanted: Iterable[tuple[str, str]]) -> dict[str, Any]:
-        dimensions = [{"Name": "agent", "Value": self._agent}, {"Name": "bundle", "Value": bundle_id}]
-
-        def query(name: str, stat: str) -> dict[str, Any]:
-            metric = {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": dimensions}
-            held = {"Metric": metric, "Period": _PERIOD_SECONDS, "Stat": stat}
-            return {"Id": _id(name, stat), "MetricStat": held, "ReturnData": True}
-
-        return {_id(name, stat): query(name, stat) for name, stat in wanted}
+        dimensions = {"agent": self._agent, "bundle": bundle_id}
+        return {
+            _id(name, stat): query_of(_id(name, stat), name, stat, dimensions, PERIOD_SECONDS)
+            for name, stat in wanted
+        }
 
     def _seen(self, values: Mapping[str, float]) -> Seen:
         def total(name: str, stat: str = "Sum") -> float:
@@ -102,6 +82,38 @@ class Metrics:
             cost_usd=Amounts(runs, total("SpendUsd"), total("SpendUsdSquares")),
             scores={name: _parts(count, total(f"{SCORE}{name}")) for name, count in scored.items()},
         )
+
+
+def values_of(client: Any, queries: Sequence[Any], since: float, now: float) -> dict[str, list[float]] | None:
+    """The values of each query by its id, oldest first, between two times in seconds since 1970; None where
+    nobody can say. A query without any value may be left out."""
+    found: dict[str, list[float]] = {}
+    page: dict[str, Any] = {}
+    try:
+        for _ in range(_MOST_PAGES):
+            reply = client.get_metric_data(
+                MetricDataQueries=list(queries),
+                StartTime=datetime.fromtimestamp(since, UTC),
+                EndTime=datetime.fromtimestamp(now, UTC),
+                ScanBy="TimestampAscending",
+                **page,
+            )
+            for result in reply["MetricDataResults"]:
+                found.setdefault(result["Id"], []).extend(result["Values"])
+            if not reply.get("NextToken"):
+                return found
+            page = {"NextToken": reply["NextToken"]}
+    except (ClientError, BotoCoreError) as error:
+        _log.warning("metrics not read", exc_info=error)
+    return None
+
+
+def query_of(query_id: str, name: str, stat: str, dimensions: Mapping[str, str], period_seconds: int) -> Any:
+    """One of our metrics, as GetMetricData asks for it."""
+    named = [{"Name": dimension, "Value": value} for dimension, value in dimensions.items()]
+    metric = {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": named}
+    held = {"Metric": metric, "Period": period_seconds, "Stat": stat}
+    return {"Id": query_id, "MetricStat": held, "ReturnData": True}
 
 
 def alarming(client: Any, names: Iterable[str]) -> tuple[str, ...]:

@@ -83,6 +83,9 @@ class Plan(_Frozen):
     """Agents that advance and fall back together, this one among them, each after those that it calls."""
     watch_seconds: float = Field(default=7 * DAY_SECONDS, ge=0, allow_inf_nan=False)
     """How long a release that serves everyone can still go back by itself. Defaults to a week."""
+    drift_window_seconds: int = Field(default=DAY_SECONDS, ge=60, le=DAY_SECONDS, multiple_of=60)
+    """The first of a release that serves everyone is what its last one is held to. Whole minutes, at most a
+    day, which is CloudWatch's longest period. Defaults to a day."""
     scores: tuple[str, ...] = ()
     """Metrics of the gate that runs report by `run.score`, and that a candidate is held to in each step."""
     running: Literal["finish", "stop"] = "finish"
