@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from agent_runtime.rollout.record import Record, record_from
+from agent_runtime.rollout.record import Phase, Record, record_from
 from tests.end_to_end.asks import ask
 from tests.end_to_end.conftest import Deployment
 
@@ -21,6 +21,8 @@ ROLLOUT = {
     "minimum_samples": 30,
     "thresholds": {"grounding": {"at_least": 0.9}},
     "scores": ["grounding"],
+    "sample_percent": 100,
+    "shadow": {"minimum_runs": 3, "minimum_agreement": 0.3},
     "limits": {
         "window_seconds": 60,
         "minimum_runs": 3,
@@ -46,6 +48,13 @@ class Rollout:
             handbook["requests_per_second"] = 1000
         self._folder = deployment.root / "examples" / "01-first-turn"
         self._code = (self._folder / "agent.py").read_text()
+
+    def configure(self, **changes: Any) -> None:
+        """Fields of the rollout from the next deployment on; None takes one away."""
+        with self.deployment.edit() as config:
+            rollout = config["agent-hosting:agents"]["handbook"]["rollout"]
+            for field, value in changes.items():
+                rollout.pop(field, None) if value is None else rollout.update({field: value})
 
     def deploy(self, change: str = "", *, passing: bool = True) -> str:
         """A release whose answers are spoilt by the line `change`; its bundle id."""
@@ -97,7 +106,7 @@ class Rollout:
         ends = time.monotonic() + _SECONDS
         while not holds(found := self.record()):
             assert time.monotonic() < ends, found
-            if found.candidate_basis_points:
+            if found.candidate_basis_points or found.phase is Phase.SHADOW:
                 self.ask(40)
             self.call_controller()
         return found

@@ -34,11 +34,19 @@ def test_releases_prove_themselves_or_leave_by_themselves(
     rollout.call_controller()
     assert rollout.status()["candidate_runs"]["runs"] == 0
     rollout.add_evidence(good)
+    wanted = ("--metric", "errors", "--share", "40", "--minimum-runs", "3")
+    deployment.run("release", "experiment", "handbook", *wanted, "--why", "to compare")
+    compared = rollout.until(lambda record: record.held is not None)
+    assert (compared.candidate_basis_points, "errors: 0 of" in (compared.held or "")) == (0, True)
+    deployment.run("release", "resume", "handbook", "--why", "no difference")
     rollout.until(lambda record: record.stable == good)
-    shares = [entry["record"]["shares"].get(good, 0) for entry in reversed(rollout.history())]
-    assert shares[:6] == [0, *(percent * 100 for percent in STEPS), 10_000]
+    moves = [(entry["what"], entry["record"]["shares"].get(good, 0)) for entry in reversed(rollout.history())]
+    canary = [("advance", percent * 100) for percent in STEPS]
+    others = [("begin", 0), ("experiment", 4_000), ("conclude", 0), ("resume", 0), ("shadow", 0)]
+    assert moves[:10] == [*others, *canary, ("promote", 10_000)]
     assert set(rollout.ask(20)) == {good}
 
+    rollout.configure(shadow=None)  # it would find out what is wrong before any caller
     for name in ways:
         rollout.until(lambda record: record.phase is Phase.STEADY)
         bad = rollout.deploy(SPOILT[name])
