@@ -174,6 +174,8 @@ def _table(found: dict[str, Any]) -> Table:
         if found[name] is not None:
             figures = ", ".join(f"{key} {value}" for key, value in found[name].items() if value != {})
             table.add_row(name.replace("_", " "), figures)
+    for metric, told in found["drift"].items():
+        table.add_row("drift", f"{metric} is {told}")
     for bundle, at_ms in found["rejected"].items():
         table.add_row("sent back", f"{bundle} at {_time(at_ms)}")
     table.add_row("next", f"{found['next']['action']}: {found['next']['reason']}")

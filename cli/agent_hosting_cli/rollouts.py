@@ -17,6 +17,7 @@ from agent_runtime.rollout import moves
 from agent_runtime.rollout.alias import AliasTraffic
 from agent_runtime.rollout.controller import Host, moved
 from agent_runtime.rollout.decide import decide
+from agent_runtime.rollout.drift_watch import measured_drift
 from agent_runtime.rollout.experiments import Experiment
 from agent_runtime.rollout.gates import Evidence
 from agent_runtime.rollout.observation import Observation, Seen, Shadowed
@@ -59,6 +60,7 @@ class Rollouts:
             "copies": _copies(seen.shadowed),
             "candidate_runs": _figures(seen.candidate),
             "stable_runs": _figures(seen.stable),
+            "drift": self._drift(state, now),
         }
 
     def promote(self, why: str) -> Record:
@@ -96,6 +98,11 @@ class Rollouts:
         if evidence.agent != self.found.agent:
             raise UserError(f"the evidence is of agent {evidence.agent!r}, not {self.found.agent!r}")
         _told(lambda: self._store().add_evidence(evidence))
+
+    def _drift(self, state: State, now: int) -> dict[str, str]:
+        """Verdict and reason by metric; empty outside of the watch."""
+        found = _told(lambda: measured_drift(self.found.client("cloudwatch"), state, now / 1000))
+        return {drift.metric: f"{drift.verdict.value}: {drift.reason}" for drift in found}
 
     def _move(self, what: str, why: str, move: Callable[[State, Observation, int], Record]) -> Record:
         _, seen, now = self._known()

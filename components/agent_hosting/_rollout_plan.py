@@ -116,7 +116,11 @@ def sample_basis_points(args: Any, inputs: Inputs) -> int:
         return DEFAULT_SAMPLE_PERCENT * 100
     given = inputs.inside("rollout")
     percent = given.number(
-        "sample_percent", DEFAULT_SAMPLE_PERCENT, least=0, most=100, way_out="Say 0 for none."
+        "sample_percent",
+        DEFAULT_SAMPLE_PERCENT,
+        least=0,
+        most=100,
+        way_out="Say 0 for none; docs/releases.md has the fields.",
     )
     return round(percent * 100)
 

@@ -56,6 +56,17 @@ def test_prices_of_a_known_model_are_looked_up_and_frozen_into_the_bundle(source
     assert 0 < held.input_usd_per_million_tokens < held.output_usd_per_million_tokens
 
 
+def test_the_context_window_is_looked_up_too_unless_it_is_given(source: str) -> None:
+    def window(**given: int) -> int | None:
+        model = {"provider": "openai", "name": "gpt-4o-mini-2024-07-18", "api_key_secret": "api-key", **given}
+        with zipfile.ZipFile(outputs(source, model=model)["archive_path"]) as archive:
+            return Bundle.model_validate_json(archive.read("bundle.json")).model.context_window_tokens
+
+    prices = {"input_usd_per_million_tokens": 1, "output_usd_per_million_tokens": 2}
+    assert window() == window(**prices) == 128_000
+    assert window(context_window_tokens=4_096) == 4_096
+
+
 def test_a_given_price_is_kept_and_only_the_missing_one_is_looked_up(source: str) -> None:
     model = {
         "provider": "openai",

@@ -66,6 +66,43 @@ def test_each_alarm_watches_the_newest_release_alone_and_may_call_the_controller
 
 
 @HOSTS
+def test_people_are_told_of_a_drift_and_nothing_goes_back_by_it(host: type, source: str) -> None:
+    program = deployed(host, source, rollout={"drift_window_seconds": 7_200})
+    alarm = program.one("MetricAlarm", "handbook-rollout-drift").inputs
+    assert alarm["alarmActions"] == [program.outputs_of(host.__name__)["topic_arn"]]
+    assert (alarm["metricName"], alarm["dimensions"]) == ("DriftedMetrics", {"agent": "handbook"})
+    assert (alarm["statistic"], alarm["threshold"], alarm["period"]) == ("Maximum", 1, 600)
+    assert alarm["treatMissingData"] == "notBreaching"
+    found = plan(program)
+    assert found["drift_window_seconds"] == 7_200
+    assert not any("drift" in name for names in found["alarms"].values() for name in names)
+
+
+@pytest.mark.parametrize(
+    ("given", "basis_points"),
+    [
+        ({}, "100"),
+        ({"rollout": {"sample_percent": 0.25}}, "25"),
+        ({"rollout": {"sample_percent": 0}}, "0"),
+        ({"rollout": {"watch_seconds": 1}}, "100"),
+        ({"shares": {"newest": 1.0}}, "100"),
+    ],
+)
+def test_the_agent_is_told_which_share_of_its_runs_to_put_aside(
+    source: str, given: dict[str, Any], basis_points: str
+) -> None:
+    made = deployed(LambdaAgent, source, **given).one("Function", "handbook")
+    assert made.inputs["environment"]["variables"]["AGENT_SAMPLE_BASIS_POINTS"] == basis_points
+
+
+def test_workers_are_told_it_too(source: str) -> None:
+    program = deployed(EcsAgent, source, rollout={"sample_percent": 2})
+    (task,) = [r for r in program.resources if r.type.endswith("TaskDefinition")]
+    (container,) = json.loads(task.inputs["containerDefinitions"])
+    assert {"name": "AGENT_SAMPLE_BASIS_POINTS", "value": "200"} in container["environment"]
+
+
+@HOSTS
 def test_the_controller_may_move_this_agents_traffic_and_no_others(host: type, source: str) -> None:
     statements = deployed(host, source).one("RolePolicy", "handbook-rollout-policy").statements()
     moving = statements["MoveTraffic"]
@@ -110,6 +147,10 @@ def test_the_record_begins_with_what_the_alias_serves_and_is_then_left_alone(sou
         ({"thresholds": {"grounding": {}}}, "give either `at_least` or `at_most`"),
         ({"running_runs": "pause"}, "rollout.running is 'pause'"),
         ({"speed": 1}, "rollout.speed"),
+        ({"drift_window_seconds": 90}, "multiple of 60"),
+        ({"drift_window_seconds": 100_000}, "rollout.drift_window_seconds is 100000"),
+        ({"sample_percent": 101}, "rollout.sample_percent is 101"),
+        ({"sample_percent": "all"}, "rollout.sample_percent is 'all'"),
     ],
 )
 def test_a_rollout_that_cannot_be_is_refused_with_its_field(

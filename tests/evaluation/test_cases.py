@@ -25,6 +25,14 @@ def test_a_case_without_an_id_is_called_by_its_line_and_empty_lines_are_passed_o
     assert len(found.sha256) == 64
 
 
+def test_what_a_run_of_production_put_out_may_stand_beside_a_case_and_asks_nothing(tmp_path: Path) -> None:
+    seen = '{"output": {"answer": "90"}, "run_id": "r", "bundle_id": "b"}'
+    (case,) = read_cases(file_of(tmp_path, f'{{"input": {{}}, "observed": {seen}}}')).cases
+    assert case.expected is None
+    assert case.observed is not None
+    assert case.observed.output == {"answer": "90"}
+
+
 def test_one_changed_byte_is_another_evaluation_set(tmp_path: Path) -> None:
     first = read_cases(file_of(tmp_path, GOOD)).sha256
     assert read_cases(file_of(tmp_path, GOOD + " ")).sha256 != first

@@ -12,8 +12,11 @@ from agent_runtime.metrics import RunFigures, figures_of, metrics_line
 from agent_runtime.records import ENDED, RunStatus, Usage
 from agent_runtime.runner import RunOutcome
 from agent_runtime.scores import MOST_SCORES, add_score
+from agent_runtime.traces import RunTrace
 
 RATES = {"RunErrors", "Escalations", "DurationMs", "DurationMsSquares", "SpendUsdSquares"}
+ESCALATED = {"TimeToEscalationMs", "TimeToEscalationMsSquares"}
+TRACED = ESCALATED | {"RunTokens", "ToolCalls", "ToolErrors", "ContextUtilisation", "TraceQuality"}
 SPENT = Usage(100, 10, 0.5, 1)
 
 
@@ -74,6 +77,36 @@ def test_scores_count_for_runs_that_are_done_alone(status: RunStatus) -> None:
     assert values.get("Score_grounding") == (0.75 if status is RunStatus.DONE else None)
 
 
+def test_a_run_that_ends_tells_its_tokens_over_all_of_its_workers_and_how_it_went() -> None:
+    trace = RunTrace(4, 1, context_utilisation=0.25, quality=0.75)
+    values = line(figures(RunStatus.DONE, trace=trace))
+    assert (values["RunTokens"], values["ToolCalls"], values["ToolErrors"]) == (990, 4, 1)
+    assert (values["ContextUtilisation"], values["TraceQuality"]) == (0.25, 0.75)
+    assert not ESCALATED & values.keys()
+
+
+def test_a_run_that_asks_a_person_tells_how_long_it_took_and_what_its_tools_did_until_then() -> None:
+    trace = RunTrace(2, 0, 0.25, 0.75, escalated_after_ms=3_000)
+    values = line(figures(RunStatus.WAITING_APPROVAL, trace=trace))
+    assert {name: values[name] for name in TRACED & values.keys()} == {
+        "ToolCalls": 2,
+        "ToolErrors": 0,
+        "TimeToEscalationMs": 3_000,
+        "TimeToEscalationMsSquares": 9_000_000,
+    }
+
+
+@pytest.mark.parametrize("trace", [None, RunTrace()])
+@pytest.mark.parametrize("status", RunStatus)
+def test_what_a_run_cannot_say_is_left_out_and_never_zero(status: RunStatus, trace: RunTrace | None) -> None:
+    values = line(figures(status, trace=trace, usage=Usage()))
+    assert not TRACED & values.keys()
+
+
+def test_a_run_that_was_done_before_does_not_tell_its_tokens_again() -> None:
+    assert not TRACED & line(figures(RunStatus.DONE)).keys()
+
+
 @given(
     st.builds(
         RunFigures,
@@ -83,6 +116,15 @@ def test_scores_count_for_runs_that_are_done_alone(status: RunStatus) -> None:
         escalated=st.booleans(),
         duration_ms=st.floats(0, 10**7),
         scores=st.dictionaries(st.from_regex("[a-z]{1,5}", fullmatch=True), st.floats(0, 1)),
+        tokens=st.none() | st.integers(1, 10**7),
+        trace=st.builds(
+            RunTrace,
+            tool_calls=st.integers(0, 100),
+            tool_errors=st.integers(0, 100),
+            context_utilisation=st.none() | st.floats(0, 1),
+            quality=st.none() | st.floats(0, 1),
+            escalated_after_ms=st.none() | st.integers(0, 10**9),
+        ),
     )
 )
 def test_each_metric_that_is_declared_has_a_value_and_each_dimension_too(figures: RunFigures) -> None:

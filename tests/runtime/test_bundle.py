@@ -184,3 +184,13 @@ def test_the_price_of_a_call_is_by_the_million() -> None:
         provider="openai", name="m-1", input_usd_per_million_tokens=3, output_usd_per_million_tokens=15
     )
     assert spec.cost_usd(1_000, 200) == pytest.approx(0.006)
+
+
+def test_a_bundle_without_a_context_window_has_the_id_it_had_before_there_was_one(
+    make_bundle: Callable[..., Bundle],
+) -> None:
+    bundle = make_bundle()
+    assert "context_window_tokens" not in bundle.canonical_json()
+    wide = make_bundle(model=bundle.model.model_copy(update={"context_window_tokens": 128_000}))
+    assert wide.bundle_id != bundle.bundle_id
+    assert Bundle.model_validate_json(wide.canonical_json()).bundle_id == wide.bundle_id
