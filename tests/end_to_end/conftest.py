@@ -1,122 +1,15 @@
-"""A project of one's own for each test file, deployed through the real command line."""
+"""A project of one's own for each test file."""
 
-import json
-import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
-import yaml
 
-ROOT = Path(__file__).parents[2]
-COMMAND = Path(sys.executable).parent / "agent-hosting"
-_SECONDS = 420
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """A copy of the project in a folder of its own, with its own embedded cloud."""
-
-    root: Path
-
-    def run(self, *arguments: str, ok: bool = True) -> str:
-        """What the command printed; fails the test when it ends otherwise than `ok` says."""
-        done = subprocess.run(
-            [str(COMMAND), *arguments],
-            cwd=self.root,
-            env=self.env(),
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-        )
-        said = done.stdout + done.stderr
-        assert (done.returncode == 0) is ok, said
-        assert "Traceback" not in said, said
-        return done.stdout if ok else said
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [str(COMMAND), *arguments],
-            cwd=self.root,
-            env=self.env(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-
-    def env(self) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PULUMI_"))}
-        return {**kept, "AGENT_SECRET_SECOND_MODEL_API_KEY": "local-key"}
-
-    def pulumi(self, *arguments: str, ok: bool = True) -> str:
-        """Pulumi itself, in the environment that `agent-hosting env` prints, as a user would call it."""
-        exports = self.run("env")
-        script = f'{exports}\nexec pulumi --non-interactive --color never "$@"'
-        done = subprocess.run(
-            ["sh", "-c", script, "sh", *arguments],
-            cwd=self.root,
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-        )
-        said = done.stdout + done.stderr
-        assert (done.returncode == 0) is ok, said
-        return said
-
-    def status(self) -> dict[str, Any]:
-        return json.loads(self.run("status", "--json"))
-
-    def cloud(self) -> dict[str, Any]:
-        return json.loads((self.root / ".agent-hosting" / "cloud" / "cloud.json").read_text())
-
-    def client(self, service: str, *, role_arn: str | None = None) -> Any:
-        """A client of the embedded AWS, as its administrator or as a role."""
-        keys = {"aws_access_key_id": "embedded", "aws_secret_access_key": "embedded"}
-        if role_arn is not None:
-            made = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="reviewer")["Credentials"]
-            keys = {
-                "aws_access_key_id": made["AccessKeyId"],
-                "aws_secret_access_key": made["SecretAccessKey"],
-                "aws_session_token": made["SessionToken"],
-            }
-        url = f"http://127.0.0.1:{self.cloud()['gateway_port']}"
-        return boto3.client(service, endpoint_url=url, region_name="eu-west-1", **keys)
-
-    def edit(self, stack: str = "local") -> "StackFile":
-        return StackFile(self.root / "stacks" / f"Pulumi.{stack}.yaml")
-
-
-class StackFile:
-    """Edits a stack's YAML as a user would: `with deployment.edit() as config: …`"""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> dict[str, Any]:
-        self._held: dict[str, Any] = yaml.safe_load(self._path.read_text())
-        return self._held["config"]
-
-    def __exit__(self, *_: object) -> None:
-        self._path.write_text(yaml.safe_dump(self._held, sort_keys=False))
+from tests.end_to_end.deployments import Deployment, checkout
 
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """Copied, not deployed; whatever the tests started is stopped at the end."""
-    root = tmp_path_factory.mktemp("project")
-    for name in ("Pulumi.yaml", "stacks", "examples"):
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, root / name)
-    made = Deployment(root)
+    made = Deployment(checkout(tmp_path_factory.mktemp("project")))
     yield made
     made.run("down")

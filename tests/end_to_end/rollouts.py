@@ -12,7 +12,7 @@ from typing import Any
 
 from agent_runtime.rollout.record import Phase, Record, record_from
 from tests.end_to_end.asks import ask
-from tests.end_to_end.conftest import Deployment
+from tests.end_to_end.deployments import Deployment
 
 STEPS = (5, 20, 50, 100)
 ROLLOUT = {
@@ -129,11 +129,11 @@ class Rollout:
         return self.deployment.status()["agents"]["handbook"]
 
     @cached_property
-    def _token(self) -> str:
+    def token(self) -> str:
         return self.deployment.run("token").strip()
 
     def ask(self, times: int) -> Counter[Any]:
         """New runs by the bundle that took them, or by the status of an error."""
         with ThreadPoolExecutor(4) as pool:
-            answers = pool.map(lambda _: ask(self.agent["local_url"], self._token), range(times))
+            answers = pool.map(lambda _: ask(self.agent["local_url"], self.token), range(times))
             return Counter(body.get("bundle_id", status) for status, body in answers)

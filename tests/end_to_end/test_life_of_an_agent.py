@@ -8,7 +8,7 @@ import pytest
 
 from agent_hosting_cli import local
 from tests.end_to_end.asks import QUESTION, ask, send, share_of
-from tests.end_to_end.conftest import Deployment
+from tests.end_to_end.deployments import Deployment
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("life")]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.conftest import Deployment
+from tests.end_to_end.deployments import Deployment
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("long-runs")]
 _SECONDS = 200

@@ -3,7 +3,7 @@
 import pytest
 
 from agent_runtime.rollout.record import Phase
-from tests.end_to_end.conftest import Deployment
+from tests.end_to_end.deployments import Deployment
 from tests.end_to_end.rollouts import STEPS, Rollout
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("rollouts")]

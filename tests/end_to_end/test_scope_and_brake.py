@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.end_to_end.asks import ask, send
-from tests.end_to_end.conftest import Deployment
+from tests.end_to_end.deployments import Deployment
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("scope")]
 
