@@ -19,6 +19,7 @@ if __name__ == "__main__":
             agent_hosting.EcsAgent,
             agent_hosting.FrontDoor,
             agent_hosting.LambdaAgent,
+            agent_hosting.RolloutGroup,
             agent_hosting.RunQueue,
             agent_hosting.SecretScope,
         ],

@@ -20,6 +20,7 @@ from agent_hosting import (
     EcsAgent,
     FrontDoor,
     LambdaAgent,
+    RolloutGroup,
     RunQueue,
     SecretScope,
 )
@@ -153,6 +154,13 @@ def given(component: type, name: str, source: str) -> dict[str, Any]:
         AgentBundle: lambda: {"source": source},
         LambdaAgent: lambda: lambda_args(source),
         Agent: lambda: lambda_args(source, run_profile={"longest_run_seconds": 20}),
+        RolloutGroup: lambda: {
+            "members": [
+                {"name": f"{name[:30]}-{agent}", "agent": lambda_args(source, host="lambda")}
+                for agent in ("search", "answers")
+            ],
+            "platform": PLATFORM,
+        },
     }[component]()
 
 
@@ -170,6 +178,7 @@ COMPONENTS: list[type] = [
     LambdaAgent,
     EcsAgent,
     Agent,
+    RolloutGroup,
 ]
 
 

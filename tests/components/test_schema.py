@@ -76,6 +76,7 @@ def test_no_component_asks_for_more_than_four_inputs(schema: dict[str, Any]) -> 
         "EcsAgent": ["monthlyBudgetUsd", "releases"],
         "FrontDoor": ["functions", "jwt"],
         "LambdaAgent": ["monthlyBudgetUsd", "releases"],
+        "RolloutGroup": ["members", "platform"],
         "RunQueue": ["alarmTopicArn", "keyArn"],
         "SecretScope": ["readerRoleArn", "secrets"],
     }
