@@ -124,6 +124,7 @@ def samples(
         sys.stdout.write(lines(found))
         return
     try:
+        output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(lines(found), encoding="utf-8")
     except OSError as error:
         raise UserError(f"{output} cannot be written: {error.strerror}") from None

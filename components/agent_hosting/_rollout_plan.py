@@ -114,14 +114,9 @@ def sample_basis_points(args: Any, inputs: Inputs) -> int:
     """Hundredths of a per cent of the runs that are put aside; `args` as above. Raises `InputError`."""
     if not args.get("rollout"):
         return DEFAULT_SAMPLE_PERCENT * 100
+    way_out = "Say 0 for none; docs/releases.md has the fields."
     given = inputs.inside("rollout")
-    percent = given.number(
-        "sample_percent",
-        DEFAULT_SAMPLE_PERCENT,
-        least=0,
-        most=100,
-        way_out="Say 0 for none; docs/releases.md has the fields.",
-    )
+    percent = given.number("sample_percent", DEFAULT_SAMPLE_PERCENT, least=0, most=100, way_out=way_out)
     return round(percent * 100)
 
 

@@ -98,7 +98,7 @@ def test_the_command_writes_a_file_or_to_standard_output(
     world.ran(1, {"question": "?"}, {"answer": "!"})
     monkeypatch.setattr(main, "find_project", lambda _: None)
     monkeypatch.setattr(deployed, "deployed", lambda *_: world.found)
-    path = tmp_path / "found.jsonl"
+    path = tmp_path / "new" / "found.jsonl"
     written = CliRunner().invoke(main.app, ["samples", "answers", "--output", str(path)])
     assert written.exit_code == 0
     printed = CliRunner().invoke(main.app, ["samples", "answers", "--most", "5"])

@@ -93,6 +93,7 @@ def test_the_worker_is_told_where_everything_is(source: str) -> None:
         "AGENT_SECRETS": json.dumps({"api-key": SECRET}),
         "AGENT_MODEL_ENDPOINT": "https://models.example.com/v1",
         "AGENT_TOOLS": "search",
+        "AGENT_SAMPLE_BASIS_POINTS": "100",
         "AGENT_QUEUE_URL": program.outputs_of("RunQueue")["queue_url"],
         "AGENT_WORKER_CONCURRENCY": "8",
         "AGENT_VISIBILITY_SECONDS": "90",
