@@ -274,5 +274,9 @@ def test_each_run_is_one_line_of_metrics_with_few_dimensions(api: Api, http_even
         "DurationMs": 1500,
         "DurationMsSquares": 2_250_000,
         "SpendUsdSquares": 0.0002 * 0.0002,
+        "RunTokens": 110,
+        "ToolCalls": 1,
+        "ToolErrors": 0,
+        "TraceQuality": 1.0,
     }
     assert (line["agent"], line["bundle"]) == ("answers", api.bundle.bundle_id)
