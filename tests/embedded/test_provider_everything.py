@@ -11,8 +11,6 @@ from tests.embedded.conftest import NewStack
 from tests.embedded.provider_everything import PROGRAM, SERVICES
 from tests.embedded.provider_world import ACCOUNT, Run, Stack
 
-pytestmark = pytest.mark.xdist_group("provider-everything")
-
 OTHER = json.dumps(
     {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
 )

@@ -4,7 +4,7 @@ import json
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.end_to_end.asks import ask
 from tests.end_to_end.deployments import Deployment
 
 STEPS = (5, 20, 50, 100)
-ROLLOUT = {
+ROLLOUT: dict[str, Any] = {
     "steps": [{"percent": percent, "hold_seconds": 1, "minimum_runs": 3} for percent in STEPS],
     "watch_seconds": 2,
     "minimum_samples": 30,
@@ -23,13 +23,15 @@ ROLLOUT = {
     "scores": ["grounding"],
     "sample_percent": 100,
     "shadow": {"minimum_runs": 3, "minimum_agreement": 0.3},
-    "limits": {
-        "window_seconds": 60,
-        "minimum_runs": 3,
-        "mean_latency_ms": 1500,
-        "cost_per_run_usd": 0.0005,
-    },
+    "limits": {"window_seconds": 60, "minimum_runs": 3, "mean_latency_ms": 60_000},
 }
+SPOILT: Mapping[str, tuple[str, dict[str, float]]] = {
+    "wrong": ('    run.score("grounding", 0.0); return {"answer": "no", "citations": []}\n', {}),
+    "slow": ("    __import__('time').sleep(2)\n", {"mean_latency_ms": 1_500}),
+    "costly": ("    question += ' word' * 6000\n", {"cost_per_run_usd": 0.0005}),
+    "failing": ("    raise ValueError\n", {}),
+}
+"""For each way of being worse a line in the agent, and the limit that finds it."""
 _SECONDS = 120.0
 
 
@@ -99,6 +101,44 @@ class Rollout:
         url = f"http://127.0.0.1:{self.deployment.cloud()['gateway_port']}/_embedded/{path}"
         with urllib.request.urlopen(urllib.request.Request(url, b"", method="POST"), timeout=90) as reply:
             return json.loads(reply.read())
+
+    def proves_itself(self, stable: str) -> str:
+        """A good release goes all the way, by evidence, an experiment, copies and steps; its bundle id."""
+        good = self.deploy("    pass\n", passing=False)
+        self.call_controller()
+        assert set(self.ask(40)) == {stable}, "no run without evidence, whoever asks"
+        refused = self.deployment.run("release", "promote", "handbook", "--why", "in a hurry", ok=False)
+        assert f"no evidence for {good}" in refused
+        self.add_evidence(good, grounding=0.5)
+        self.call_controller()
+        assert self.status()["candidate_runs"]["runs"] == 0
+        self.add_evidence(good)
+        wanted = ("--metric", "errors", "--share", "40", "--minimum-runs", "3")
+        self.deployment.run("release", "experiment", "handbook", *wanted, "--why", "to compare")
+        compared = self.until(lambda record: record.held is not None)
+        assert (compared.candidate_basis_points, "errors: 0 of" in (compared.held or "")) == (0, True)
+        self.deployment.run("release", "resume", "handbook", "--why", "no difference")
+        self.until(lambda record: record.stable == good)
+        moves = [(entry["what"], entry["record"]["shares"].get(good, 0)) for entry in self.history()]
+        before = [("begin", 0), ("experiment", 4_000), ("conclude", 0), ("resume", 0), ("shadow", 0)]
+        steps = [("advance", percent * 100) for percent in STEPS]
+        assert moves[::-1][:10] == [*before, *steps, ("promote", 10_000)]
+        assert set(self.ask(20)) == {good}
+        return good
+
+    def leaves_by_itself(self, way: str, stable: str) -> None:
+        """A release that is worse in one way goes back, and every run goes to the stable one again."""
+        line, limits = SPOILT[way]
+        self.until(lambda record: record.phase is Phase.STEADY)
+        # Copies would find out what is wrong before any caller does.
+        self.configure(shadow=None, limits=ROLLOUT["limits"] | limits)
+        bad = self.deploy(line)
+        self.until(lambda record: bad in record.rejected)
+        newest = self.history()[0]
+        assert newest["what"] == "go back", (way, newest)
+        self.until_only(stable)
+        self.call_controller()
+        assert self.record().candidate is None, "it cannot come back without new evidence"
 
     def until(self, holds: Callable[[Record], bool]) -> Record:
         """Asks and calls the controller until the record is as it should; the schedule and alarms call the

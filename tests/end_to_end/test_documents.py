@@ -12,7 +12,7 @@ import pytest
 
 from tests.end_to_end.deployments import Deployment
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("documents")]
+pytestmark = pytest.mark.end_to_end
 
 ROOT = Path(__file__).parents[2]
 _COPIED = (

@@ -13,7 +13,7 @@ from agent_hosting_cli.engine import Engine
 from agent_hosting_cli.project import Project
 from embedded_aws.toolchain.pulumi_cli import pulumi_folder
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("import")]
+pytestmark = pytest.mark.end_to_end
 
 ROOT = Path(__file__).parents[2]
 _PROGRAM = """\

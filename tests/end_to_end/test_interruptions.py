@@ -11,7 +11,7 @@ import pytest
 
 from tests.end_to_end.deployments import Deployment
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("interruptions")]
+pytestmark = pytest.mark.end_to_end
 
 _KILL_AFTER = (1, 19, 40, 70)
 """Created resources after which `up` is killed: before the first role, among tables, among functions."""

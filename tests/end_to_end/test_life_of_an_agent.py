@@ -10,7 +10,7 @@ from agent_hosting_cli import local
 from tests.end_to_end.asks import QUESTION, ask, send, share_of
 from tests.end_to_end.deployments import Deployment
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("life")]
+pytestmark = pytest.mark.end_to_end
 
 _ASKS = 2000
 _FEWEST, _MOST = 69, 133

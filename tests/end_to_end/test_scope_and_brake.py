@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from tests.end_to_end.asks import ask, send
 from tests.end_to_end.deployments import Deployment
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("scope")]
+pytestmark = pytest.mark.end_to_end
 
 _BUDGET_ALERT = """AWS Budget Notification November 21, 2026
 AWS Account 123456789012

@@ -1,0 +1,17 @@
+"""Releases on Lambda prove themselves, or leave by themselves, through the real command line."""
+
+import pytest
+
+from tests.end_to_end.deployments import Deployment
+from tests.end_to_end.rollouts import SPOILT, Rollout
+
+pytestmark = pytest.mark.end_to_end
+
+
+def test_releases_on_lambda_prove_themselves_or_leave_by_themselves(deployment: Deployment) -> None:
+    rollout = Rollout(deployment, "lambda")
+    first = rollout.deploy()
+    assert (rollout.status()["stable"], rollout.status()["phase"]) == (first, "STEADY")
+    good = rollout.proves_itself(first)
+    for way in SPOILT:
+        rollout.leaves_by_itself(way, good)
