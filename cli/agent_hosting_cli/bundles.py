@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from agent_hosting_cli.lineage import Lineage
 from agent_hosting_cli.project import Project, UserError
 from agent_runtime.bundle import BUNDLE_FILE, Bundle
 
@@ -14,12 +15,15 @@ _FILES = ("prompts", "knowledge", "code")
 """Parts that are hashes by path; every other one is a value."""
 
 
-def bundle_at(project: Project, name: str) -> Bundle:
-    """The bundle of a packed release, named by its id or by its zip, or of an agent's folder.
+def bundle_at(project: Project, name: str, lineage: Lineage | None = None) -> Bundle:
+    """The bundle of a packed release, named by its id or by its zip, or of an agent's folder. With `lineage`
+    an id is that of a release that was deployed.
 
     Raises `UserError`.
     """
     path = Path(name)
+    if lineage is not None and not path.exists():
+        return lineage.bundle(name)
     if path.is_dir():
         return _of_folder(path)
     zips = [path] if path.is_file() else sorted((project.root / "releases").glob(f"*/{name}.zip"))

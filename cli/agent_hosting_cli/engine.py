@@ -37,6 +37,11 @@ class Engine:
         return self._run(*arguments, say=say)
 
     def destroy(self) -> str:
+        """All of the stack goes, so that the hooks that guard single releases are taken off its state: with
+        them Pulumi would have to run the program, which may be what is wrong."""
+        held = self.export()
+        if any("resourceHooks" in resource for resource in held["deployment"].get("resources") or []):
+            self.replace_state({**held, "deployment": without_hooks(held["deployment"])})
         return self._run("destroy", "--yes", "--skip-preview", "--stack", LOCAL)
 
     def outputs(self) -> dict[str, Any]:
@@ -48,6 +53,13 @@ class Engine:
 
     def export(self) -> dict[str, Any]:
         return json.loads(self._run("stack", "export", "--stack", LOCAL))
+
+    def replace_state(self, state: dict[str, Any]) -> None:
+        """Makes `state`, in the form of `export`, that of the stack."""
+        edited = self.project.kept / "edited-state.json"
+        edited.write_text(json.dumps(state))
+        self._run("stack", "import", "--stack", LOCAL, "--file", str(edited))
+        edited.unlink()
 
     def run(self, *arguments: str) -> str:
         return self._run(*arguments, "--stack", LOCAL)
@@ -108,6 +120,15 @@ class Engine:
         except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
             return {}  # the stack's program says what is wrong with the file
         return {name: os.environ.get(name, "local-key") for name in names}
+
+
+def without_hooks(deployment: dict[str, Any]) -> dict[str, Any]:
+    """The deployment with no resource bound to a hook of a program."""
+    bare = [
+        {key: value for key, value in resource.items() if key != "resourceHooks"}
+        for resource in deployment["resources"]
+    ]
+    return {**deployment, "resources": bare}
 
 
 def secret_variable(agent: str, secret: str) -> str:

@@ -185,13 +185,21 @@ def environment() -> None:
 def bundle_diff(
     before: Annotated[str, typer.Argument(help="Bundle id of a packed release, its zip, or a folder.")],
     after: Annotated[str, typer.Argument(help="The same of the other one.")],
+    agent: Annotated[str | None, typer.Option(help="Take ids from what this agent has had deployed.")] = None,
+    stack: Annotated[str, typer.Option(help="Stack that --agent is deployed in.")] = "local",
     as_json: Json = False,
 ) -> None:
     """Show what differs between two bundles, part by part."""
     from agent_hosting_cli.bundles import bundle_at, difference
 
     project = find_project(Path.cwd())
-    old, new = bundle_at(project, before), bundle_at(project, after)
+    lineage = None
+    if agent is not None:
+        from agent_hosting_cli.deployed import deployed
+        from agent_hosting_cli.lineage import Lineage
+
+        lineage = Lineage(deployed(project, stack, agent))
+    old, new = (bundle_at(project, name, lineage) for name in (before, after))
     found = difference(old, new)
     if as_json:
         console.print_json(data={"before": old.bundle_id, "after": new.bundle_id, "difference": found})

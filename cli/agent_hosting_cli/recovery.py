@@ -35,10 +35,7 @@ def recover(engine: Engine, say: Callable[[str], None]) -> None:
     say(f"looking what became of {len(pending)} interrupted operations")
     _settled(engine)
     held["deployment"] = adopted(held["deployment"], lambda service: admin_client(engine.cloud, service))
-    edited = engine.project.kept / "recovered.json"
-    edited.write_text(json.dumps(held))
-    engine.run("stack", "import", "--file", str(edited))
-    edited.unlink()
+    engine.replace_state(held)
     engine.run("refresh", "--yes", "--skip-preview")
 
 

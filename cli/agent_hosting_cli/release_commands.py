@@ -123,6 +123,22 @@ def history(agent: Agent, stack: Stack = "local", most: int = 20, as_json: Json 
     console.print(table)
 
 
+@release.command("lineage")
+def lineage(agent: Agent, stack: Stack = "local", as_json: Json = False) -> None:
+    """Show which release came from which, when each was first deployed, and which takes runs."""
+    from agent_hosting_cli.lineage import Lineage
+
+    found = Lineage(_deployed(agent, stack)).releases()
+    if as_json:
+        console.print_json(data=found)
+        return
+    table = Table("release", "first deployed", "new runs", box=None)
+    for known in found:
+        share = f"{known['share']:g} %" if known["share"] else ""
+        table.add_row(f"{'  ' * known['depth']}{known['bundle_id']}", _time(known["at"]), share)
+    console.print(table)
+
+
 @release.command("evidence")
 def evidence(agent: Agent, file: Path, stack: Stack = "local") -> None:
     """Put the evidence that `agent-hosting gate` wrote into the environment's control table."""
@@ -143,10 +159,15 @@ def evidence(agent: Agent, file: Path, stack: Stack = "local") -> None:
 
 
 def _rollouts(agent: str, stack: str) -> Any:
-    from agent_hosting_cli.deployed import deployed
     from agent_hosting_cli.rollouts import Rollouts
 
-    return Rollouts(deployed(find_project(Path.cwd()), stack, agent))
+    return Rollouts(_deployed(agent, stack))
+
+
+def _deployed(agent: str, stack: str) -> Any:
+    from agent_hosting_cli.deployed import deployed
+
+    return deployed(find_project(Path.cwd()), stack, agent)
 
 
 def _show(record: Any) -> None:

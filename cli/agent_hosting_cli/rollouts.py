@@ -91,23 +91,23 @@ class Rollouts:
 
     def history(self, most: int) -> list[dict[str, Any]]:
         """The newest changes first."""
-        return _told(lambda: self._store().history(self.found.agent, most))
+        return told(lambda: self._store().history(self.found.agent, most))
 
     def add_evidence(self, evidence: Evidence) -> None:
         """Put what an evaluation showed into the control table."""
         if evidence.agent != self.found.agent:
             raise UserError(f"the evidence is of agent {evidence.agent!r}, not {self.found.agent!r}")
-        _told(lambda: self._store().add_evidence(evidence))
+        told(lambda: self._store().add_evidence(evidence))
 
     def _drift(self, state: State, now: int) -> dict[str, str]:
         """Verdict and reason by metric; empty outside of the watch."""
-        found = _told(lambda: measured_drift(self.found.client("cloudwatch"), state, now / 1000))
+        found = told(lambda: measured_drift(self.found.client("cloudwatch"), state, now / 1000))
         return {drift.metric: f"{drift.verdict.value}: {drift.reason}" for drift in found}
 
     def _move(self, what: str, why: str, move: Callable[[State, Observation, int], Record]) -> Record:
         _, seen, now = self._known()
         change = Change(now, who(self.found.client), what, why)
-        return _told(
+        return told(
             lambda: moved(
                 self._store(), self._host(), self.found.agent, lambda state: move(state, seen, now), change
             )
@@ -116,7 +116,7 @@ class Rollouts:
     def _known(self) -> tuple[State, Observation, int]:
         now = time.time()
         store = self._store()
-        state = _told(lambda: store.read(self.found.agent))
+        state = told(lambda: store.read(self.found.agent))
         return state, observe(self.found.client("cloudwatch"), store, state, now), int(now * 1000)
 
     def _store(self) -> RolloutStore:
@@ -145,7 +145,7 @@ class _Host:
         QueueTraffic(store, lambda url: Queue(sqs, url), lambda: time.monotonic() < ends).apply(state, latest)
 
 
-def _told(call: Callable[[], Any]) -> Any:
+def told(call: Callable[[], Any]) -> Any:
     """What the runtime and AWS refuse, as words for whoever called."""
     try:
         return call()

@@ -48,6 +48,7 @@ def policy_of(
     if model.provider == "bedrock":
         region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=parent)).region
         found.append(statements.invoke_model(model.name, region, account_id(parent)))
+        found.extend(statements.models_behind(model.name))
     return statements.policy(found)
 
 

@@ -147,7 +147,7 @@ async def held_traffic(
             raise pulumi.RunError(
                 f"EcsAgent {name!r}: release {bundle_id} still gets {share:.0%} of new runs and is not "
                 f"listed. Its queue would go, and the runs in it. List it again, move its traffic to another "
-                f"release (with `shares`, or by the rollout controller), wait until its queue is empty, and "
-                f"then take it off the list."
+                f"release (with `shares`, or with `agent-hosting release rollback {name}` or `promote "
+                f"{name}`), wait until its queue is empty, and then take it off the list."
             )
     return held

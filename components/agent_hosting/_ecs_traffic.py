@@ -79,9 +79,13 @@ class Division:
             lambda both: wanted(self.shares, [*(r.bundle_id for r in both[0]), *listed], both[1])
         )
 
-    def deploy(self, crew: Crew, queues: ByBundle, traffic: pulumi.Output[Traffic]) -> ByBundle:
-        """Workers for each release, and its entry in the control table once they are seen to run: by bundle
-        id, `service_name` and `task_definition`."""
+    def deploy(
+        self, crew: Crew, queues: ByBundle, traffic: pulumi.Output[Traffic], manifest: pulumi.Input[str]
+    ) -> tuple[ByBundle, list[pulumi.Resource]]:
+        """Workers for each release, and its item in the control table once they are seen to run: by bundle
+        id, `service_name` and `task_definition`, and the items of what is listed. `manifest` is what
+        `_manifests.keep` gave for the newest."""
+        recorded: list[pulumi.Resource] = []
 
         def make(release: WorkerRelease) -> dict[str, pulumi.Output[str]]:
             bundle_id = release.bundle_id
@@ -91,26 +95,44 @@ class Division:
             }
             least = traffic.apply(lambda found: int(bundle_id in found.warm))
             deployed = crew.deploy(release, queue, least)
-            fields = {
+            fields: dict[str, pulumi.Input[str]] = {
                 "image": release.image,
                 "checkpoint_version": release.checkpoint_version,
                 "queue_url": queue["queue_url"],
                 "dead_letter_queue_url": queue["dead_letter_queue_url"],
                 "task_definition": deployed["task_definition"],
             }
-            record(self.agent, bundle_id, Host.ECS, fields, self.platform, self.parent)
+            if bundle_id == self.listed[-1].bundle_id:
+                fields["manifest"] = manifest
+            recorded.append(
+                record(
+                    self.agent,
+                    bundle_id,
+                    Host.ECS,
+                    fields,
+                    self.platform,
+                    self.parent,
+                    is_guarded=self.shares is None,
+                )
+            )
             return deployed
 
         listed = pulumi.Output.from_input({release.bundle_id: make(release) for release in self.listed})
         kept = self.kept.apply(
             lambda found: pulumi.Output.from_input({release.bundle_id: make(release) for release in found})
         )
-        return pulumi.Output.all(kept, listed).apply(lambda both: {**both[0], **both[1]})
+        return pulumi.Output.all(kept, listed).apply(lambda both: {**both[0], **both[1]}), list(recorded)
 
     def write(
-        self, traffic: pulumi.Output[Traffic], after: Sequence[pulumi.Input[Any]]
+        self,
+        traffic: pulumi.Output[Traffic],
+        after: Sequence[pulumi.Input[Any]],
+        recorded: Sequence[pulumi.Resource],
     ) -> pulumi.Output[dict[str, float]]:
-        """Writes the record when all of `after` is there; gives the shares as the table then holds them."""
+        """Writes the record when all of `after` is there; gives the shares as the table then holds them.
+
+        It names releases, and so goes before their items `recorded` when all of the agent goes.
+        """
         item = aws.dynamodb.TableItem(
             f"{self.agent}-traffic",
             table_name=self.platform["control_table_name"],
@@ -119,7 +141,9 @@ class Division:
             item=pulumi.Output.all(traffic, *after).apply(lambda found: found[0].as_item(self.agent)),
             # The rollout controller moves the shares between deployments, unless the program names them.
             opts=pulumi.ResourceOptions(
-                parent=self.parent, ignore_changes=["item"] if self.shares is None else []
+                parent=self.parent,
+                ignore_changes=["item"] if self.shares is None else [],
+                depends_on=list(recorded),
             ),
         )
         return pulumi.Output.all(traffic, self.platform["control_table_name"], item.id, item.item).apply(

@@ -9,6 +9,7 @@ import pulumi
 from agent_hosting._packaging import Architecture
 from agent_hosting._rollout_controller import RolloutController
 from agent_hosting._rollout_plan import sample_basis_points
+from agent_hosting._tools import unfit
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_budget import AgentBudget
 from agent_hosting.agent_platform import AgentPlatform, PlatformReference, reference_to
@@ -17,6 +18,7 @@ from agent_hosting.front_door import DoorFunction, FrontDoor
 from agent_hosting.hosting import Host
 from agent_hosting.secret_scope import SecretScope
 from agent_hosting.statements import Statement
+from agent_runtime.bundle import Bundle
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class HostParts:
         host: Host,
         platform: PlatformReference,
         checkpoints: CheckpointTable,
-        bundle_id: str,
+        bundle: Bundle,
         rights: Any,
         topic_arn: pulumi.Input[str],
         log_days: int,
@@ -131,7 +133,8 @@ class HostParts:
                 "agent_name": self.name,
                 "host": host,
                 "platform": platform,
-                "releases": [*older, bundle_id],
+                "releases": [*older, bundle.bundle_id],
+                "unfit": unfit(self.name, self.args, bundle, platform, self.parent),  # type: ignore[typeddict-item]
                 "variables": self.variables(platform, checkpoints, 30),
                 "statements": rights,
                 "shadow_statements": shadow_rights,

@@ -11,8 +11,10 @@ import pulumi
 import pulumi_aws as aws
 from pydantic import ValidationError
 
+from agent_hosting._draining import guard
 from agent_hosting._lookups import release_item
 from agent_hosting._packaging import Target, agent_archive
+from agent_hosting._tools import WAY_OUT, check_versions, unmet
 from agent_hosting._validation import Inputs
 from agent_hosting._weights import NEWEST
 from agent_hosting.agent_bundle import bundle_files, read_bundle
@@ -147,6 +149,13 @@ def _check_environment(args: Any, bundle: Bundle, inputs: Inputs) -> None:
                 f"the manifest has {', '.join(tools) or 'no tool'}",
                 "Add it to agent.yaml, or drop it.",
             )
+    offered = args.get("tool_versions") or {}
+    check_versions(inputs, offered)
+    serves = any((args.get("shares") or {}).get(release) for release in (NEWEST, bundle.bundle_id))
+    if serves and (missing := unmet(bundle.tools, offered, args.get("tools") or ())) is not None:
+        raise inputs.refuse(
+            "tool_versions", offered, f"`shares` gives it runs at once, but {missing}", WAY_OUT
+        )
     if bundle.model.provider == "openai" and not args.get("model_endpoint"):
         raise inputs.refuse(
             "model_endpoint",
@@ -163,8 +172,11 @@ def record(
     fields: Mapping[str, pulumi.Input[str]],
     platform: PlatformReference,
     parent: pulumi.Resource,
-) -> None:
-    """Writes what is deployed of a release into the control table."""
+    *,
+    is_guarded: bool,
+) -> aws.dynamodb.TableItem:
+    """Writes what is deployed of a release into the control table. One that `is_guarded` cannot be taken away
+    while the traffic record sends it runs."""
     item = pulumi.Output.json_dumps(
         {
             "agent": {"S": name},
@@ -173,13 +185,13 @@ def record(
             "schema_version": {"N": "1"},
         }
     )
-    aws.dynamodb.TableItem(
+    return aws.dynamodb.TableItem(
         f"{name}-release-{bundle_id}",
         table_name=platform["control_table_name"],
         hash_key="agent",
         range_key="item",
         item=item,
-        opts=pulumi.ResourceOptions(parent=parent),
+        opts=pulumi.ResourceOptions(parent=parent, hooks=guard(name, parent, binds=is_guarded)),
     )
 
 

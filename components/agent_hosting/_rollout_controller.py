@@ -42,6 +42,9 @@ class RolloutControllerArgs(TypedDict):
     """Who is told when the controller itself fails, and when a release drifts."""
     function_name: NotRequired[pulumi.Input[str]]
     """Function whose alias divides the calls, where `host` is `lambda`. Defaults to none."""
+    unfit: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
+    """Why the environment does not give a release what it needs, by bundle id: it gets no run. Defaults to
+    none."""
     rollout: NotRequired[RolloutArgs]
     """Steps, gate and limits. Defaults to those of each."""
     architecture: NotRequired[Architecture]
@@ -83,12 +86,15 @@ class RolloutController(pulumi.ComponentResource):
         watch_drift(name, plan, args["topic_arn"], self._tags, self)
         self._tell_of_failures(name, agent, function, args["topic_arn"])
         document = pulumi.Output.all(
-            function_name=args.get("function_name") or "", alarms=pulumi.Output.all(*(a.name for a in alarms))
+            function_name=args.get("function_name") or "",
+            alarms=pulumi.Output.all(*(a.name for a in alarms)),
+            unfit=args.get("unfit") or {},
         ).apply(
             lambda known: plan.model_copy(
                 update={
                     "function_name": known["function_name"],
                     "alarms": {releases[-1]: tuple(known["alarms"])},
+                    "unfit": known["unfit"],
                 }
             ).model_dump_json()
         )

@@ -5,6 +5,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from agent_hosting._tags import of_release
 from agent_runtime.rollout.drift import interval_seconds
 from agent_runtime.rollout.plan import Plan
 
@@ -50,7 +51,7 @@ def watch(
             evaluation_periods=1,
             treat_missing_data="notBreaching",  # a candidate at weight 0 has no runs
             alarm_actions=[function.arn],
-            tags=tags,
+            tags=of_release(tags, newest),
             opts=pulumi.ResourceOptions(parent=parent),
         )
         aws.lambda_.Permission(

@@ -62,6 +62,10 @@ class ModelEntry(Entry):
     output_usd_per_million_tokens: float | None = Field(default=None, ge=0)
     max_output_tokens: int = Field(default=1024, ge=1)
     context_window_tokens: int | None = Field(default=None, ge=1)
+    temperature: float | None = None
+    top_p: float | None = None
+    stop_sequences: tuple[str, ...] = ()
+    seed: int | None = None
     api_key_secret: SecretName | None = None
 
 
@@ -96,6 +100,8 @@ class AgentEntry(Entry):
     secrets: tuple[SecretName, ...] = ()
     """Names; the values are Pulumi secrets: `pulumi config set --secret agent-hosting:AGENT.SECRET VALUE`."""
     tenants: tuple[TenantName, ...] = ()
+    tool_versions: dict[str, str] | None = None
+    """Version by tool, as this environment offers them."""
     tools: tuple[str, ...] = ()
     alert_emails: tuple[str, ...] = ()
     model: ModelEntry | None = None

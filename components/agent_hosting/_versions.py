@@ -1,5 +1,6 @@
 """Under which versions the releases of a Lambda agent were published."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pulumi
@@ -18,10 +19,12 @@ def versions(
     args: Any,
     release: Newest,
     function: aws.lambda_.Function,
+    manifest: pulumi.Input[str],
     platform: PlatformReference,
     parent: pulumi.Resource,
-) -> dict[str, pulumi.Input[str]]:
-    """Published version by bundle id, oldest first; each is written to the release table."""
+) -> tuple[dict[str, pulumi.Input[str]], list[pulumi.Resource]]:
+    """Published version by bundle id, oldest first, and their items in the control table. `manifest` is
+    what `_manifests.keep` gave for the newest."""
     found: dict[str, pulumi.Input[str]] = {}
     shares = args.get("shares") or {}
     if STABLE in shares:
@@ -32,16 +35,29 @@ def versions(
             lambda table, bundle_id=older["bundle_id"]: _published(table, name, bundle_id, parent)
         )
     found[release.bundle.bundle_id] = function.version
+    recorded: list[pulumi.Resource] = []
     for bundle_id, version in found.items():
         if bundle_id != STABLE:
-            record(name, bundle_id, Host.LAMBDA, {"version": version}, platform, parent)
-    return found
+            fields = {"version": version}
+            if bundle_id == release.bundle.bundle_id:
+                fields["manifest"] = manifest
+            is_guarded = not shares  # else nothing but the program moves traffic
+            made = record(name, bundle_id, Host.LAMBDA, fields, platform, parent, is_guarded=is_guarded)
+            recorded.append(made)
+    return found, recorded
 
 
 def record_traffic(
-    name: str, serving: pulumi.Output[dict[str, float]], platform: PlatformReference, parent: pulumi.Resource
+    name: str,
+    serving: pulumi.Output[dict[str, float]],
+    recorded: Sequence[pulumi.Resource],
+    platform: PlatformReference,
+    parent: pulumi.Resource,
 ) -> None:
-    """The traffic record as it begins: with what the alias serves. After that the controller moves both."""
+    """The traffic record as it begins: with what the alias serves. After that the controller moves both.
+
+    It names releases, and so goes before their items `recorded` when all of the agent goes.
+    """
     item = serving.apply(
         lambda shares: Traffic(max(shares, key=shares.__getitem__, default="")).as_item(name)
     )
@@ -51,7 +67,7 @@ def record_traffic(
         hash_key="agent",
         range_key="item",
         item=item,
-        opts=pulumi.ResourceOptions(parent=parent, ignore_changes=["item"]),
+        opts=pulumi.ResourceOptions(parent=parent, ignore_changes=["item"], depends_on=recorded),
     )
 
 

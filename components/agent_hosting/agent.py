@@ -89,6 +89,9 @@ class AgentArgs(TypedDict):
     """Most of a worker that one tenant may hold while others wait, to 1. Defaults to 0.5."""
     tenants: NotRequired[Sequence[str]]
     """Tenants that are let in. Defaults to every tenant that the issuer vouches for."""
+    tool_versions: NotRequired[dict[str, str]]
+    """Version of each tool that this environment offers, such as `{"search": "1.4.2"}`. A release that needs
+    others is deployed and gets no run. Defaults to none."""
     tools: NotRequired[Sequence[str]]
     """Tools of the manifest that may be used in this environment. Defaults to all of them."""
     turn_timeout_seconds: NotRequired[int]

@@ -1,5 +1,6 @@
 """The immutable identity of an agent, and the archive that holds it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
@@ -23,7 +24,8 @@ class ModelArgs(TypedDict):
     provider: str
     """`bedrock`, or `openai` for any server with OpenAI's chat completions interface."""
     name: str
-    """The provider's model id, pinned: `latest` would change the agent without a new bundle."""
+    """The provider's model id, with its date or numbered version at the end: an alias such as `gpt-4o` would
+    change the agent without a new bundle."""
     input_usd_per_million_tokens: NotRequired[float]
     """Price. Defaults to what the genai-prices package knows of the model when the bundle is made."""
     output_usd_per_million_tokens: NotRequired[float]
@@ -32,6 +34,14 @@ class ModelArgs(TypedDict):
     """Longest reply in tokens. Defaults to 1024."""
     context_window_tokens: NotRequired[int]
     """Most tokens that the model reads in one call. Defaults to what the genai-prices package knows."""
+    temperature: NotRequired[float]
+    """0 to 1 on Bedrock, to 2 at OpenAI. Defaults to the model's own, as each parameter does."""
+    top_p: NotRequired[float]
+    """Share of the likeliest tokens that are drawn from, 0 to 1."""
+    stop_sequences: NotRequired[Sequence[str]]
+    """Texts that end a reply: up to 4 at OpenAI, 2500 on Bedrock. Defaults to none."""
+    seed: NotRequired[int]
+    """Makes sampling repeatable, as far as it can be. OpenAI's only."""
     api_key_secret: NotRequired[str]
     """Name of the secret that holds the API key. Omit for Bedrock."""
 
@@ -96,9 +106,11 @@ def read_bundle(source: Path, model: ModelArgs | None, inputs: Inputs) -> Bundle
         return bundle_from_folder(source, model=spec, runtime_fingerprint=runtime_fingerprint())
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, ("model", *first["loc"])))
         raise inputs.refuse(
-            field, first["input"], first["msg"], "Correct the model of this environment."
+            ".".join(map(str, ("model", *first["loc"]))),
+            first["input"],
+            first["msg"].removeprefix("Value error, "),
+            "Correct the model of this environment.",
         ) from None
     except ManifestError as error:
         raise inputs.refuse("source", str(source), str(error), "Correct the manifest.") from None

@@ -7,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from agent_hosting import statements
+from agent_hosting._draining import make_known
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_network import AgentNetwork
 
@@ -79,6 +80,7 @@ class AgentPlatform(pulumi.ComponentResource):
         self, name: str, args: AgentPlatformArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("agent-hosting:index:AgentPlatform", name, {}, opts)
+        make_known()
         given = args
         inputs = Inputs("AgentPlatform", name, given)
         inputs.known(AgentPlatformArgs.__annotations__)

@@ -6,6 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from agent_hosting._lookups import bundle_of
+from agent_hosting._tags import of_release
 from agent_hosting._validation import Inputs
 from agent_hosting._weights import STABLE, mistake_in, serving, split
 
@@ -135,8 +136,8 @@ class CanaryTraffic(pulumi.ComponentResource):
                 bundle = await bundle_of(found["function"], version, self)
                 raise pulumi.RunError(
                     f"CanaryTraffic {name!r}: release {bundle} still gets {share:.0%} of the calls "
-                    f"and is not listed. "
-                    f"Move its traffic away first, or list it again."
+                    f"and is not listed. Move its traffic away first (agent-hosting release rollback or "
+                    f"promote), or list it again."
                 )
         if promised is not None and not pulumi.runtime.is_dry_run():
             wanted: dict[str, float] = {}
@@ -160,6 +161,7 @@ class CanaryTraffic(pulumi.ComponentResource):
             "Resource": pulumi.Output.concat(function, f":{ALIAS}"),
             "ExecutedVersion": list(versions.values())[-1],
         }
+        tags = of_release(args.get("tags"), list(versions)[-1])
         actions = [args["alarm_topic_arn"]] if args.get("alarm_topic_arn") else []  # type: ignore[typeddict-item]
 
         def metric(metric_name: str, stat: str) -> Any:
@@ -184,7 +186,7 @@ class CanaryTraffic(pulumi.ComponentResource):
             evaluation_periods=1,
             treat_missing_data="notBreaching",  # a candidate at weight 0 has no calls
             alarm_actions=actions,
-            tags=args.get("tags"),
+            tags=tags,
             opts=child,
         )
         aws.cloudwatch.MetricAlarm(
@@ -200,7 +202,7 @@ class CanaryTraffic(pulumi.ComponentResource):
             evaluation_periods=1,
             treat_missing_data="notBreaching",
             alarm_actions=actions,
-            tags=args.get("tags"),
+            tags=tags,
             opts=child,
         )
 

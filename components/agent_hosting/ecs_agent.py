@@ -20,6 +20,7 @@ from agent_hosting._ecs_service import Crew
 from agent_hosting._ecs_traffic import divide, told
 from agent_hosting._host_parts import HostParts
 from agent_hosting._keys import delegate_to_account, own_tasks
+from agent_hosting._manifests import keep
 from agent_hosting._names import claim
 from agent_hosting._packaging import Architecture, Target
 from agent_hosting._releases import Release
@@ -99,6 +100,9 @@ class EcsAgentArgs(TypedDict):
     """Most of a worker that one tenant may hold while others wait, to 1. Defaults to 0.5."""
     tenants: NotRequired[Sequence[str]]
     """Tenants that are let in. Defaults to every tenant that the issuer vouches for."""
+    tool_versions: NotRequired[dict[str, str]]
+    """Version of each tool that this environment offers, such as `{"search": "1.4.2"}`. A release that needs
+    others is deployed and gets no run. Defaults to none."""
     tools: NotRequired[Sequence[str]]
     """Tools of the manifest that may be used in this environment. Defaults to all of them."""
     visibility_seconds: NotRequired[int]
@@ -234,12 +238,13 @@ class EcsAgent(pulumi.ComponentResource):
         submit, status = functions.submit(), functions.status()
         functions.reaper()
         traffic = division.wanted()
-        workers = division.deploy(crew, queues, traffic)
+        manifest = keep(name, args, release.bundle, Host.ECS, platform, self)
+        workers, recorded = division.deploy(crew, queues, traffic, manifest)
         # Runs go to a release once its workers are seen to run and the submit function knows its queue.
-        self.serving = division.write(traffic, [workers, submit["alias_invoke_arn"]])
+        self.serving = division.write(traffic, [workers, submit["alias_invoke_arn"]], recorded)
         moving = _ecs_access.controller(here)
         parts.rollout(
-            Host.ECS, platform, checkpoints, newest.bundle_id, moving, budget.topic_arn, limits.log_days
+            Host.ECS, platform, checkpoints, release.bundle, moving, budget.topic_arn, limits.log_days
         )
 
         self.url = parts.door([submit, status], limits.log_days)

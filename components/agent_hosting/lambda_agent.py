@@ -6,7 +6,7 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
-from agent_hosting import _access, _releases, _run_statements, _versions
+from agent_hosting import _access, _manifests, _releases, _run_statements, _versions
 from agent_hosting._host_parts import HostParts
 from agent_hosting._limits import check_limits
 from agent_hosting._names import claim
@@ -65,6 +65,9 @@ class LambdaAgentArgs(TypedDict):
     Omit where the rollout controller owns them."""
     tenants: NotRequired[Sequence[str]]
     """Tenants that are let in. Defaults to every tenant that the issuer vouches for."""
+    tool_versions: NotRequired[dict[str, str]]
+    """Version of each tool that this environment offers, such as `{"search": "1.4.2"}`. A release that needs
+    others is deployed and gets no run. Defaults to none."""
     tools: NotRequired[Sequence[str]]
     """Tools of the manifest that may be used in this environment. Defaults to all of them."""
     turn_timeout_seconds: NotRequired[int]
@@ -165,7 +168,8 @@ class LambdaAgent(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[access]),
         )
         budget = parts.budget(platform)
-        versions = _versions.versions(name, args, release, function, platform, self)
+        manifest = _manifests.keep(name, args, release.bundle, Host.LAMBDA, platform, self)
+        versions, recorded = _versions.versions(name, args, release, function, manifest, platform, self)
         traffic = CanaryTraffic(
             f"{name}-traffic",
             {
@@ -178,12 +182,12 @@ class LambdaAgent(pulumi.ComponentResource):
             opts=child,
         )
         if not args.get("shares"):
-            _versions.record_traffic(name, traffic.serving, platform, self)
+            _versions.record_traffic(name, traffic.serving, recorded, platform, self)
         parts.rollout(
             Host.LAMBDA,
             platform,
             checkpoints,
-            release.bundle.bundle_id,
+            release.bundle,
             [_run_statements.move_alias(function.arn)],
             budget.topic_arn,
             limits.log_days,

@@ -149,9 +149,16 @@ def send_failures(queue_arn: Arn) -> Statement:
 
 
 def invoke_model(model: str, region: pulumi.Input[str], account: pulumi.Input[str]) -> Statement:
-    """One Bedrock model. A cross-region inference profile (`eu.…`) also needs the model where it may run:
-    https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
+    """One Bedrock model, by its id or its ARN. A cross-region inference profile (`eu.…`) also needs the model
+    where it may run: https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
     """
+    if model.startswith("arn:"):
+        return {
+            "Sid": "CallOwnModel",
+            "Effect": "Allow",
+            "Action": "bedrock:InvokeModel",
+            "Resource": [model],
+        }
     prefix, _, rest = model.partition(".")
     if prefix in {"us", "eu", "apac", "global", "us-gov", "jp", "au", "ca"} and "." in rest:
         resources: list[Arn] = [
@@ -162,6 +169,22 @@ def invoke_model(model: str, region: pulumi.Input[str], account: pulumi.Input[st
     else:
         resources = [pulumi.Output.concat("arn:aws:bedrock:", region, f"::foundation-model/{model}")]
     return {"Sid": "CallOwnModel", "Effect": "Allow", "Action": "bedrock:InvokeModel", "Resource": resources}
+
+
+def models_behind(model: str) -> list[Statement]:
+    """The models of an inference profile that is named by its ARN. Which they are the ARN does not say, so
+    that the resource is open; the condition closes it to calls by way of this profile."""
+    if not model.startswith("arn:") or "inference-profile/" not in model:
+        return []
+    return [
+        {
+            "Sid": "CallModelsOfOwnProfile",
+            "Effect": "Allow",
+            "Action": "bedrock:InvokeModel",
+            "Resource": "arn:aws:bedrock:*::foundation-model/*",
+            "Condition": {"StringEquals": {"bedrock:InferenceProfileArn": model}},
+        }
+    ]
 
 
 def boundary() -> list[Statement]:

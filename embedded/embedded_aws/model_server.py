@@ -41,7 +41,7 @@ class ModelServer:
     changed while the server runs, as a provider does who revokes a key.
     """
 
-    def __init__(self, api_key: str | None = None, models: Iterable[str] = ("embedded-1",)) -> None:
+    def __init__(self, api_key: str | None = None, models: Iterable[str] = ("embedded-v1",)) -> None:
         self.api_key = api_key
         self._models = tuple(models)
 

@@ -1,19 +1,22 @@
 """What an agent is: the manifest in its folder, and the immutable bundle made from that folder.
 
-Imports pydantic and the error tree, nothing else of the runtime: the Pulumi components use these models too.
+Imports pydantic, its own parts and the error tree, nothing else of the runtime: the Pulumi components use
+these models too.
 """
 
 import hashlib
 import json
 import os
-import re
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Literal, NoReturn
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from agent_runtime.errors import ManifestError
+from agent_runtime.model_spec import ModelSpec, SecretName
+from agent_runtime.tool_spec import ToolSpec
 
 MANIFEST_FILE = "agent.yaml"
 BUNDLE_FILE = "bundle.json"
@@ -22,67 +25,11 @@ _FILES_OUTSIDE = {BUNDLE_FILE, "gates.yaml"}
 _FOLDERS_OUTSIDE = {"evaluation"}
 """At the top alone. The identity cannot hold itself, and what an agent is measured by is no part of it."""
 _IGNORED_SUFFIXES = {".pyc"}
-_MOVING_NAME = re.compile(r"^\$|(^|[:@/_.-])latest$", re.IGNORECASE)
 _ENTRYPOINT = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"
-
-SecretName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-Usd = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ModelSpec(_Frozen):
-    """The one model a bundle calls, with the prices its spend is counted by."""
-
-    provider: Literal["bedrock", "openai"]
-    """`bedrock` calls Converse; `openai` calls any endpoint with OpenAI's chat completions interface."""
-    name: str = Field(min_length=1, max_length=256)
-    """The provider's model id. Pinned: an alias that moves would change the agent without a new bundle."""
-    input_usd_per_million_tokens: Usd
-    output_usd_per_million_tokens: Usd
-    max_output_tokens: int = Field(default=1024, ge=1, le=1_000_000)
-    """Upper bound of one reply. Defaults to 1024: enough for an answer, little enough to bound its cost."""
-    context_window_tokens: int | None = Field(default=None, ge=1)
-    """Most tokens that the model reads in one call. Without it runs do not tell how full the window was."""
-    api_key_secret: SecretName | None = None
-    """Name of the secret that holds the API key. Bedrock needs none: it uses the role."""
-
-    @field_validator("name")
-    @classmethod
-    def _is_pinned(cls, name: str) -> str:
-        if _MOVING_NAME.search(name):
-            raise ValueError(
-                "a pinned version is needed, since an alias such as 'latest' changes under the agent"
-            )
-        return name
-
-    def cost_usd(self, input_tokens: int, output_tokens: int) -> float:
-        """Price of one call in US dollars."""
-        price = (
-            input_tokens * self.input_usd_per_million_tokens
-            + output_tokens * self.output_usd_per_million_tokens
-        )
-        return price / 1_000_000
-
-
-class ToolSpec(_Frozen):
-    """A tool the agent may call. In agent.yaml a bare name will do."""
-
-    name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
-    """1 to 64 letters, digits, `_` and `-`: the names that Bedrock's and OpenAI's tool interfaces accept."""
-    description: str = ""
-    input_schema: dict[str, Any] = Field(default_factory=dict)
-    """JSON schema of the tool's input."""
-    read_only: bool = False
-    """Whether calling it changes nothing outside: only then a copy of a run calls it, too. Defaults to
-    false."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_bare_name(cls, value: object) -> object:
-        return {"name": value} if isinstance(value, str) else value
 
 
 class AgentManifest(_Frozen):
@@ -98,6 +45,9 @@ class AgentManifest(_Frozen):
     """Names of the secrets the agent may read."""
     knowledge: str | None = None
     """Folder of the documents the agent answers from, relative to the agent's folder."""
+    knowledge_version: str | None = Field(default=None, min_length=1, max_length=256)
+    """Version of knowledge that lies outside the folder, such as the id of an index: another one is another
+    bundle. Defaults to one made from the documents."""
     max_steps: int = Field(default=50, ge=1, le=10_000)
     """Steps in one run. Defaults to 50: a loop ends before it costs much."""
     max_model_calls: int = Field(default=20, ge=0, le=10_000)
@@ -131,6 +81,9 @@ class Bundle(_Frozen):
     secrets: tuple[SecretName, ...] = ()
     knowledge: dict[str, str] = Field(default_factory=dict)
     """SHA-256 of each document."""
+    knowledge_version: str | None = None
+    """As agent.yaml has it, else the first 12 hex digits of the SHA-256 over paths and hashes of the
+    documents; None without any."""
     code: dict[str, str]
     """SHA-256 of every other file, agent.yaml among them."""
     requirements: str | None = None
@@ -144,15 +97,19 @@ class Bundle(_Frozen):
     def canonical_json(self) -> str:
         """The bundle as JSON with sorted keys and no spaces: the same text for the same bundle,
         everywhere."""
-        held = self.model_dump(mode="json")
-        if self.model.context_window_tokens is None:  # a bundle that was packed before the field keeps its id
-            del held["model"]["context_window_tokens"]
-        return json.dumps(held, sort_keys=True, separators=(",", ":"))
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
 
     @cached_property
     def bundle_id(self) -> str:
         """First 12 hex digits of the SHA-256 of `canonical_json()`."""
         return hashlib.sha256(self.canonical_json().encode()).hexdigest()[:12]
+
+
+def knowledge_version(documents: Mapping[str, str]) -> str | None:
+    """Of hashes by path: 12 hex digits that change with any document; None where there is none."""
+    if not documents:
+        return None
+    return hashlib.sha256(json.dumps(documents, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def load_manifest(folder: str | Path) -> AgentManifest:
@@ -192,13 +149,15 @@ def bundle_from_folder(
             raise ManifestError(
                 f"{root / MANIFEST_FILE}: {field} is {path!r}, and no such path is in the folder"
             )
+    documents = {path: hashes[path] for path in sorted(knowledge - prompts)}
     return Bundle(
         entrypoint=manifest.entrypoint,
         model=model or manifest.model,
         prompts={path: hashes[path] for path in sorted(prompts)},
         tools=manifest.tools,
         secrets=manifest.secrets,
-        knowledge={path: hashes[path] for path in sorted(knowledge - prompts)},
+        knowledge=documents,
+        knowledge_version=manifest.knowledge_version or knowledge_version(documents),
         code={path: hashes[path] for path in sorted(hashes.keys() - prompts - knowledge)},
         requirements=manifest.requirements,
         max_steps=manifest.max_steps,

@@ -8,7 +8,7 @@ import pytest
 with warnings.catch_warnings():
     # pulumi_aws deprecates names of its own while it is imported.
     warnings.filterwarnings("ignore", category=DeprecationWarning)
-    from agent_hosting import _packaging
+    from agent_hosting import _manifests, _packaging
 
 from tests.components.samples import agent_folder
 
@@ -26,6 +26,12 @@ def _no_packages_are_installed(_kept: Path, monkeypatch: pytest.MonkeyPatch) -> 
     (packages / "locked_package" / "__init__.py").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(_kept))
     monkeypatch.setattr(_packaging, "_packages", lambda requirements, target: packages)
+
+
+@pytest.fixture(autouse=True)
+def _time_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two runs of one program leave the same manifest."""
+    monkeypatch.setattr(_manifests, "time", lambda: 1_800_000_000.0)
 
 
 @pytest.fixture

@@ -70,6 +70,8 @@ class Recorded:
     depends_on: frozenset[str]
     aliases: tuple[str, ...]
     """Former names."""
+    before_delete: tuple[str, ...]
+    """Names of hooks."""
 
     @property
     def parent_name(self) -> str:
@@ -98,6 +100,8 @@ class Program:
     secret_outputs: dict[str, frozenset[str]] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     """Warnings and errors."""
+    hooks: dict[str, pulumi.ResourceHook] = field(default_factory=dict)
+    """Hooks by name."""
 
     @property
     def exports(self) -> dict[str, Any]:
@@ -210,8 +214,21 @@ class Recorder(MockMonitor):
             retain_on_delete=False if read else request.retainOnDelete,
             depends_on=frozenset(request.dependencies),
             aliases=() if read else tuple(alias.spec.name for alias in request.aliases),
+            before_delete=() if read else tuple(request.hooks.before_delete),
         )
         self._program.resources.append(recorded)
+
+
+class _Callbacks:
+    """Stands for the server by which the engine calls hooks: a server for each program would be too many."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+
+    def register_resource_hook(self, hook: pulumi.ResourceHook) -> None:
+        if hook.name in self._program.hooks:
+            raise Failed(f'resource hook already registered for name "{hook.name}"')
+        self._program.hooks[hook.name] = hook
 
 
 class _NoMocks(Mocks):
@@ -349,6 +366,7 @@ def run(
             dry_run=preview,
             root_directory="/",
         )
+        pulumi.runtime.settings.SETTINGS.callbacks = _Callbacks(recorded)  # pyright: ignore
         set_all_config(dict(config or {}), list(secret_keys))
         await run_in_stack(lambda: _finished(program))
 

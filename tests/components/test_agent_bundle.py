@@ -84,12 +84,13 @@ def test_a_given_price_is_kept_and_only_the_missing_one_is_looked_up(source: str
     ("model", "given", "limit"),
     [
         ({**MODEL, "name": "latest"}, "model.name is 'latest'", "a pinned version is needed"),
-        ({**MODEL, "name": "maker:latest"}, "model.name is 'maker:latest'", "a pinned version is needed"),
+        ({**MODEL, "name": "gpt-4o"}, "model.name is 'gpt-4o'", "End the name with the date"),
+        ({**MODEL, "stop_sequences": list("abcde")}, "model is", "has 5 texts, and OpenAI takes 4"),
         ({**MODEL, "provider": "other"}, "model.provider is 'other'", "'bedrock' or 'openai'"),
         ({**MODEL, "temprature": 1}, "model.temprature is 1", "Extra inputs are not permitted"),
         ({**MODEL, "max_output_tokens": 0}, "model.max_output_tokens is 0", "greater than or equal to 1"),
         (
-            {"provider": "openai", "name": "unheard-of-1"},
+            {"provider": "openai", "name": "unheard-of-v1"},
             "model.input_usd_per_million_tokens is",
             "Field required",
         ),

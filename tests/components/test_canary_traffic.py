@@ -121,7 +121,7 @@ def test_a_release_that_still_serves_cannot_be_taken_off_the_list() -> None:
     said = refused(traffic(versions={"new": "2"}, shares=None), world)
     assert said == (
         "CanaryTraffic 'split': release aaaaaaaaaaaa still gets 80% of the calls and is not listed. "
-        "Move its traffic away first, or list it again."
+        "Move its traffic away first (agent-hosting release rollback or promote), or list it again."
     )
 
 

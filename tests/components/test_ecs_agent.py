@@ -53,6 +53,7 @@ def test_an_agent_is_made_of_these_parts(source: str, plain: Program) -> None:
         ("Policy", f"{release}-backlog"),
         ("Policy", f"{release}-wake"),
         ("MetricAlarm", f"{release}-asleep"),
+        ("TableItem", f"handbook-manifest-{bundle_id(source)}"),
         ("TableItem", f"handbook-release-{bundle_id(source)}"),
         ("TableItem", "handbook-traffic"),
         *((kind, f"handbook-{label}") for kind in ("AgentIdentity", "Function") for label in FUNCTIONS),

@@ -101,6 +101,7 @@ def test_a_release_is_recorded_with_all_that_going_back_needs(source: str) -> No
         "task_definition": {
             "S": f"arn:aws:ecs:eu-west-1:123456789012:TaskDefinition/handbook-{newest}-0a1b2c3"
         },
+        "manifest": {"S": "declared"},
         "schema_version": {"N": "1"},
     }
 

@@ -51,6 +51,7 @@ def test_each_listed_release_is_written_to_the_release_table(
             "item": {"S": f"release#{bundle}"},
             "version": {"S": {OLD: "7", newest: "8"}[bundle]},
             "schema_version": {"N": "1"},
+            **({"manifest": {"S": "declared"}} if bundle == newest else {}),
         }
 
 
@@ -145,7 +146,8 @@ def test_the_next_deployment_keeps_the_release_that_serves_as_the_stable_one(sou
 
 def test_the_stable_release_is_no_item_of_the_release_table(source: str) -> None:
     items = deployed(source, shares={"stable": 0.95, "newest": 0.05}).all("TableItem")
-    assert [item.name for item in items] == [f"handbook-release-{bundle_id(source)}"]
+    kinds = ("manifest", "release")
+    assert {item.name for item in items} == {f"handbook-{kind}-{bundle_id(source)}" for kind in kinds}
 
 
 def test_without_shares_the_controller_owns_the_weights_and_the_oldest_release_serves_first(

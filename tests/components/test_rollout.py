@@ -102,6 +102,28 @@ def test_workers_are_told_it_too(source: str) -> None:
     assert {"name": "AGENT_SAMPLE_BASIS_POINTS", "value": "200"} in container["environment"]
 
 
+@pytest.mark.parametrize("more", [{}, {"shares": {"newest": 1.0}}], ids=["controller", "shares"])
+def test_what_belongs_to_one_release_bears_its_id_as_a_tag(
+    host: type, source: str, more: dict[str, Any]
+) -> None:
+    program, bundle = deployed(host, source, **more), bundle_id(source)
+    own = [
+        made
+        for made in program.resources
+        if "tags" in made.inputs
+        and (
+            bundle in made.name
+            or f'"{bundle}"' in json.dumps(made.inputs.get("metricQueries"))
+            or "ExecutedVersion" in json.dumps(made.inputs)
+            or (made.type.endswith(":Function") and made.name == "handbook")
+        )
+    ]
+    kinds = {made.type.rpartition(":")[2] for made in own}
+    wanted = {"Queue", "TaskDefinition", "Service", "Target"} if host is EcsAgent else {"Function"}
+    assert kinds == wanted | {"MetricAlarm"}
+    assert {made.inputs["tags"].get("bundle") for made in own} == {bundle}
+
+
 @HOSTS
 def test_the_controller_may_move_this_agents_traffic_and_no_others(host: type, source: str) -> None:
     statements = deployed(host, source).one("RolePolicy", "handbook-rollout-policy").statements()

@@ -80,8 +80,8 @@ AGENT_FIELDS = "no such field; known are alert_emails, backlog_per_worker, check
         ),
         (
             f"{AGENT}.model",
-            {"provider": "openai", "name": "m-1", "temperature": 1},
-            f"agent-hosting:{AGENT}.model.temperature is 1: no such field; known are api_key_secret, ",
+            {"provider": "openai", "name": "m-1", "temprature": 1},
+            f"agent-hosting:{AGENT}.model.temprature is 1: no such field; known are api_key_secret, ",
         ),
         (
             "jwt",

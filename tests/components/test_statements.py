@@ -140,6 +140,16 @@ def test_one_model_is_called_and_through_a_profile_only_where_its_name_says_so(
     assert found["Action"] == "bedrock:InvokeModel"
 
 
+@pytest.mark.parametrize("kind", ["provisioned-model", "application-inference-profile"])
+def test_a_model_by_its_arn_is_granted_alone_and_those_behind_a_profile_through_it_alone(kind: str) -> None:
+    arn = f"arn:aws:bedrock:{REGION}:{ACCOUNT}:{kind}/a1b2c3"
+    assert value(lambda: statements.invoke_model(arn, REGION, ACCOUNT))["Resource"] == [arn]
+    behind = statements.models_behind(arn)
+    assert bool(behind) is (kind == "application-inference-profile")
+    for statement in behind:
+        assert statement["Condition"] == {"StringEquals": {"bedrock:InferenceProfileArn": arn}}
+
+
 def test_a_model_is_never_granted_by_a_wildcard_in_its_name() -> None:
     found = value(lambda: statements.invoke_model("eu.maker.model-1", REGION, ACCOUNT))
     assert not [arn for arn in found["Resource"] if "*" in arn.rpartition("/")[2]]

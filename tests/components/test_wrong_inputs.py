@@ -288,7 +288,7 @@ CASES: dict[str, Case] = {
     "the model latest": (
         LambdaAgent,
         {"model": {**BEDROCK, "name": "latest"}},
-        "model.name is 'latest'; Value error, a pinned version is needed",
+        "model.name is 'latest'; a pinned version is needed",
     ),
     "a model without its address": (
         LambdaAgent,

@@ -38,14 +38,15 @@ _SECONDS = 120.0
 class Rollout:
     """The agent `handbook`, deployed by its releases."""
 
-    def __init__(self, deployment: Deployment, host: str) -> None:
+    def __init__(self, deployment: Deployment, host: str, **rollout: Any) -> None:
+        """`rollout` replaces fields of `ROLLOUT`."""
         self.deployment = deployment
         with deployment.edit() as config:
             agents = config["agent-hosting:agents"]
             agents.pop("review")
             handbook = agents["handbook"]
             handbook.pop("source")
-            handbook |= {"releases": [], "rollout": ROLLOUT, "host": host}
+            handbook |= {"releases": [], "rollout": {**ROLLOUT, **rollout}, "host": host}
             handbook["run_profile"] = {"longest_run_seconds": 20}
             handbook["requests_per_second"] = 1000
         self._folder = deployment.root / "examples" / "01-first-turn"

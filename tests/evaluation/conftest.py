@@ -22,7 +22,7 @@ from agent_hosting_cli.project import Project
 
 MODEL = {
     "provider": "openai",
-    "name": "small-1",
+    "name": "small-v1",
     "input_usd_per_million_tokens": 1.0,
     "output_usd_per_million_tokens": 10.0,
     "api_key_secret": "model-api-key",

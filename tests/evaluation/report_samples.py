@@ -99,7 +99,7 @@ DEEPEVAL = {
 INSPECT = {
     "version": 2,
     "status": "success",
-    "eval": {"task": "handbook", "model": "openai/small-1"},
+    "eval": {"task": "handbook", "model": "openai/small-v1"},
     "results": {"total_samples": 3, "completed_samples": 3, "scores": []},
     "samples": [
         {
@@ -108,7 +108,7 @@ INSPECT = {
             "input": "?",
             "target": "!",
             "scores": {"match": {"value": value, "answer": "!", "explanation": ""}},
-            "model_usage": {"openai/small-1": {"input_tokens": 9, "output_tokens": 1, "total_cost": 0.002}},
+            "model_usage": {"openai/small-v1": {"input_tokens": 9, "output_tokens": 1, "total_cost": 0.002}},
             "total_time": 2.0,
             "working_time": 1.0,
         }

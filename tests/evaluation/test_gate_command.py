@@ -122,7 +122,7 @@ def test_what_measures_an_agent_does_not_change_its_bundle(desk: Desk, echo: str
     desk.cases(question("one"), question("two"))
     assert bundle() == before
     assert bundle_files(desk.folder) == ["agent.py", "agent.yaml"]
-    desk.stack("local", source="agents/helper", model={**MODEL, "name": "small-2"})
+    desk.stack("local", source="agents/helper", model={**MODEL, "name": "small-v2"})
     assert bundle() != before
 
 

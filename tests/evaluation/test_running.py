@@ -18,7 +18,7 @@ from agent_runtime.run import Run
 from agent_runtime.runner import Runner
 
 SPEC = ModelSpec(
-    provider="openai", name="m-1", input_usd_per_million_tokens=1, output_usd_per_million_tokens=10
+    provider="openai", name="m-v1", input_usd_per_million_tokens=1, output_usd_per_million_tokens=10
 )
 BUNDLE = Bundle(
     entrypoint="agent:answer",
@@ -223,5 +223,5 @@ def test_bedrock_alone_is_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
 
         client.meta.events.register_last("before-send.bedrock-runtime", stop)
         with pytest.raises(ConnectionRefusedError):
-            client.converse(modelId="m-1", messages=[{"role": "user", "content": [{"text": "?"}]}])
+            client.converse(modelId="m-v1", messages=[{"role": "user", "content": [{"text": "?"}]}])
     assert "Credential=mine/" in sent[0]

@@ -239,7 +239,7 @@ def _keys(first: str, second: str) -> dict[str, Any]:
 def _bundle() -> Bundle:
     model = ModelSpec(
         provider="openai",
-        name="embedded-1",
+        name="embedded-v1",
         input_usd_per_million_tokens=1.0,
         output_usd_per_million_tokens=10.0,
         api_key_secret="model-api-key",

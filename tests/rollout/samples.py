@@ -77,10 +77,9 @@ def observed(
     candidate: Seen | None = None,
     stable: Seen | None = None,
     alarms: tuple[str, ...] = (),
-    unfit: str | None = None,
 ) -> Observation:
     found = {held.bundle_id: held for held in proofs}
-    return Observation(recent, candidate, stable, alarms, found, unfit=unfit)
+    return Observation(recent, candidate, stable, alarms, found)
 
 
 def good(*proofs: Evidence, runs: int = 100) -> Observation:

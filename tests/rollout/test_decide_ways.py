@@ -93,13 +93,20 @@ def test_the_oldest_rejections_are_forgotten() -> None:
         (Observation(evidence={B: evidence(A)}), f"no evidence for {B}"),
         (observed(evidence(value=0.89)), "task_success is 0.89, and >= 0.9 is needed"),
         (observed(evidence(samples=29)), "task_success has 29 samples, and 30 are needed"),
-        (observed(evidence(), unfit="tool search has version 2"), "tool search has version 2"),
     ],
 )
 @pytest.mark.parametrize("record", [waiting(), canary(1)])
 def test_who_lacks_something_waits_and_is_told_what(record: Record, found: Observation, reason: str) -> None:
     made = decide(plan(), record, found, NOW)
     assert (made.action, made.reason) == (Action.HOLD, reason)
+
+
+@pytest.mark.parametrize("record", [waiting(), canary(1)])
+def test_a_candidate_that_the_environment_does_not_serve_waits_whatever_it_has_shown(record: Record) -> None:
+    made = decide(plan(unfit={B: "tool search is missing"}), record, good(evidence()), NOW)
+    assert (made.action, made.reason) == (Action.HOLD, "tool search is missing")
+    other = decide(plan(unfit={A: "tool search is missing"}), record, good(evidence()), NOW)
+    assert other.reason != "tool search is missing"
 
 
 @pytest.mark.parametrize("record", [Record(A), Record(A, C, phase=Phase.WAITING)])

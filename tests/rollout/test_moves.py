@@ -46,13 +46,18 @@ def test_promoting_again_and_again_takes_every_step() -> None:
         (observed(), f"no evidence for {B}"),
         (observed(evidence(A)), f"no evidence for {B}"),
         (observed(evidence(value=0.5)), "task_success is 0.5, and >= 0.9 is needed"),
-        (observed(evidence(), unfit="tool search has version 2"), "tool search has version 2"),
     ],
 )
 def test_nobody_promotes_without_passing_evidence(record: Record, found: Observation, words: str) -> None:
     with pytest.raises(MoveRefused) as refused:
         promote(plan(), record, found, NOW)
     assert str(refused.value) == words
+
+
+@pytest.mark.parametrize("record", [waiting(), *map(canary, range(3))])
+def test_nobody_promotes_what_the_environment_does_not_serve(record: Record) -> None:
+    with pytest.raises(MoveRefused, match=r"^tool search is missing$"):
+        promote(plan(unfit={B: "tool search is missing"}), record, good(), NOW)
 
 
 def test_nobody_promotes_what_was_sent_back_since_its_evidence() -> None:

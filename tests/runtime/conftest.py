@@ -79,7 +79,7 @@ def make_bundle() -> Callable[..., Bundle]:
     def make(**changes: Any) -> Bundle:
         spec = ModelSpec(
             provider="openai",
-            name="embedded-1",
+            name="embedded-v1",
             input_usd_per_million_tokens=1.0,
             output_usd_per_million_tokens=10.0,
             api_key_secret="model-api-key",

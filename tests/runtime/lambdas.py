@@ -41,6 +41,7 @@ class Api:
         self.context = Context()
         self.tenants: frozenset[str] | None = None
         self.sample_basis_points = 0
+        self.environ: dict[str, str] = {}
 
     def __call__(self, event: dict[str, Any]) -> tuple[int, dict[str, Any], dict[str, str]]:
         reply = self.raw(event)
@@ -59,6 +60,7 @@ class Api:
             tenants=self.tenants,
             clock=self.aws.clock,
             now=self.aws.clock,
+            environ=self.environ,
         )
         return host.handle(event, self.context)
 

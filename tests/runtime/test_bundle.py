@@ -3,17 +3,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import semver
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from agent_runtime.bundle import Bundle, ModelSpec, bundle_files, bundle_from_folder, load_manifest
 from agent_runtime.errors import ManifestError
+from agent_runtime.tool_spec import ToolSpec
 
 MANIFEST = """
 entrypoint: agent:answer
 model:
   provider: openai
-  name: small-1
+  name: small-v1
   input_usd_per_million_tokens: 1
   output_usd_per_million_tokens: 2
   api_key_secret: model-api-key
@@ -148,8 +151,17 @@ def test_a_link_inside_the_folder_counts_as_its_content(folder: Path) -> None:
     ("old", "new", "said"),
     [
         ("agent:answer", "agent.answer", r"agent\.yaml: entrypoint is 'agent\.answer'"),
-        ("small-1", "gpt-latest", r"model\.name is 'gpt-latest': a pinned version"),
-        ("small-1", "$LATEST", r"model\.name is '\$LATEST'"),
+        ("small-v1", "gpt-latest", r"model\.name is 'gpt-latest': a pinned version"),
+        ("small-v1", "gpt-4o", r"model\.name is 'gpt-4o': .* such as gpt-4o-2024-08-06, .*\(my-model-v1\)"),
+        ("tokens: 2", "tokens: 2\n  temperature: 3", r"model\.temperature is 3"),
+        ("tokens: 2", "tokens: 2\n  stop_sequences: ['']", r"model\.stop_sequences\.0 is ''"),
+        ("tokens: 2", "tokens: 2\n  stop_sequences: [a, b, c, d, e]", r"has 5 texts, and OpenAI takes 4"),
+        (
+            "{name: lookup,",
+            "{name: lookup, version: '1.2',",
+            r"tools\.1\.version is '1\.2': a range of semantic",
+        ),
+        ("{name: lookup,", "{name: lookup, version: '',", r"tools\.1\.version is '': a range of semantic"),
         ("openai", "other", r"model\.provider is 'other'.*'bedrock' or 'openai'"),
         ("knowledge:", "knowlege:", r"knowlege is 'documents': not a known field; known are .*knowledge"),
         ("secrets: [model-api-key]", "secrets: []", "must also be listed under secrets"),
@@ -181,16 +193,65 @@ def test_a_manifest_has_bounds_by_default(folder: Path) -> None:
 
 def test_the_price_of_a_call_is_by_the_million() -> None:
     spec = ModelSpec(
-        provider="openai", name="m-1", input_usd_per_million_tokens=3, output_usd_per_million_tokens=15
+        provider="openai", name="m-v1", input_usd_per_million_tokens=3, output_usd_per_million_tokens=15
     )
     assert spec.cost_usd(1_000, 200) == pytest.approx(0.006)
 
 
-def test_a_bundle_without_a_context_window_has_the_id_it_had_before_there_was_one(
-    make_bundle: Callable[..., Bundle],
+BEDROCK = {"provider": "bedrock", "name": "amazon.nova-pro-v1:0"}
+PRICES = {"input_usd_per_million_tokens": 1, "output_usd_per_million_tokens": 2}
+
+
+@pytest.mark.parametrize(
+    ("parameter", "said"),
+    [({"seed": 1}, "seed is not known to Bedrock"), ({"temperature": 1.5}, "takes 0 to 1")],
+)
+def test_a_parameter_that_the_provider_has_not_is_refused(parameter: dict[str, float], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        ModelSpec.model_validate({**BEDROCK, **PRICES, **parameter})
+
+
+@pytest.mark.parametrize(
+    "parameter", [{"temperature": 0.2}, {"top_p": 0.9}, {"seed": 7}, {"stop_sequences": ["END"]}]
+)
+def test_each_parameter_of_the_model_is_part_of_the_bundle(
+    folder: Path, parameter: dict[str, object]
 ) -> None:
-    bundle = make_bundle()
-    assert "context_window_tokens" not in bundle.canonical_json()
-    wide = make_bundle(model=bundle.model.model_copy(update={"context_window_tokens": 128_000}))
-    assert wide.bundle_id != bundle.bundle_id
-    assert Bundle.model_validate_json(wide.canonical_json()).bundle_id == wide.bundle_id
+    plain = load_manifest(folder).model
+    changed = ModelSpec.model_validate({**plain.model_dump(), **parameter})
+    assert bundle_of(folder, model=changed).bundle_id != bundle_of(folder).bundle_id
+
+
+def test_the_version_of_the_knowledge_changes_with_a_document_and_with_nothing_else(folder: Path) -> None:
+    before = bundle_of(folder).knowledge_version
+    assert before is not None
+    assert len(before) == 12
+    write(folder, {"prompts/system.md": "Be long.", "agent.py": "def answer(run): return 1"})
+    assert bundle_of(folder).knowledge_version == before
+    write(folder, {"documents/a.md": "# B"})
+    assert bundle_of(folder).knowledge_version != before
+
+
+def test_knowledge_outside_the_folder_has_the_version_that_the_manifest_names(folder: Path) -> None:
+    (folder / "agent.yaml").write_text(f"{MANIFEST}knowledge_version: index-2026-11-01\n")
+    named = bundle_of(folder)
+    assert named.knowledge_version == "index-2026-11-01"
+    (folder / "agent.yaml").write_text(MANIFEST.replace("knowledge: documents", ""))
+    assert bundle_of(folder).knowledge_version is None
+
+
+NUMBER = st.integers(0, 40)
+VERSION = st.builds("{}.{}.{}".format, NUMBER, NUMBER, NUMBER) | st.from_regex(
+    r"[0-9]{1,2}(\.[0-9]{1,2}){1,3}(-[0-9a-z.-]{1,6})?", fullmatch=True
+)
+
+
+@given(st.lists(st.builds("{}{}".format, st.sampled_from([">=", "<", "==", "", "~"]), VERSION), max_size=3))
+def test_every_range_that_a_tool_may_ask_for_can_be_compared(comparisons: list[str]) -> None:
+    try:
+        ToolSpec(name="search", version=" ".join(comparisons))
+    except ValidationError:
+        return
+    assert comparisons
+    for comparison in comparisons:
+        assert semver.Version.parse("1.0.0").match(comparison) in (True, False)

@@ -30,7 +30,7 @@ def call(
 
 
 def asking(question: str, **more: Any) -> dict[str, Any]:
-    return {"model": "embedded-1", "messages": [{"role": "user", "content": PASSAGES + question}], **more}
+    return {"model": "embedded-v1", "messages": [{"role": "user", "content": PASSAGES + question}], **more}
 
 
 def test_the_best_sentence_is_repeated_with_its_marker() -> None:
@@ -97,6 +97,6 @@ def test_a_bad_request_has_openais_error_shape(body: Any) -> None:
 
 
 def test_the_models_are_listed_and_other_paths_are_not_served() -> None:
-    assert call(ModelServer(), method="GET")[1]["data"][0]["id"] == "embedded-1"
+    assert call(ModelServer(), method="GET")[1]["data"][0]["id"] == "embedded-v1"
     assert call(ModelServer(), {}, PATH_INFO="/v1/embeddings")[0] == 404
     assert call(ModelServer(), {}, CONTENT_LENGTH=str(2 * 1024 * 1024))[0] == 400

@@ -18,7 +18,7 @@ from agent_runtime.secrets import SecretReader
 ASK: Any = [{"role": "user", "content": "why?"}]
 SPEC = ModelSpec(
     provider="openai",
-    name="small-1",
+    name="small-v1",
     input_usd_per_million_tokens=2,
     output_usd_per_million_tokens=8,
     api_key_secret="model-api-key",
@@ -81,12 +81,25 @@ def asker(aws: Any, serve: Callable[[Any], str]) -> Callable[..., Asker]:
 
 def test_a_reply_says_what_it_cost(asker: Callable[..., Asker]) -> None:
     stub = StubModel((200, GOOD))
-    assert asker(stub).ask() == ModelReply("because", 1000, 500, 0.006, "small-1")
+    assert asker(stub).ask() == ModelReply("because", 1000, 500, 0.006, "small-v1")
     assert stub.keys == ["Bearer sk-do-not-show-7f3a"]
     assert stub.bodies[0] == {
-        "model": "small-1",
+        "model": "small-v1",
         "messages": [{"role": "system", "content": "Be brief."}, *ASK],
         "max_tokens": 1024,
+    }
+
+
+def test_the_parameters_of_the_bundle_reach_the_call(asker: Callable[..., Asker]) -> None:
+    stub = StubModel((200, GOOD))
+    said = {"temperature": 0.2, "top_p": 0.9, "stop_sequences": ("END",), "seed": 7}
+    asker(stub, spec=SPEC.model_copy(update=said)).ask()
+    sent = stub.bodies[0]
+    assert {k: sent[k] for k in sent if k not in ("model", "messages", "max_tokens")} == {
+        "temperature": 0.2,
+        "top_p": 0.9,
+        "stop": ["END"],
+        "seed": 7,
     }
 
 
@@ -187,18 +200,18 @@ def test_an_address_where_nobody_listens_is_unavailable(aws: Any) -> None:
 
 BEDROCK = SPEC.model_copy(update={"provider": "bedrock", "api_key_secret": None})
 CONVERSE = {
-    "modelId": "small-1",
+    "modelId": "small-v1",
     "messages": [{"role": "user", "content": [{"text": "why?"}]}],
     "inferenceConfig": {"maxTokens": 1024},
     "system": [{"text": "Be brief."}],
 }
 
 
-def converse(stub: Callable[[Stubber], None]) -> ModelReply:
+def converse(stub: Callable[[Stubber], None], spec: ModelSpec = BEDROCK) -> ModelReply:
     client = boto3.session.Session().client("bedrock-runtime", "us-east-1")
     with Stubber(client) as stubber:
         stub(stubber)
-        return ModelClient(BEDROCK, BedrockProvider(client)).call(
+        return ModelClient(spec, BedrockProvider(client)).call(
             system="Be brief.",
             messages=ASK,
             max_output_tokens=None,
@@ -207,14 +220,23 @@ def converse(stub: Callable[[Stubber], None]) -> ModelReply:
         )
 
 
+REPLY = {
+    "output": {"message": {"role": "assistant", "content": [{"text": "because"}]}},
+    "stopReason": "end_turn",
+    "usage": {"inputTokens": 1000, "outputTokens": 500, "totalTokens": 1500},
+    "metrics": {"latencyMs": 1},
+}
+
+
 def test_bedrock_is_asked_through_converse(aws: Any) -> None:
-    reply = {
-        "output": {"message": {"role": "assistant", "content": [{"text": "because"}]}},
-        "stopReason": "end_turn",
-        "usage": {"inputTokens": 1000, "outputTokens": 500, "totalTokens": 1500},
-        "metrics": {"latencyMs": 1},
-    }
-    assert converse(lambda s: s.add_response("converse", reply, CONVERSE)).cost_usd == 0.006
+    assert converse(lambda s: s.add_response("converse", REPLY, CONVERSE)).cost_usd == 0.006
+
+
+def test_converse_gets_the_parameters_that_it_knows(aws: Any) -> None:
+    spec = BEDROCK.model_copy(update={"temperature": 0.0, "top_p": 0.9, "stop_sequences": ("END",)})
+    inference = {"maxTokens": 1024, "temperature": 0.0, "topP": 0.9, "stopSequences": ["END"]}
+    asked = {**CONVERSE, "inferenceConfig": inference}
+    assert converse(lambda s: s.add_response("converse", REPLY, asked), spec).text == "because"
 
 
 @pytest.mark.parametrize(
@@ -227,5 +249,5 @@ def test_bedrock_is_asked_through_converse(aws: Any) -> None:
     ],
 )
 def test_bedrocks_errors_say_whether_they_may_pass(aws: Any, code: str, error: type[Exception]) -> None:
-    with pytest.raises(error, match="small-1"):
+    with pytest.raises(error, match="small-v1"):
         converse(lambda s: s.add_client_error("converse", code))

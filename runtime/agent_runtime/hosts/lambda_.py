@@ -20,6 +20,7 @@ from agent_runtime.metrics import figures_of, metrics_line
 from agent_runtime.records import ENDED, RunRequest, RunStatus, record_from
 from agent_runtime.runner import Runner, RunOutcome
 from agent_runtime.samples import Sampler
+from agent_runtime.xray import Tracer
 
 _log = logging.getLogger("agent_runtime.hosts.lambda_")
 _MARGIN_SECONDS: Final = 0.5
@@ -27,7 +28,8 @@ _MARGIN_SECONDS: Final = 0.5
 
 
 class LambdaHost:
-    """Answers events with one agent's runs. `clock` is monotonic, `now` gives seconds since 1970."""
+    """Answers events with one agent's runs. `clock` is monotonic, `now` gives seconds since 1970; `environ`
+    says where traces go."""
 
     def __init__(
         self,
@@ -43,6 +45,7 @@ class LambdaHost:
         tenants: frozenset[str] | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
+        environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._runner = runner
         self._store = store
@@ -52,6 +55,7 @@ class LambdaHost:
         self._metrics = metrics
         self._pins = pins
         self._sampler = sampler
+        self._tracer = Tracer(environ, agent, bundle_id)
         self._tenants = tenants
         self._clock = clock
         self._now = now
@@ -120,18 +124,20 @@ class LambdaHost:
     def _measure(
         self, request: RunRequest, outcome: RunOutcome | None, problem: Problem | None, begun: float
     ) -> None:
-        """Write the run's metrics. A call that was refused (4xx) is no run: it would only dilute the error
-        rate."""
+        """Write the run's metrics and its part of the trace. A call that was refused (4xx) is no run: it
+        would only dilute the error rate."""
         failed = problem is not None and problem.status >= 500
         is_copy = copied_run(request.run_id) is not None
         if outcome is None and (is_copy or not failed):
             return
+        seconds, now = self._clock() - begun, self._now()
+        self._tracer.tell(request.run_id, now - seconds, now, failed=failed)
         line = metrics_line(
             agent=self._agent,
             bundle_id=self._bundle_id,
             run_id=request.run_id,
-            figures=figures_of(outcome, failed=failed, duration_ms=(self._clock() - begun) * 1000),
-            now=self._now(),
+            figures=figures_of(outcome, failed=failed, duration_ms=seconds * 1000),
+            now=now,
         )
         self._metrics.write(line + "\n")
         self._metrics.flush()

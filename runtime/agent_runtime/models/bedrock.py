@@ -37,7 +37,7 @@ class BedrockProvider:
             reply = self._client.converse(
                 modelId=spec.name,
                 messages=[{"role": m["role"], "content": [{"text": m["content"]}]} for m in request.messages],
-                inferenceConfig={"maxTokens": request.max_output_tokens},
+                inferenceConfig=_inference(spec, request.max_output_tokens),
                 **system,
             )
         except ClientError as error:
@@ -56,3 +56,13 @@ class BedrockProvider:
             input_tokens=usage.get("inputTokens"),
             output_tokens=usage.get("outputTokens"),
         )
+
+
+def _inference(spec: ModelSpec, max_output_tokens: int) -> dict[str, Any]:
+    """What the bundle says; what it leaves out is the model's own."""
+    said = {
+        "temperature": spec.temperature,
+        "topP": spec.top_p,
+        "stopSequences": list(spec.stop_sequences) or None,
+    }
+    return {"maxTokens": max_output_tokens, **{name: v for name, v in said.items() if v is not None}}

@@ -104,10 +104,17 @@ class OpenAiProvider:
 
 def _body(spec: ModelSpec, request: ModelRequest) -> dict[str, Any]:
     system = [{"role": "system", "content": request.system}] if request.system else []
+    said = {
+        "temperature": spec.temperature,
+        "top_p": spec.top_p,
+        "stop": list(spec.stop_sequences) or None,
+        "seed": spec.seed,
+    }
     return {
         "model": spec.name,
         "messages": [*system, *request.messages],
         "max_tokens": request.max_output_tokens,
+        **{name: value for name, value in said.items() if value is not None},
     }
 
 

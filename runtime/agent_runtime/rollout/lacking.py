@@ -10,8 +10,8 @@ def lacking(plan: Plan, record: Record, seen: Observation) -> str | None:
     """Why the candidate stays at weight 0; None where nothing is missing."""
     candidate = record.candidate or ""
     evidence = seen.evidence.get(candidate)
-    if seen.unfit is not None:
-        return seen.unfit
+    if candidate in plan.unfit:
+        return plan.unfit[candidate]
     if evidence is None or evidence.bundle_id != candidate:
         return f"no evidence for {candidate}"
     if not may_try(record, candidate, seen):

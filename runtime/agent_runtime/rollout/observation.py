@@ -62,5 +62,3 @@ class Observation:
     """Copies that the candidate did."""
     members: Mapping[str, Member] = field(default_factory=dict)
     """The other agents of the group whose records could be read."""
-    unfit: str | None = None
-    """Why the environment does not give the candidate what it needs, such as a tool's version."""

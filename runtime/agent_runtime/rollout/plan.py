@@ -74,6 +74,8 @@ class Plan(_Frozen):
     """The agent's function, whose alias divides the calls (`lambda`)."""
     alarms: dict[BundleId, tuple[str, ...]] = Field(default_factory=dict)
     """Names of the alarms on each release's own numbers."""
+    unfit: dict[BundleId, str] = Field(default_factory=dict)
+    """Why the environment does not give a release what it needs, such as a tool's version: it gets no run."""
     steps: tuple[Step, ...] = Field(default=DEFAULT_STEPS, min_length=1)
     gate: Gate = Gate()
     limits: Limits = Limits()
