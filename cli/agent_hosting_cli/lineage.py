@@ -10,11 +10,9 @@ from agent_hosting_cli.project import UserError
 from agent_hosting_cli.rollouts import told
 from agent_runtime.bundle import Bundle
 from agent_runtime.errors import TrafficUnknown
-from agent_runtime.rollout.manifests import PREFIX, generations, item_name, manifest_from
+from agent_runtime.rollout.manifests import generations, item_name, manifest_from, partition
 from agent_runtime.rollout.record import ITEM as TRAFFIC
 from agent_runtime.rollout.record import record_from
-
-_OF_AGENT = "#agent = :agent AND begins_with(#item, :prefix)"
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Lineage:
     def bundle(self, bundle_id: str) -> Bundle:
         """What was deployed under an id. Raises `UserError`."""
         agent, table = self.found.agent, self.found.control_table
-        key = {"agent": {"S": agent}, "item": {"S": item_name(bundle_id)}}
+        key = {"agent": {"S": partition(agent)}, "item": {"S": item_name(bundle_id)}}
         item = told(lambda: self._client().get_item(TableName=table, Key=key)).get("Item")
         if item is None:
             raise UserError(
@@ -62,9 +60,9 @@ class Lineage:
             .get_paginator("query")
             .paginate(
                 TableName=self.found.control_table,
-                KeyConditionExpression=_OF_AGENT,
-                ExpressionAttributeNames={"#agent": "agent", "#item": "item"},
-                ExpressionAttributeValues={":agent": {"S": self.found.agent}, ":prefix": {"S": PREFIX}},
+                KeyConditionExpression="#agent = :agent",
+                ExpressionAttributeNames={"#agent": "agent"},
+                ExpressionAttributeValues={":agent": {"S": partition(self.found.agent)}},
             )
         )
         return [item for page in pages for item in page["Items"]]

@@ -79,9 +79,8 @@ def find_or_remove(kind: str, inputs: Inputs, known: Known, client: ClientFor) -
     }
     # Of every other kind a second creation replaces the first: policies by name, settings of a bucket,
     # subscriptions.
+    finders |= dict.fromkeys(NETWORK_KINDS, lambda: tagged(client("ec2"), kind, inputs, known))
     finder = finders.get(kind)
-    if kind in NETWORK_KINDS:
-        finder = lambda: tagged(client("ec2"), kind, inputs, known)  # noqa: E731
     try:
         return finder() if finder is not None else None
     except (ClientError, KeyError):

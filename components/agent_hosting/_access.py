@@ -1,5 +1,7 @@
 """The whole policy of an agent's role on Lambda, in one place to read."""
 
+from collections.abc import Sequence
+
 import pulumi
 import pulumi_aws as aws
 
@@ -39,17 +41,27 @@ def policy_of(
             statements.use_key_through("dynamodb", checkpoints.key_arn, ["kms:Decrypt"]),
             statements.use_key_through("s3", checkpoints.key_arn, ["kms:Decrypt", "kms:GenerateDataKey"]),
         ]
-    if scope is not None:
-        arns = scope.secret_arns.apply(lambda by_name: sorted(by_name.values()))
-        found += [
-            statements.read_secrets(arns),
-            statements.use_key_through("secretsmanager", scope.key_arn, ["kms:Decrypt"]),
-        ]
-    if model.provider == "bedrock":
-        region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=parent)).region
-        found.append(statements.invoke_model(model.name, region, account_id(parent)))
-        found.extend(statements.models_behind(model.name))
-    return statements.policy(found)
+    return statements.policy([*found, *read_secrets(scope), *call_model(model, parent)])
+
+
+def read_secrets(scope: SecretScope | None, names: Sequence[str] | None = None) -> list[Statement]:
+    """The secrets of these names, or all of the scope's."""
+    if scope is None or names == ():
+        return []
+    arns = scope.secret_arns.apply(lambda by_name: [by_name[n] for n in names or sorted(by_name)])
+    return [
+        statements.read_secrets(arns),
+        statements.use_key_through("secretsmanager", scope.key_arn, ["kms:Decrypt"]),
+    ]
+
+
+def call_model(model: ModelSpec, parent: pulumi.Resource) -> list[Statement]:
+    """A model of Bedrock's; of another provider's a key is read instead."""
+    if model.provider != "bedrock":
+        return []
+    region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=parent)).region
+    called = statements.invoke_model(model.name, region, account_id(parent))
+    return [called, *statements.models_behind(model.name)]
 
 
 def copies(

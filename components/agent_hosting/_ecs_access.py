@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from agent_hosting import _access, statements
 from agent_hosting import _run_statements as runs
-from agent_hosting import statements
-from agent_hosting._keys import account_id
 from agent_hosting.checkpoint_table import DUE_INDEX, CheckpointTable
 from agent_hosting.secret_scope import SecretScope
 from agent_hosting.statements import Arn, Statement
@@ -58,7 +57,7 @@ def worker(
     model: ModelSpec,
 ) -> list[Statement]:
     """The agent itself. Its logs and its image are the execution role's affair."""
-    found = [
+    return [
         statements.use_checkpoints(here.checkpoints.table_arn, here.agent),
         statements.keep_threads(here.checkpoints.table_arn, here.agent),
         statements.use_large_items(here.checkpoints.bucket_arn, here.agent),
@@ -72,18 +71,9 @@ def worker(
         ),
         runs.protect_tasks(cluster_arn),
         *here.keys(),
+        *_access.read_secrets(scope),
+        *_access.call_model(model, parent),
     ]
-    if scope is not None:
-        arns = scope.secret_arns.apply(lambda by_name: sorted(by_name.values()))
-        found += [
-            statements.read_secrets(arns),
-            statements.use_key_through("secretsmanager", scope.key_arn, ["kms:Decrypt"]),
-        ]
-    if model.provider == "bedrock":
-        region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=parent)).region
-        found.append(statements.invoke_model(model.name, region, account_id(parent)))
-        found.extend(statements.models_behind(model.name))
-    return found
 
 
 def execution(
@@ -93,13 +83,7 @@ def execution(
     secret_names: Sequence[str],
 ) -> pulumi.Output[list[Statement]]:
     """What ECS itself does before the container starts: pull its image, open its log, fill its variables."""
-    found = [statements.write_logs(log.arn)]
-    if scope is not None and secret_names:
-        arns = scope.secret_arns.apply(lambda by_name: [by_name[name] for name in secret_names])
-        found += [
-            statements.read_secrets(arns),
-            statements.use_key_through("secretsmanager", scope.key_arn, ["kms:Decrypt"]),
-        ]
+    found = [statements.write_logs(log.arn), *_access.read_secrets(scope, tuple(secret_names))]
     return images.apply(repositories).apply(
         lambda arns: [*found, *([runs.log_in_to_registry(), runs.pull_images(arns)] if arns else [])]
     )

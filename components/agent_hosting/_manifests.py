@@ -12,7 +12,7 @@ from agent_hosting._lookups import control_item, recorded_release
 from agent_hosting.agent_platform import PlatformReference
 from agent_hosting.hosting import Host
 from agent_runtime.bundle import Bundle
-from agent_runtime.rollout.manifests import item_name
+from agent_runtime.rollout.manifests import item_name, partition
 
 MOST_BYTES: Final = 350_000
 """An item of DynamoDB takes 400 KB. What is longer, with thousands of files, lies in the release's zip alone:
@@ -23,7 +23,7 @@ DECLARED, KEPT = "declared", "kept"
 
 async def stored(table: str, agent: str, bundle_id: str, parent: pulumi.Resource) -> Bundle | None:
     """What the control table holds under a bundle id; None too where this version cannot read it."""
-    found = await control_item(table, agent, item_name(bundle_id), parent)
+    found = await control_item(table, partition(agent), item_name(bundle_id), parent)
     try:
         return Bundle.model_validate_json(found["document"]["S"]) if found else None
     except (KeyError, ValidationError):
@@ -34,7 +34,7 @@ def manifest_item(agent: str, bundle: Bundle, parent: str, now: float) -> dict[s
     """In DynamoDB's own JSON. `parent` is the release before it, or empty; `now` is seconds since 1970."""
     document = bundle.canonical_json()
     return {
-        "agent": {"S": agent},
+        "agent": {"S": partition(agent)},
         "item": {"S": item_name(bundle.bundle_id)},
         "schema_version": {"N": "1"},
         "parent": {"S": parent},
@@ -56,7 +56,7 @@ def keep(
     older = [release["bundle_id"] for release in list(args["releases"])[:-1]]
 
     async def maker(table: str) -> str:
-        if await control_item(table, name, item_name(bundle.bundle_id), parent) is None:
+        if await control_item(table, partition(name), item_name(bundle.bundle_id), parent) is None:
             return DECLARED
         release = await recorded_release(table, name, bundle.bundle_id, host, parent)
         return release.get("manifest", KEPT)

@@ -170,7 +170,6 @@ class Progress:
     def announced(self, step: StepRecord) -> None:
         """Note parallel steps that are about to begin: without it their results would look lost."""
         with self._lock:
-            self._attempted[step.path] = step
             self._keep_for_segment(step)
 
     def ended(self, path: Path, *, is_replayed: bool) -> None:

@@ -67,12 +67,11 @@ class Reaper:
         self._send = send
         self._bundles = bundles
         self._max_receives = max_receives
-        self._unsent: Exception | None = None
 
     def run(self) -> dict[str, int]:
         """One round over all shards; `{due, sent, dead}`. Raises `CheckpointUnavailable`, and once the round
         is over the error of a message that could not be sent: the function's alarm is to tell of it."""
-        self._unsent = None
+        unsent: list[Exception] = []
         counts = {"due": 0, "sent": 0, "dead": 0}
         now = int(self._store.now() * 1000)
         for shard in SHARDS:
@@ -83,12 +82,14 @@ class Reaper:
                     _log.warning("run of another schema left alone", extra={"key": key}, exc_info=error)
                     continue
                 if head is not None and "due_at" in head:  # else the index is a moment behind the table
-                    self._see_to(head, now, counts)
-        if self._unsent is not None:
-            raise self._unsent
+                    self._see_to(head, now, counts, unsent)
+        if unsent:
+            raise unsent[-1]
         return counts
 
-    def _see_to(self, head: dict[str, Any], now: int, counts: dict[str, int]) -> None:
+    def _see_to(
+        self, head: dict[str, Any], now: int, counts: dict[str, int], unsent: list[Exception]
+    ) -> None:
         counts["due"] += 1
         verdict = judge(head, now=now, max_receives=self._max_receives, bundles=self._bundles)
         if verdict is None:
@@ -103,7 +104,7 @@ class Reaper:
                 self._send(RunMessage(agent, head["run_id"], head["tenant"], head["bundle_id"]))
             except Exception as error:  # noqa: BLE001  one release's queue must not keep the others waiting
                 _log.warning("run not sent", extra={"run_id": head["run_id"]}, exc_info=error)
-                self._unsent = error
+                unsent.append(error)
             else:
                 counts["sent"] += 1
 

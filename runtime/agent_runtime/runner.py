@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from agent_runtime.approvals import Approvals
 from agent_runtime.brake import BrakeReader
 from agent_runtime.bundle import Bundle
 from agent_runtime.checkpoints import CheckpointStore
@@ -24,6 +23,7 @@ from agent_runtime.errors import (
     SettingsError,
     Suspended,
 )
+from agent_runtime.escalations import escalated_after_ms
 from agent_runtime.models.client import ModelClient
 from agent_runtime.progress import as_json
 from agent_runtime.records import Lease, OpenedRun, RunRecord, RunRequest, RunStatus, Usage
@@ -202,22 +202,10 @@ class Runner:
             error,
             run.scores,
             beside,
-            trace=done.tally.trace(window, self._escalated_after_ms(run, error)),
+            trace=done.tally.trace(window, escalated_after_ms(self._store, run, error)),
             lease=run.lease,
             tenant=run.tenant,
         )
-
-    def _escalated_after_ms(self, run: Run, error: Exception | None) -> int | None:
-        """Milliseconds from the run's creation to its first question, if that was put in this call. It is a
-        figure alone: where the table does not tell, it is left out."""
-        if not isinstance(error, Suspended) or error.asked is None:
-            return None
-        try:
-            is_first = Approvals(self._store.table).is_first(run.lease, error.asked)
-        except CheckpointUnavailable as unavailable:
-            _log.warning("time to escalation not known", extra={"run_id": run.run_id}, exc_info=unavailable)
-            return None
-        return max(0, int(self._store.now() * 1000) - run.progress.created_at) if is_first else None
 
 
 def ended(record: RunRecord) -> RunOutcome:

@@ -19,8 +19,8 @@ class Table:
         self.put("plan", document={"S": (of or plan()).model_dump_json()})
         self.put_record(record or Record(A))
 
-    def put(self, item: str, **values: Any) -> None:
-        held = {"agent": {"S": AGENT}, "item": {"S": item}, "schema_version": {"N": "1"}, **values}
+    def put(self, item: str, partition: str = AGENT, **values: Any) -> None:
+        held = {"agent": {"S": partition}, "item": {"S": item}, "schema_version": {"N": "1"}, **values}
         self.client.put_item(TableName=CONTROL, Item=held)
 
     def put_record(self, record: Record) -> None:

@@ -62,7 +62,7 @@ def found_in(table: Table, **outputs: Any) -> Lineage:
 
 
 def put(table: Table, bundle_id: str, parent: str, at: int, **more: Any) -> None:
-    table.put(f"manifest#{bundle_id}", parent={"S": parent}, at={"N": str(at)}, **more)
+    table.put(f"manifest#{bundle_id}", f"{AGENT}#manifests", parent={"S": parent}, at={"N": str(at)}, **more)
 
 
 def test_the_command_tells_the_shares_of_the_record(table: Table) -> None:

@@ -9,8 +9,13 @@ from agent_runtime.errors import TrafficUnknown
 PREFIX: Final = "manifest#"
 
 
+def partition(agent: str) -> str:
+    """Where the manifests of an agent lie: apart from what the controller reads each minute."""
+    return f"{agent}#manifests"
+
+
 def item_name(bundle_id: str) -> str:
-    """Key of a bundle's manifest, in the partition of its agent."""
+    """Key of a bundle's manifest in that partition."""
     return f"{PREFIX}{bundle_id}"
 
 
