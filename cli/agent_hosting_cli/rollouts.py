@@ -11,7 +11,7 @@ from agent_hosting_cli.deployed import Deployed, who
 from agent_hosting_cli.project import UserError
 from agent_runtime.blobs import BlobStore
 from agent_runtime.checkpoints import CheckpointStore
-from agent_runtime.errors import AgentRuntimeError
+from agent_runtime.errors import AgentRuntimeError, TrafficUnknown
 from agent_runtime.hosts.queue import Queue
 from agent_runtime.rollout import moves
 from agent_runtime.rollout.alias import AliasTraffic
@@ -133,6 +133,20 @@ class _Host:
     found: Deployed
 
     def apply(self, state: State, latest: Callable[[], Record]) -> None:
+        """Raises `UserError` where the record counts already and these rights do not reach further."""
+        try:
+            self._apply(state, latest)
+        except (ClientError, TrafficUnknown) as error:
+            cause = error.__cause__ or error
+            code = cause.response.get("Error", {}).get("Code", "") if isinstance(cause, ClientError) else ""
+            if not code.startswith("AccessDenied"):
+                raise
+            raise UserError(
+                "the move is written and counts; your role may not move calls and queued runs itself, so "
+                "that the rollout controller does it within a minute"
+            ) from None
+
+    def _apply(self, state: State, latest: Callable[[], Record]) -> None:
         if state.plan.host != "ecs":
             versions = {b: held["version"] for b, held in state.releases.items() if "version" in held}
             AliasTraffic(self.found.client("lambda"), state.plan.function_name, versions).apply(latest)

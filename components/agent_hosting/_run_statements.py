@@ -63,6 +63,30 @@ def move_traffic(control_table_arn: Arn, agent: str) -> Statement:
     }
 
 
+def operate(control_table_arn: Arn, region: pulumi.Input[str], account: pulumi.Input[str]) -> list[Statement]:
+    """What a person needs to move traffic by hand, of every agent of an environment: rights that roles of
+    agents never have."""
+    aliases = pulumi.Output.concat("arn:aws:lambda:", region, ":", account, ":function:*")
+    return [
+        {
+            "Sid": "MoveTraffic",
+            "Effect": "Allow",
+            # Neither updates nor deletions: records and entries of the history are put whole.
+            "Action": ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"],
+            "Resource": control_table_arn,
+        },
+        {
+            "Sid": "MoveAliases",
+            "Effect": "Allow",
+            "Action": ["lambda:GetAlias", "lambda:UpdateAlias"],
+            # Agents come and go, and an alias moves between published versions alone.
+            "Resource": aliases,
+        },
+        read_metrics(),
+        read_alarms("", region, account),
+    ]
+
+
 def read_members(control_table_arn: Arn, members: Sequence[str]) -> Statement:
     """How far the other agents of a group are."""
     return {

@@ -6,8 +6,10 @@ from typing import NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
+from agent_hosting import _run_statements as runs
 from agent_hosting import statements
 from agent_hosting._draining import make_known
+from agent_hosting._keys import account_id
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_network import AgentNetwork
 
@@ -67,6 +69,8 @@ class AgentPlatform(pulumi.ComponentResource):
     """Managed policy to set as the permission boundary of each agent's role."""
     rollout_boundary_arn: pulumi.Output[str]
     """Managed policy to set as the permission boundary of rollout controllers."""
+    operator_policy_arn: pulumi.Output[str]
+    """Managed policy for people who move traffic by hand: attach it to the operators' role."""
     cluster_name: pulumi.Output[str]
     """Cluster of the workers; empty without `containers`."""
     cluster_arn: pulumi.Output[str]
@@ -119,6 +123,15 @@ class AgentPlatform(pulumi.ComponentResource):
 
         self.control_table_name, self.control_table_arn = table.name, table.arn
         self.boundary_arn, self.rollout_boundary_arn = boundary.arn, rollout_boundary.arn
+        region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=self)).region
+        operator = aws.iam.Policy(
+            f"{name}-operator",
+            description="What a person needs to move the traffic of agents by hand",
+            policy=statements.policy(runs.operate(table.arn, region, account_id(self))),
+            tags=given.get("tags"),
+            opts=child,
+        )
+        self.operator_policy_arn = operator.arn
         self.cluster_name = self.cluster_arn = pulumi.Output.from_input("")
         self.subnet_ids = self.security_group_ids = pulumi.Output.from_input([])
         if self._containers:

@@ -15,6 +15,7 @@ def test_a_platform_is_one_table_and_a_boundary_for_agents_and_for_controllers()
         ("aws:dynamodb/table:Table", "shared", "shared"),
         ("aws:iam/policy:Policy", "shared-boundary", "shared"),
         ("aws:iam/policy:Policy", "shared-rollout-boundary", "shared"),
+        ("aws:iam/policy:Policy", "shared-operator", "shared"),
     }
 
 
@@ -47,10 +48,18 @@ def test_a_controller_may_do_beside_what_agents_may_only_what_moves_traffic() ->
                 "cloudwatch:DescribeAlarms",
                 "cloudwatch:GetMetricData",
                 "lambda:GetAlias",
+                "lambda:InvokeFunction",
                 "lambda:UpdateAlias",
             ],
         )
     ]
+
+
+def test_an_operator_may_put_records_and_move_aliases_and_can_neither_change_nor_delete_an_item() -> None:
+    made = run(making(AgentPlatform, "shared")).one("Policy", "shared-operator").statements()
+    assert made["MoveTraffic"]["Action"] == ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
+    assert made["MoveAliases"]["Action"] == ["lambda:GetAlias", "lambda:UpdateAlias"]
+    assert {sid for sid in made if made[sid]["Resource"] == "*"} == {"ReadMetrics"}
 
 
 def test_for_containers_it_has_a_cluster_with_insights_and_both_kinds_of_capacity_in_a_private_network() -> (
@@ -100,4 +109,5 @@ def test_the_outputs_are_what_agents_need_of_it() -> None:
         "control_table_arn": "arn:aws:dynamodb:eu-west-1:123456789012:Table/shared-0a1b2c3",
         "boundary_arn": "arn:aws:iam:eu-west-1:123456789012:Policy/shared-boundary-0a1b2c3",
         "rollout_boundary_arn": "arn:aws:iam:eu-west-1:123456789012:Policy/shared-rollout-boundary-0a1b2c3",
+        "operator_policy_arn": "arn:aws:iam:eu-west-1:123456789012:Policy/shared-operator-0a1b2c3",
     }
