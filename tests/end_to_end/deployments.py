@@ -22,6 +22,9 @@ class Deployment:
     """A copy of the project in a folder of its own, with its own embedded cloud."""
 
     root: Path
+    saves_each_step: bool = False
+    """Whether Pulumi writes its state after each resource, as it does for users: where nobody kills it, that
+    is most of its time."""
 
     def run(self, *arguments: str, ok: bool = True) -> str:
         """What the command printed; fails the test when it ends otherwise than `ok` says."""
@@ -51,7 +54,9 @@ class Deployment:
 
     def env(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PULUMI_"))}
-        return {**kept, "AGENT_SECRET_SECOND_MODEL_API_KEY": "local-key"}
+        fast = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
+        fast = {} if self.saves_each_step else fast
+        return {**kept, **fast, "AGENT_SECRET_SECOND_MODEL_API_KEY": "local-key"}
 
     def pulumi(self, *arguments: str, ok: bool = True) -> str:
         """Pulumi itself, in the environment that `agent-hosting env` prints, as a user would call it."""
@@ -60,6 +65,7 @@ class Deployment:
         done = subprocess.run(
             ["sh", "-c", script, "sh", *arguments],
             cwd=self.root,
+            env=self.env(),
             capture_output=True,
             text=True,
             timeout=_SECONDS,

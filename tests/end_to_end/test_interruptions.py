@@ -3,15 +3,25 @@
 import json
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from tests.end_to_end.deployments import Deployment
+from tests.end_to_end.deployments import Deployment, checkout
 
 pytestmark = pytest.mark.end_to_end
+
+
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """As a user's: what was done before a kill is in the state."""
+    made = Deployment(checkout(tmp_path_factory.mktemp("project")), saves_each_step=True)
+    yield made
+    made.run("down")
+
 
 _KILL_AFTER = (1, 19, 40, 70)
 """Created resources after which `up` is killed: before the first role, among tables, among functions."""
