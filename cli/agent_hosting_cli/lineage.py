@@ -24,7 +24,7 @@ class Lineage:
     def releases(self) -> list[dict[str, Any]]:
         """`{bundle_id, parent, at, depth, share}` of each, below its parent. `at` is milliseconds since 1970,
         `share` per cent of new runs."""
-        manifests = [manifest_from(item) for item in told(self._items)]
+        manifests = told(lambda: [manifest_from(item) for item in self._items()])
         shares = told(self._shares)
         return [
             {

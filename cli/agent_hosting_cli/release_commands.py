@@ -86,9 +86,16 @@ def resume(agent: Agent, why: Why, stack: Stack = "local") -> None:
 
 
 @release.command("rollback")
-def rollback(agent: Agent, why: Why, stack: Stack = "local") -> None:
+def rollback(
+    agent: Agent,
+    why: Why,
+    release: Annotated[
+        str | None, typer.Option(help="Which one goes back. Defaults to what is being rolled out.")
+    ] = None,
+    stack: Stack = "local",
+) -> None:
     """Send all new runs to the release before, now: one write, no deployment."""
-    _show(_rollouts(agent, stack).rollback(why))
+    _show(_rollouts(agent, stack).rollback(why, release))
 
 
 @release.command("experiment")

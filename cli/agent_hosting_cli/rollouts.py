@@ -84,9 +84,9 @@ class Rollouts:
             ),
         )
 
-    def rollback(self, why: str) -> Record:
+    def rollback(self, why: str, release: str | None = None) -> Record:
         return self._move(
-            "rollback", why, lambda state, _seen, now: moves.rollback(state.plan, state.record, now)
+            "rollback", why, lambda state, _seen, now: moves.rollback(state.plan, state.record, now, release)
         )
 
     def history(self, most: int) -> list[dict[str, Any]]:
@@ -106,7 +106,7 @@ class Rollouts:
 
     def _move(self, what: str, why: str, move: Callable[[State, Observation, int], Record]) -> Record:
         _, seen, now = self._known()
-        change = Change(now, who(self.found.client), what, why)
+        change = Change(now, told(lambda: who(self.found.client)), what, why)
         return told(
             lambda: moved(
                 self._store(), self._host(), self.found.agent, lambda state: move(state, seen, now), change

@@ -115,7 +115,9 @@ class HostParts:
         rights: Any,
         topic_arn: pulumi.Input[str],
         log_days: int,
+        retention_days: int,
         function_name: pulumi.Input[str] = "",
+        version: pulumi.Input[str] = "",
         shadow_rights: Sequence[Statement] = (),
     ) -> None:
         """The controller, unless the program itself says who gets which share."""
@@ -135,9 +137,10 @@ class HostParts:
                 "platform": platform,
                 "releases": [*older, bundle.bundle_id],
                 "unfit": unfit(self.name, self.args, bundle, platform, self.parent),  # type: ignore[typeddict-item]
-                "variables": self.variables(platform, checkpoints, 30),
+                "variables": self.variables(platform, checkpoints, retention_days),
                 "statements": rights,
                 "shadow_statements": shadow_rights,
+                **self._version_dimensions(host, function_name, version),  # type: ignore[typeddict-item]
                 "topic_arn": topic_arn,
                 "function_name": function_name,
                 "architecture": self.args.get("architecture") or Architecture.ARM64,
@@ -147,6 +150,16 @@ class HostParts:
             },
             opts=self._child,
         )
+
+    @staticmethod
+    def _version_dimensions(
+        host: Host, function_name: pulumi.Input[str], version: pulumi.Input[str]
+    ) -> dict[str, Any]:
+        """https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html"""
+        if host is not Host.LAMBDA:
+            return {}
+        called = {"FunctionName": function_name, "Resource": pulumi.Output.concat(function_name, ":live")}
+        return {"version_dimensions": {**called, "ExecutedVersion": version}}
 
     def door(self, functions: Sequence[DoorFunction], log_days: int) -> pulumi.Output[str]:
         """Address of the HTTP API; empty without `jwt`."""

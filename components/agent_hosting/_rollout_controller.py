@@ -40,6 +40,8 @@ class RolloutControllerArgs(TypedDict):
     """Further rights that copying runs of this host takes, for a plan with a shadow."""
     topic_arn: pulumi.Input[str]
     """Who is told when the controller itself fails, and when a release drifts."""
+    version_dimensions: NotRequired[dict[str, pulumi.Input[str]]]
+    """Dimensions of the newest version in Lambda's own metrics. Defaults to none."""
     function_name: NotRequired[pulumi.Input[str]]
     """Function whose alias divides the calls, where `host` is `lambda`. Defaults to none."""
     unfit: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
@@ -82,7 +84,7 @@ class RolloutController(pulumi.ComponentResource):
         self._tags, self._child = args.get("tags"), pulumi.ResourceOptions(parent=self)
         function = self._function(name, args, inputs.log_days("log_retention_days", 90), plan)
         self._each_minute(name, agent, function)
-        alarms = watch(name, plan, function, self._tags, self)
+        alarms = watch(name, plan, function, self._tags, self, args.get("version_dimensions"))
         watch_drift(name, plan, args["topic_arn"], self._tags, self)
         self._tell_of_failures(name, agent, function, args["topic_arn"])
         document = pulumi.Output.all(

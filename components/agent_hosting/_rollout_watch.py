@@ -1,5 +1,6 @@
 """Alarms on the newest release's own numbers: in those of the whole agent its 5 % would drown."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
@@ -14,9 +15,15 @@ NAMESPACE = "AgentHosting"
 
 
 def watch(
-    name: str, plan: Plan, function: aws.lambda_.Function, tags: Any, parent: pulumi.Resource
+    name: str,
+    plan: Plan,
+    function: aws.lambda_.Function,
+    tags: Any,
+    parent: pulumi.Resource,
+    version: Mapping[str, pulumi.Input[str]] | None = None,
 ) -> list[aws.cloudwatch.MetricAlarm]:
-    """One alarm for each limit of the plan; each calls the controller at once.
+    """One alarm for each limit of the plan; each calls the controller at once. `version` has the dimensions
+    of the newest release in Lambda's own metrics: a process that dies prints none of ours.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-actions-Lambda.html
     """
@@ -29,9 +36,23 @@ def watch(
         "latency": ("DurationMs", limits.mean_latency_ms, "milliseconds a run takes"),
         "cost": ("SpendUsd", limits.cost_per_run_usd, "US dollars a run costs"),
     }
+    printed = {
+        kind: (limit, what, "100 * " if kind in rates else "", [
+            _sum("total", metric, plan.agent, newest, limits.window_seconds),
+            _sum("runs", "Runs", plan.agent, newest, limits.window_seconds),
+        ])
+        for kind, (metric, limit, what) in {**rates, **means}.items()
+    }  # fmt: skip
+    if version is not None:
+        counted = [
+            {"id": query, "metric": {"namespace": "AWS/Lambda", "metric_name": metric, "stat": "Sum",
+             "dimensions": version, "period": limits.window_seconds}, "return_data": False}
+            for query, metric in (("total", "Errors"), ("runs", "Invocations"))
+        ]  # fmt: skip
+        crashed = (100 * limits.error_rate, "of its calls ended without an answer, in %", "100 * ", counted)
+        printed["crashes"] = crashed
     found: list[aws.cloudwatch.MetricAlarm] = []
-    for kind, (metric, limit, what) in {**rates, **means}.items():
-        scale = "100 * " if kind in rates else ""
+    for kind, (limit, what, scale, queries) in printed.items():
         alarm = aws.cloudwatch.MetricAlarm(
             f"{name}-{kind}",
             alarm_description=f"More than {limit:g}: {what}. The newest release goes back.",
@@ -43,8 +64,7 @@ def watch(
                     "label": kind,
                     "return_data": True,
                 },
-                _sum("total", metric, plan.agent, newest, limits.window_seconds),
-                _sum("runs", "Runs", plan.agent, newest, limits.window_seconds),
+                *queries,
             ],
             comparison_operator="GreaterThanThreshold",
             threshold=limit,

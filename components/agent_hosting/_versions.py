@@ -26,19 +26,23 @@ def versions(
     """Published version by bundle id, oldest first, and their items in the control table. `manifest` is
     what `_manifests.keep` gave for the newest."""
     found: dict[str, pulumi.Input[str]] = {}
+    declared: dict[str, pulumi.Input[str]] = {}
+    table = pulumi.Output.from_input(platform["control_table_name"])
     shares = args.get("shares") or {}
     if STABLE in shares:
         # An update of the function ends before this look-up, and the alias changes only after it.
         found[STABLE] = pulumi.Output.all(function.name, function.version).apply(lambda f: _stable(f, parent))
     for older in list(args["releases"])[:-1]:
-        found[older["bundle_id"]] = pulumi.Output.from_input(platform["control_table_name"]).apply(
-            lambda table, bundle_id=older["bundle_id"]: _published(table, name, bundle_id, parent)
-        )
+        bundle_id = older["bundle_id"]
+        known = table.apply(lambda t, b=bundle_id: _published(t, name, b, parent))
+        found[bundle_id] = known.apply(lambda held: held["version"])
+        declared[bundle_id] = known.apply(lambda held: held.get("checkpoint_version", ""))
     found[release.bundle.bundle_id] = function.version
+    declared[release.bundle.bundle_id] = str(release.bundle.checkpoint_version or "")
     recorded: list[pulumi.Resource] = []
     for bundle_id, version in found.items():
         if bundle_id != STABLE:
-            fields = {"version": version}
+            fields = {"version": version, "checkpoint_version": declared[bundle_id]}
             if bundle_id == release.bundle.bundle_id:
                 fields["manifest"] = manifest
             is_guarded = not shares  # else nothing but the program moves traffic
@@ -75,7 +79,7 @@ async def _stable(function: list[str], parent: pulumi.Resource) -> str:
     return await main_version(function[0], "live", parent) or function[1]
 
 
-async def _published(table: str, name: str, bundle_id: str, parent: pulumi.Resource) -> str:
+async def _published(table: str, name: str, bundle_id: str, parent: pulumi.Resource) -> dict[str, str]:
     release = await recorded_release(table, name, bundle_id, Host.LAMBDA, parent)
     if "version" not in release:
         raise pulumi.RunError(
@@ -83,4 +87,4 @@ async def _published(table: str, name: str, bundle_id: str, parent: pulumi.Resou
             f"that there is no "
             f"version to send calls to. Deploy it as the newest release first, or take it off the list."
         )
-    return release["version"]
+    return release

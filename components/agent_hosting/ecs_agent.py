@@ -244,7 +244,14 @@ class EcsAgent(pulumi.ComponentResource):
         self.serving = division.write(traffic, [workers, submit["alias_invoke_arn"]], recorded)
         moving = _ecs_access.controller(here)
         parts.rollout(
-            Host.ECS, platform, checkpoints, release.bundle, moving, budget.topic_arn, limits.log_days
+            Host.ECS,
+            platform,
+            checkpoints,
+            release.bundle,
+            moving,
+            budget.topic_arn,
+            limits.log_days,
+            limits.queue.checkpoint_retention_days,
         )
 
         self.url = parts.door([submit, status], limits.log_days)

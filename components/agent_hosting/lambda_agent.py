@@ -191,7 +191,9 @@ class LambdaAgent(pulumi.ComponentResource):
             [_run_statements.move_alias(function.arn)],
             budget.topic_arn,
             limits.log_days,
+            limits.retention_days,
             function.name,
+            function.version,
             _access.copies(name, function.arn, checkpoints, encrypted_checkpoints=parts.retain),
         )
         aws.lambda_.FunctionEventInvokeConfig(

@@ -30,8 +30,8 @@ class RunFigures:
 
     spent: Usage = field(default_factory=Usage)
     counts: bool = True
-    """Whether the run ended, failed, or waits for a person; else it only sleeps or changes hands, and a rate
-    over such times would be thinner than the truth."""
+    """Whether the run ended, failed, or waits for a person. Else it sleeps, changes hands or had ended
+    before, and a rate over such times would be thinner than the truth."""
     failed: bool = False
     escalated: bool = False
     duration_ms: float = 0.0
@@ -55,7 +55,7 @@ def figures_of(outcome: RunOutcome | None, *, failed: bool, duration_ms: float) 
         trace = replace(trace, context_utilisation=None, quality=None)
     return RunFigures(
         spent=outcome.spent,
-        counts=escalated or has_ended,
+        counts=(escalated or has_ended) and (failed or outcome.lease is not None),
         failed=failed,
         escalated=escalated,
         duration_ms=duration_ms,

@@ -28,5 +28,5 @@ def adopt(store: CheckpointStore, head: Mapping[str, Any], bundle_id: str, **mor
 
 def end_with_its_release(store: CheckpointStore, head: Mapping[str, Any]) -> bool:
     """End a run whose steps no other release can go on with; whether it was ended."""
-    reason = f"its release {head['bundle_id']} was sent back, and its steps fit no other"
+    reason = f"its release {head['bundle_id']} takes no runs any more, and its steps fit no other"
     return end_from_outside(store, head, RunStatus.DEAD, reason, while_same=IS_AS_READ)

@@ -57,8 +57,11 @@ def update_from_outside(
 
 
 def submit_copy(store: CheckpointStore, head: Mapping[str, Any], run_id: str, bundle_id: str) -> None:
-    """A queued run with the input of the run of `head`, once: what lies in the bucket is pointed to."""
+    """A queued run with the input of the run of `head`, once: what lies in the bucket is pointed to.
+
+    It has no session, or it would write into what the agent keeps of callers; it expires with its original.
+    """
     now = int(store.now() * 1000)
-    fresh = store.heads.new(run_id, head["tenant"], None, bundle_id, head.get("session"), now)
-    given = {name: head.get(name) for name in ("input_hash", "input", "input_blob")}
+    fresh = store.heads.new(run_id, head["tenant"], None, bundle_id, None, now)
+    given = {name: head.get(name) for name in ("input_hash", "input", "input_blob", "expires_at")}
     store.table.put({**fresh, **given, **store.heads.queued(run_id, now)}, "attribute_not_exists(pk)")

@@ -53,7 +53,8 @@ def judge(head: Mapping[str, Any], *, now: int, max_receives: int, bundles: froz
 
 
 class Reaper:
-    """Looks after the runs of one agent. `send` sends a message to the queue of its bundle."""
+    """Looks after the runs of one agent. `send` sends a message to the queue of its bundle, `measure` counts
+    a run, given by its head, whose workers all died."""
 
     def __init__(
         self,
@@ -62,11 +63,13 @@ class Reaper:
         *,
         bundles: frozenset[str],
         max_receives: int,
+        measure: Callable[[dict[str, Any]], None],
     ) -> None:
         self._store = store
         self._send = send
         self._bundles = bundles
         self._max_receives = max_receives
+        self._measure = measure
 
     def run(self) -> dict[str, int]:
         """One round over all shards; `{due, sent, dead}`. Raises `CheckpointUnavailable`, and once the round
@@ -95,9 +98,12 @@ class Reaper:
         if verdict is None:
             return
         if verdict.reason is not None:
-            counts["dead"] += end_from_outside(
+            ended = end_from_outside(
                 self._store, head, RunStatus.DEAD, verdict.reason, while_same=NOT_EXTENDED
             )
+            counts["dead"] += ended
+            if ended:
+                self._measure(head)
         elif self._postpone(head, verdict.due_at):
             agent = self._store.heads.agent
             try:

@@ -43,7 +43,7 @@ def test_the_plan_names_the_releases_the_host_and_the_alarms_of_the_newest(host:
     assert found["host"] == ("ecs" if host is EcsAgent else "lambda")
     assert found["function_name"] == ("" if host is EcsAgent else "handbook-0a1b2c3")
     assert found["steps"] == [{"basis_points": 10_000, "hold_seconds": 60, "minimum_runs": 50}]
-    kinds = ("errors", "escalations", "latency", "cost")
+    kinds = ["errors", "escalations", "latency", "cost", *(["crashes"] if host is LambdaAgent else [])]
     assert found["alarms"] == {newest: [f"handbook-rollout-{kind}-0a1b2c3" for kind in kinds]}
 
 
@@ -102,6 +102,7 @@ def test_workers_are_told_it_too(source: str) -> None:
     assert {"name": "AGENT_SAMPLE_BASIS_POINTS", "value": "200"} in container["environment"]
 
 
+@HOSTS
 @pytest.mark.parametrize("more", [{}, {"shares": {"newest": 1.0}}], ids=["controller", "shares"])
 def test_what_belongs_to_one_release_bears_its_id_as_a_tag(
     host: type, source: str, more: dict[str, Any]
@@ -213,3 +214,24 @@ def test_a_member_of_a_group_may_read_how_far_the_others_are_and_nothing_more(
     reading = program.one("RolePolicy", "handbook-rollout-policy").statements()["ReadGroup"]
     assert reading["Action"] == "dynamodb:Query"
     assert reading["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["search"]}}
+
+
+def test_a_version_whose_process_dies_is_seen_by_lambdas_own_numbers(source: str) -> None:
+    program = deployed(LambdaAgent, source)
+    alarm = program.one("MetricAlarm", "handbook-rollout-crashes").inputs
+    metrics = [query["metric"] for query in alarm["metricQueries"] if "metric" in query]
+    assert [metric["metricName"] for metric in metrics] == ["Errors", "Invocations"]
+    for metric in metrics:
+        dimensions = metric["dimensions"]
+        assert dimensions.keys() == {"FunctionName", "Resource", "ExecutedVersion"}
+        assert dimensions["Resource"] == f"{dimensions['FunctionName']}:live" == "handbook-0a1b2c3:live"
+    (called,) = alarm["alarmActions"]
+    assert called.endswith("Function/handbook-rollout-0a1b2c3")
+
+
+@HOSTS
+def test_a_release_says_which_checkpoints_it_can_go_on_with(host: type, tmp_path: Any) -> None:
+    folder = agent_folder(tmp_path / "agent", checkpoint_version=3)
+    program = run(lambda: host("handbook", args(host, str(folder))))
+    item = program.one("TableItem", f"handbook-release-{bundle_id(str(folder))}").document("item")
+    assert item["checkpoint_version"] == {"S": "3"}

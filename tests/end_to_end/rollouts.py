@@ -113,17 +113,19 @@ class Rollout:
         self.add_evidence(good, grounding=0.5)
         self.call_controller()
         assert self.status()["candidate_runs"]["runs"] == 0
+        self.deployment.run("release", "hold", "handbook", "--why", "to compare first")
         self.add_evidence(good)
         wanted = ("--metric", "errors", "--share", "40", "--minimum-runs", "3")
         self.deployment.run("release", "experiment", "handbook", *wanted, "--why", "to compare")
-        compared = self.until(lambda record: record.held is not None)
+        compared = self.until(lambda record: record.phase is not Phase.EXPERIMENT)
         assert (compared.candidate_basis_points, "errors: 0 of" in (compared.held or "")) == (0, True)
         self.deployment.run("release", "resume", "handbook", "--why", "no difference")
         self.until(lambda record: record.stable == good)
         moves = [(entry["what"], entry["record"]["shares"].get(good, 0)) for entry in self.history()]
-        before = [("begin", 0), ("experiment", 4_000), ("conclude", 0), ("resume", 0), ("shadow", 0)]
+        compared_first = [("hold", 0), ("experiment", 4_000), ("conclude", 0), ("resume", 0)]
         steps = [("advance", percent * 100) for percent in STEPS]
-        assert moves[::-1][:10] == [*before, *steps, ("promote", 10_000)]
+        expected = [("begin", 0), *compared_first, ("shadow", 0), *steps, ("promote", 10_000)]
+        assert moves[::-1][: len(expected)] == expected, moves
         assert set(self.ask(20)) == {good}
         return good
 

@@ -126,6 +126,7 @@ class World:
             lambda message: self.queue().send(message),
             bundles=frozenset({self.bundle_id}),
             max_receives=self.max_receives,
+            measure=lambda _: None,
         )
         return reaper.run()
 

@@ -40,6 +40,7 @@ class World:
         self.url = aws.sqs.create_queue(QueueName=f"runs-{B}")["QueueUrl"]
         self.sqs = FaultyClient(aws.sqs)
         self.samples: list[Sample] = []
+        self.at_once = 10
 
     def done(self, number: int, bundle_id: str = A) -> Sample:
         """A finished run with a sample of it, the newest first."""
@@ -59,7 +60,7 @@ class World:
             start = through_queue(self.store, lambda url: Queue(self.sqs, url))
         releases = {f"{B}#ecs": {"queue_url": self.url}, B: {"version": "7"}}
         state = State(plan(host=host, function_name="answers"), shadowed(), {}, releases)
-        return Copier(self.store, lambda most: self.samples[:most], start).begin(state, most)
+        return Copier(self.store, lambda most: self.samples[:most], start, self.at_once).begin(state, most)
 
     def sent(self) -> list[RunMessage]:
         found = Queue(self.aws.sqs, self.url).receive(10, 0, 1)
@@ -109,6 +110,33 @@ def test_no_more_than_asked_are_begun_the_newest_first(world: World) -> None:
     runs = [world.done(number) for number in range(5)]
     assert world.begin(most=2) == 2
     assert {message.run_id for message in world.sent()} == {copy_id(B, run.run_id) for run in runs[3:]}
+
+
+def test_copies_that_are_under_way_count_among_those_that_are_asked_for(world: World) -> None:
+    for number in range(5):
+        world.done(number)
+    world.at_once = 2
+    assert [world.begin(), world.begin()] == [2, 0]
+    name = copy_id(B, world.samples[0].run_id)
+    opened = world.store.take_run(run_id=name, tenant="acme", bundle_id=B, lease_seconds=60)
+    assert opened.lease is not None
+    world.store.finish(opened.lease, RunStatus.DONE, output={})
+    assert world.begin() == 1
+
+
+def test_a_copy_has_no_session_and_expires_with_the_run_that_it_copies(world: World) -> None:
+    run_id = "5" * 32
+    opened = world.store.open_run(
+        run_id=run_id, tenant="acme", input={}, bundle_id=A, lease_seconds=60, session="a talk"
+    )
+    assert opened.lease is not None
+    world.store.finish(opened.lease, RunStatus.DONE, output={})
+    world.samples.append(sample(run_id))
+    world.aws.clock.now += 86_400
+    world.begin()
+    heads = [world.store.find_head("acme", name) or {} for name in (run_id, copy_id(B, run_id))]
+    assert [head.get("session") for head in heads] == ["a talk", None]
+    assert heads[0]["expires_at"] == heads[1]["expires_at"]
 
 
 def test_only_finished_runs_of_the_stable_release_are_copied(world: World) -> None:

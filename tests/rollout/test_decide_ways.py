@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from agent_runtime.rollout.actions import Action
 from agent_runtime.rollout.decide import decide
 from agent_runtime.rollout.gates import Threshold
-from agent_runtime.rollout.observation import Observation
+from agent_runtime.rollout.moves import promote
+from agent_runtime.rollout.observation import Observation, Seen
 from agent_runtime.rollout.plan import Plan, Step
 from agent_runtime.rollout.record import MOST_REJECTED, Phase, Record
 from tests.rollout.samples import (
@@ -21,6 +22,7 @@ from tests.rollout.samples import (
     C,
     amounts,
     canary,
+    compared,
     evidence,
     good,
     observed,
@@ -95,16 +97,22 @@ def test_the_oldest_rejections_are_forgotten() -> None:
         (observed(evidence(samples=29)), "task_success has 29 samples, and 30 are needed"),
     ],
 )
-@pytest.mark.parametrize("record", [waiting(), canary(1)])
-def test_who_lacks_something_waits_and_is_told_what(record: Record, found: Observation, reason: str) -> None:
+@pytest.mark.parametrize("record", [waiting(), canary(1), compared()])
+def test_who_lacks_something_gets_no_run_or_loses_those_that_it_has(
+    record: Record, found: Observation, reason: str
+) -> None:
     made = decide(plan(), record, found, NOW)
-    assert (made.action, made.reason) == (Action.HOLD, reason)
+    expected = Action.GO_BACK if record.candidate_basis_points else Action.HOLD
+    assert (made.action, made.reason) == (expected, reason)
 
 
-@pytest.mark.parametrize("record", [waiting(), canary(1)])
-def test_a_candidate_that_the_environment_does_not_serve_waits_whatever_it_has_shown(record: Record) -> None:
+@pytest.mark.parametrize("record", [waiting(), canary(1), compared()])
+def test_a_candidate_that_the_environment_does_not_serve_gets_no_run_whatever_it_has_shown(
+    record: Record,
+) -> None:
     made = decide(plan(unfit={B: "tool search is missing"}), record, good(evidence()), NOW)
-    assert (made.action, made.reason) == (Action.HOLD, "tool search is missing")
+    expected = Action.GO_BACK if record.candidate_basis_points else Action.HOLD
+    assert (made.action, made.reason) == (expected, "tool search is missing")
     other = decide(plan(unfit={A: "tool search is missing"}), record, good(evidence()), NOW)
     assert other.reason != "tool search is missing"
 
@@ -197,3 +205,22 @@ def test_a_step_needs_both_its_time_and_its_runs(runs: int, since: int, reason: 
     made = decide(plan(), canary(since=since), good(runs=runs), NOW)
     assert (made.action, made.reason) == (Action.HOLD, reason)
     assert decide(plan(), canary(since=NOW - 600_000), good(runs=50), NOW).action is Action.ADVANCE
+
+
+@pytest.mark.parametrize("bad", [seen(60, errors=60), seen(60, latency=20_000), seen(60, cost=1.0)])
+def test_with_every_run_and_nobody_to_compare_with_the_limits_judge_the_step(bad: Seen) -> None:
+    alone = observed(evidence(), recent=seen(4), candidate=bad, stable=seen(0))
+    made = decide(plan(), canary(2), alone, NOW)
+    assert made.action is Action.GO_BACK
+    assert made.reason.endswith("is allowed, in this step")
+
+
+def test_a_watched_release_stays_where_the_one_before_is_no_longer_deployed() -> None:
+    made = decide(plan(releases=(B,)), watched(), observed(alarms=("x",)), NOW)
+    assert made.action is Action.HOLD
+    assert "no release before it" in made.reason
+
+
+def test_who_is_promoted_after_an_experiment_is_not_held_by_its_result() -> None:
+    held = waiting(held="errors: 0 of 100 runs")
+    assert promote(plan(), held, good(), NOW).held is None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agent_runtime.errors import ScoreInvalid
 from agent_runtime.metrics import RunFigures, figures_of, metrics_line
-from agent_runtime.records import ENDED, RunStatus, Usage
+from agent_runtime.records import ENDED, Lease, RunStatus, Usage
 from agent_runtime.runner import RunOutcome
 from agent_runtime.scores import MOST_SCORES, add_score
 from agent_runtime.traces import RunTrace
@@ -21,7 +21,9 @@ SPENT = Usage(100, 10, 0.5, 1)
 
 
 def outcome(status: RunStatus, **changes: Any) -> RunOutcome:
+    lease = Lease("answers#acme#r", "answers/acme/r", 1, "1", 9)
     given: dict[str, Any] = {"output": None, "steps": (), "usage": Usage(900, 90, 9.0, 9), "spent": SPENT}
+    given |= {"lease": lease}
     return RunOutcome("r", status, "b", **(given | changes))
 
 
@@ -48,6 +50,12 @@ def test_a_run_that_ends_counts_once(status: RunStatus) -> None:
     assert (values["Runs"], values["RunErrors"], values["Escalations"]) == (1, 0, 0)
     assert (values["DurationMs"], values["DurationMsSquares"]) == (1_500, 2_250_000)
     assert (values["SpendUsd"], values["SpendUsdSquares"]) == (0.5, 0.25)
+
+
+def test_a_call_that_finds_a_run_ended_is_no_run() -> None:
+    values = line(figures(RunStatus.DONE, lease=None, spent=Usage()))
+    assert (values["Runs"], values["SpendUsd"]) == (0, 0)
+    assert not RATES & values.keys()
 
 
 @pytest.mark.parametrize("status", RunStatus)

@@ -218,10 +218,12 @@ def test_only_the_alarms_of_the_watched_release_count(world: World, make: Callab
     assert observe(world.faulty, NOBODY, state(make()), T).alarms == ("of-b",)
 
 
-def test_where_alarms_cannot_be_read_nothing_is_known(world: World) -> None:
+def test_where_alarms_cannot_be_read_the_limits_still_judge_and_nothing_advances(world: World) -> None:
     printed(world)
     world.faulty.lost["describe_alarms"] = 1
-    assert observe(world.faulty, NOBODY, state(canary()), T) == Observation(evidence={B: evidence()})
+    found = observe(world.faulty, NOBODY, state(canary()), T)
+    assert found.recent is not None
+    assert replace(found, recent=None) == Observation(evidence={B: evidence()})
 
 
 def test_where_metrics_cannot_be_read_alarms_still_count(world: World) -> None:

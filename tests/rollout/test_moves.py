@@ -1,16 +1,20 @@
 """What a person may do to a rollout, and the words of each refusal."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_runtime.errors import MoveRefused
-from agent_runtime.rollout.moves import hold, promote, resume, rollback
-from agent_runtime.rollout.observation import Observation
+from agent_runtime.rollout.decide import decide
+from agent_runtime.rollout.experiments import Experiment
+from agent_runtime.rollout.moves import experiment, hold, promote, resume, rollback
+from agent_runtime.rollout.observation import THROUGH, Member, Observation
 from agent_runtime.rollout.record import Phase, Record
 from tests.rollout.samples import (
+    AGENT,
     MINUTE,
     NOW,
     STEPS,
@@ -18,10 +22,12 @@ from tests.rollout.samples import (
     B,
     C,
     canary,
+    compared,
     evidence,
     good,
     observed,
     plan,
+    shadowed,
     waiting,
     watched,
 )
@@ -77,7 +83,21 @@ def test_nobody_promotes_what_was_sent_back_since_its_evidence() -> None:
         (lambda: resume(canary()), "nothing is held"),
         (
             lambda: rollback(plan(), Record(A), NOW),
-            f"{A} serves alone, and no release before it is known",
+            f"{A} takes every run; name with --release which one is to go back",
+        ),
+        (
+            lambda: rollback(plan(), Record(B, previous=A), NOW),
+            f"{B} takes every run; name with --release which one is to go back",
+        ),
+        (
+            lambda: rollback(plan(), waiting(), NOW),
+            f"{B} has no run and {A} takes every run; name with --release which one is to go back",
+        ),
+        (lambda: rollback(plan(), canary(), NOW, C), f"{C} takes no run: {A} is the stable release"),
+        (lambda: rollback(plan(), Record(A), NOW, A), f"{A} has no release before it that is deployed"),
+        (
+            lambda: rollback(plan(releases=(B,)), watched(), NOW),
+            f"{B} has no release before it that is deployed",
         ),
     ],
 )
@@ -97,7 +117,7 @@ def test_a_hold_changes_its_reason_alone_and_resume_takes_it_back(reason: str) -
 @pytest.mark.parametrize("running", ["finish", "stop"])
 @pytest.mark.parametrize(
     "record",
-    [waiting(), *map(canary, range(3)), canary(held="to look"), watched(), Record(B, previous=A, version=7)],
+    [*map(canary, range(3)), canary(held="to look"), watched(), compared(version=7)],
 )
 def test_a_rollback_gives_every_run_to_the_release_before(record: Record, running: str) -> None:
     after = rollback(plan(running=running), record, NOW)
@@ -112,3 +132,37 @@ def test_a_second_rollback_has_nowhere_to_go() -> None:
 
 def test_a_rollback_keeps_earlier_rejections() -> None:
     assert rollback(plan(), canary(rejected={C: 5}), NOW).rejected == {B: NOW, C: 5}
+
+
+@pytest.mark.parametrize(
+    ("record", "bad"),
+    [
+        (waiting(), B),
+        (shadowed(), B),
+        (Record(B, previous=A), B),
+        (Record(C, B, previous=A, phase=Phase.WAITING), C),
+    ],
+)
+def test_what_takes_no_run_or_is_not_rolled_out_goes_back_where_it_is_named(record: Record, bad: str) -> None:
+    after = rollback(plan(releases=(A, C, B)), record, NOW, bad)
+    assert bad in after.rejected
+    assert bad not in after.shares
+
+
+def test_a_rollback_a_moment_after_the_controllers_own_sends_no_second_release_back() -> None:
+    gone = decide(plan(), watched(previous=A), observed(alarms=("x",)), NOW).record
+    with pytest.raises(MoveRefused, match="name with --release"):
+        rollback(plan(), gone, NOW)
+
+
+@pytest.mark.parametrize("stage", [0, 1])
+def test_a_group_is_left_behind_by_no_move(stage: int) -> None:
+    of = plan(group=(AGENT, "caller"))
+    lags = replace(good(), members={"caller": Member(stage - 1)})
+    fell = replace(good(), members={"caller": Member(THROUGH, fell_back=True)})
+    record = canary(0) if stage else waiting()
+    for found in (lags, fell):
+        with pytest.raises(MoveRefused):
+            promote(of, record, found, NOW)
+    with pytest.raises(MoveRefused):
+        experiment(of, waiting(), fell, Experiment("errors", 5_000, 10, NOW), NOW)

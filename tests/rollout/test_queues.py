@@ -127,7 +127,7 @@ def test_a_begun_run_ends_with_its_reason_where_they_differ(world: World, versio
     world.apply()
     head = world.head(run_id)
     assert head["status"] == RunStatus.DEAD
-    assert head["error"] == f"its release {B} was sent back, and its steps fit no other"
+    assert head["error"] == f"its release {B} takes no runs any more, and its steps fit no other"
     assert (world.waiting(A), world.waiting(B)) == (0, 0)
 
 

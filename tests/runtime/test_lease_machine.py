@@ -223,7 +223,13 @@ class Machine(RuleBasedStateMachine):
         assert self.frozen is None, "a worker has written to a run that had ended"
 
     def reaper(self, worker: int, sent: list[RunMessage]) -> Reaper:
-        return Reaper(self.stores[worker], sent.append, bundles=frozenset({"b1"}), max_receives=MAX_RECEIVES)
+        return Reaper(
+            self.stores[worker],
+            sent.append,
+            bundles=frozenset({"b1"}),
+            max_receives=MAX_RECEIVES,
+            measure=lambda _: None,
+        )
 
     def head(self) -> dict[str, Any]:
         found = self.stores[0].find_head(RUN["tenant"], RUN["run_id"])

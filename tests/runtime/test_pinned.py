@@ -81,7 +81,7 @@ def test_after_a_rollback_it_ends_with_a_reason_where_they_do_not(world: World, 
     assert (status, run["status"]) == (200, "DEAD")
     _, told, _ = world.stable(http_event("GET", f"/runs/{run_id}"))
     candidate = world.candidate.bundle.bundle_id
-    assert told["error"] == f"its release {candidate} was sent back, and its steps fit no other"
+    assert told["error"] == f"its release {candidate} takes no runs any more, and its steps fit no other"
 
 
 def test_one_that_a_worker_has_in_hand_is_not_taken_from_it(world: World) -> None:
@@ -98,8 +98,14 @@ def test_one_that_a_worker_has_in_hand_is_not_taken_from_it(world: World) -> Non
     store.extend_lease(opened.lease, 60)  # it is still its own
 
 
-def test_a_table_that_cannot_be_read_ends_nothing(world: World) -> None:
+def test_after_a_promotion_no_call_reaches_the_release_before_and_its_runs_move(world: World) -> None:
+    world.begin()
+    world.record(Record(world.stable.bundle.bundle_id), checkpoint_version="1")
+    assert world.stable(world.event)[0] == 200
+
+
+def test_where_the_program_divides_the_calls_nothing_is_ended(world: World) -> None:
     run_id = world.begin()
-    assert world.stable(world.event)[0] == 503
+    assert world.stable(world.event)[0] == 409
     head = world.aws.store().find_head("acme", run_id)
     assert head["status"] == "PARKED"

@@ -93,7 +93,12 @@ class Rounds:
     def __init__(self, aws: Any, max_receives: int = 3) -> None:
         self.aws, self.store = aws, aws.store()
         self.sent: list[str] = []
-        self.reaper = Reaper(self.store, self._send, bundles=BUNDLES, max_receives=max_receives)
+        self.counted: list[str] = []
+        self.reaper = self.reaper_of(self.store, self._send, max_receives)
+
+    def reaper_of(self, store: Any, send: Any, max_receives: int = 3) -> Reaper:
+        count = lambda head: self.counted.append(head["run_id"])  # noqa: E731
+        return Reaper(store, send, bundles=BUNDLES, max_receives=max_receives, measure=count)
 
     def _send(self, message: RunMessage) -> None:
         assert (message.agent, message.tenant, message.bundle_id) == ("answers", "acme", "b1")
@@ -158,11 +163,12 @@ def test_a_run_that_kills_its_workers_is_ended_on_the_table_too(rounds: Rounds) 
         counts = rounds.after(60 + GRACE_SECONDS)
         assert counts == {"due": 1, "sent": int(takes < 3), "dead": int(takes == 3)}
     assert rounds.store.get_run("acme", "0" * 32).error == "its worker died 3 times"
+    assert rounds.counted == ["0" * 32]
 
 
 def test_a_worker_that_takes_the_run_while_it_is_judged_keeps_it(rounds: Rounds, faulty: Any) -> None:
     rounds.submit("0" * 32)
-    rounds.reaper = Reaper(rounds.aws.store(faulty), rounds._send, bundles=BUNDLES, max_receives=3)
+    rounds.reaper = rounds.reaper_of(rounds.aws.store(faulty), rounds._send)
     faulty.before["update_item"] = lambda _: rounds.take("0" * 32)
     assert rounds.after(QUEUED_SECONDS) == {"due": 1, "sent": 0, "dead": 0}
     assert rounds.store.get_run("acme", "0" * 32).status is RunStatus.RUNNING
@@ -174,7 +180,7 @@ def test_a_reaper_that_dies_before_it_sends_is_followed_by_the_next(rounds: Roun
     def die(_: RunMessage) -> None:
         raise KeyboardInterrupt
 
-    doomed = Reaper(rounds.store, die, bundles=BUNDLES, max_receives=3)
+    doomed = rounds.reaper_of(rounds.store, die)
     rounds.aws.clock.now += QUEUED_SECONDS
     with pytest.raises(KeyboardInterrupt):
         doomed.run()
@@ -191,7 +197,7 @@ def test_a_queue_that_does_not_answer_keeps_no_other_run_waiting(rounds: Rounds)
             raise ConnectionError("the queue is gone")
         rounds.sent.append(message.run_id)
 
-    reaper = Reaper(rounds.store, send, bundles=BUNDLES, max_receives=3)
+    reaper = rounds.reaper_of(rounds.store, send)
     rounds.aws.clock.now += QUEUED_SECONDS
     with suppress(ConnectionError):
         reaper.run()

@@ -144,7 +144,7 @@ def test_a_run_that_could_not_be_sent_is_left_to_the_reaper(door: Door) -> None:
     assert door.messages() == []
     door.aws.clock.now += 121
     send = door.aws.queue().send
-    reaper = Reaper(door.store, send, bundles=frozenset({STABLE}), max_receives=5)
+    reaper = Reaper(door.store, send, bundles=frozenset({STABLE}), max_receives=5, measure=_unmeasured)
     assert reaper.run() == {"due": 1, "sent": 1, "dead": 0}
     assert [message["run_id"] for message in door.messages()] == [problem["run_id"]]
 
@@ -244,3 +244,7 @@ def test_an_input_that_is_given_twice_is_a_bad_request(door: Door) -> None:
 
 def _accepted(run_id: str) -> dict[str, Any]:
     return {"run_id": run_id, "status": "QUEUED", "bundle_id": STABLE, "location": f"/runs/{run_id}"}
+
+
+def _unmeasured(head: dict[str, Any]) -> None:
+    raise AssertionError(f"no worker of {head['run_id']} died")

@@ -11,7 +11,7 @@ from agent_runtime.hosts.http import LambdaContext
 from agent_runtime.hosts.queue import Queue
 from agent_runtime.rollout.alias import AliasTraffic
 from agent_runtime.rollout.controller import Controller
-from agent_runtime.rollout.copying import Copier, through_call, through_queue
+from agent_runtime.rollout.copying import AT_ONCE, Copier, through_call, through_queue
 from agent_runtime.rollout.drift_watch import tell_of_drift
 from agent_runtime.rollout.observing import observe
 from agent_runtime.rollout.queues import QueueTraffic
@@ -45,7 +45,8 @@ class Hosts:
         is_ecs = state.plan.host == "ecs"
         start = through_queue(self._store, self._queue) if is_ecs else through_call(self._functions)
         samples = SampleStore(self._store.table, self._store.heads.agent)
-        Copier(self._store, lambda most: samples.since(most=most), start).begin(state, most)
+        at_once = AT_ONCE[state.plan.host]
+        Copier(self._store, lambda most: samples.since(most=most), start, at_once).begin(state, most)
 
     def _queue(self, url: str) -> Queue:
         return Queue(self._sqs, url)

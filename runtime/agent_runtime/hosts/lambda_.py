@@ -79,11 +79,13 @@ class LambdaHost:
     def _copy_request(self, wanted: object) -> RunRequest:
         """The copy that the rollout controller asks for. Raises `Problem` 400 and 404."""
         tenant, run_id = copy_of(wanted)
+        let_in(tenant, self._tenants)
         head = self._store.find_head(tenant, run_id)
         if head is None:
             raise Problem(404, "not-found", "There is no such run", "only a run that is kept can be copied")
         original = record_from(head, self._store.blobs)
-        return RunRequest(copy_id(self._bundle_id, run_id), tenant, original.input, original.session)
+        # Without its session, or it would write into what the agent keeps of its callers.
+        return RunRequest(copy_id(self._bundle_id, run_id), tenant, original.input)
 
     def _post_run(self, call: HttpCall, context: LambdaContext) -> Answer:
         body = self._run(run_request(call, self._agent), context)
@@ -127,8 +129,8 @@ class LambdaHost:
         """Write the run's metrics and its part of the trace. A call that was refused (4xx) is no run: it
         would only dilute the error rate."""
         failed = problem is not None and problem.status >= 500
-        is_copy = copied_run(request.run_id) is not None
-        if outcome is None and (is_copy or not failed):
+        is_new_copy = outcome is not None and outcome.agreement is not None
+        if (outcome is None and not failed) or (copied_run(request.run_id) and not is_new_copy):
             return
         seconds, now = self._clock() - begun, self._now()
         self._tracer.tell(request.run_id, now - seconds, now, failed=failed)

@@ -17,7 +17,7 @@ RELEASE: Final = "release#"
 
 @dataclass(frozen=True)
 class Pins:
-    """Keeps runs on the release that they began on, until it is sent back. `client` is boto3's DynamoDB
+    """Keeps runs on the release that they began on, as long as calls reach that. `client` is boto3's DynamoDB
     client."""
 
     store: CheckpointStore
@@ -32,7 +32,9 @@ class Pins:
         if head is None or RunStatus(head["status"]) in ENDED or head["bundle_id"] == self.bundle_id:
             return
         traffic, began = self._traffic(), head["bundle_id"]
-        if began not in traffic.rejected or traffic.stable != self.bundle_id or is_in_hand(self.store, head):
+        candidate = traffic.candidate if traffic.candidate_basis_points else None
+        waits = traffic.stable != self.bundle_id or began == candidate or is_in_hand(self.store, head)
+        if waits:
             raise BundleMismatch(
                 f"run {request.run_id} was begun by bundle {began}, and this call reached {self.bundle_id}; "
                 f"ask again, until a call reaches {began}"
@@ -43,7 +45,10 @@ class Pins:
             end_with_its_release(self.store, head)
 
     def _traffic(self) -> Traffic:
-        return read_traffic(self._get(ITEM))
+        item = self._get(ITEM)
+        if item is None:
+            raise BundleMismatch("the run was begun by another release, and the program divides the calls")
+        return read_traffic(item)
 
     def _item(self, name: str) -> dict[str, str]:
         """The texts of an item; of none, nothing is declared."""

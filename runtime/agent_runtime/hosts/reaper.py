@@ -2,9 +2,13 @@
 
 import os
 import sys
+import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from agent_runtime.copies import copied_run
+from agent_runtime.metrics import RunFigures, metrics_line
 from agent_runtime.reaper import Reaper
 
 _reaper: Reaper | None = None
@@ -31,4 +35,15 @@ def _start() -> Reaper:
         senders(client_of("sqs"), settings.queues),
         bundles=frozenset(settings.queues),
         max_receives=settings.max_receives,
+        measure=lambda head: _measure(settings.agent_name, head),
     )
+
+
+def _measure(agent: str, head: Mapping[str, Any]) -> None:
+    """A run whose workers die prints nothing itself: its release would look as if nothing had failed."""
+    figures = RunFigures(failed=True)
+    if copied_run(head["run_id"]) is not None:
+        figures = replace(figures, agreement=0.0)
+    named = {"agent": agent, "bundle_id": head["bundle_id"], "run_id": head["run_id"]}
+    sys.stdout.write(metrics_line(**named, figures=figures, now=time.time()) + "\n")
+    sys.stdout.flush()

@@ -9,15 +9,19 @@ from agent_runtime.rollout.observation import Observation, Seen
 from agent_runtime.rollout.plan import Plan
 from agent_runtime.rollout.record import Phase, Record
 from agent_runtime.rollout.shadowing import judged
+from agent_runtime.rollout.triggers import over_a_limit
 
 
 def next_of(plan: Plan, record: Record, seen: Observation, now: int) -> Decided:
     """From waiting over a shadow and the steps to all runs, or back."""
+    missing = lacking(plan, record, seen)
+    if missing is not None and record.candidate_basis_points:
+        return go_back(plan, record, missing, now)  # what it needed to get runs it has no longer
     if record.experiment is not None:
         return _compared(record, record.experiment, seen, now)
     if record.held is not None:
         return hold(record, f"held: {record.held}")
-    if (missing := lacking(plan, record, seen)) is not None:
+    if missing is not None:
         return hold(record, missing)
     if record.phase is not Phase.CANARY:
         return _first(plan, record, seen, now)
@@ -71,7 +75,10 @@ def _compared(record: Record, experiment: Experiment, seen: Observation, now: in
 
 
 def _worse(plan: Plan, candidate: Seen, stable: Seen) -> str | None:
-    """Why the candidate goes back at the end of a step."""
+    """Why the candidate goes back at the end of a step. Where it has all runs there is nobody to compare
+    with: then limits and scores judge alone."""
+    if (over := over_a_limit(plan.limits, candidate)) is not None:
+        return f"{over} in this step"
     for metric in plan.scores:
         found, threshold = candidate.scores.get(metric), plan.gate.thresholds[metric]
         if found is not None and found.count and not threshold.holds(found.mean):

@@ -10,11 +10,13 @@ from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.copies import copy_id
 from agent_runtime.hosts.queue import Queue, RunMessage
 from agent_runtime.outside import submit_copy
-from agent_runtime.records import RunStatus
+from agent_runtime.records import ENDED, RunStatus
 from agent_runtime.rollout.store import State
 from agent_runtime.samples import Sample
 
 _log = logging.getLogger("agent_runtime.rollout.copying")
+AT_ONCE: Final = {"ecs": 10, "lambda": 2}
+"""By host: a function's reserved concurrency, ten if nobody says otherwise, is its callers' too."""
 MOST_LOOKED_AT: Final = 50
 """Samples that one call looks at, the newest first."""
 
@@ -25,18 +27,19 @@ Start = Callable[[State, Mapping[str, Any], str], None]
 
 @dataclass(frozen=True)
 class Copier:
-    """`samples` gives up to so many finished runs, the newest first."""
+    """`samples` gives up to so many finished runs, the newest first. At most `at_once` are under way."""
 
     store: CheckpointStore
     samples: Callable[[int], Iterable[Sample]]
     start: Start
+    at_once: int
 
     def begin(self, state: State, most: int) -> int:
         """Start up to `most` copies of runs that have none yet; how many were started. Raises
         `CheckpointUnavailable` and botocore's errors: the next call goes on."""
-        begun, candidate = 0, state.record.candidate or ""
+        begun, candidate, under_way = 0, state.record.candidate or "", 0
         for sample in self.samples(MOST_LOOKED_AT):
-            if begun >= most:
+            if begun + under_way >= min(most, self.at_once):
                 break
             name = copy_id(candidate, sample.run_id)
             head = self.store.find_head(sample.tenant, sample.run_id)
@@ -44,7 +47,10 @@ class Copier:
                 continue
             if sample.bundle_id != state.record.stable:
                 continue
-            if self.store.find_head(sample.tenant, name) is None:
+            copy = self.store.find_head(sample.tenant, name)
+            if copy is not None:
+                under_way += RunStatus(copy["status"]) not in ENDED
+            else:
                 self.start(state, head, name)
                 begun += 1
         _log.info("copies begun", extra={"candidate": candidate, "copies": begun})

@@ -10,7 +10,21 @@ from agent_runtime.rollout.record import Phase, Record
 def member_of(plan: Plan, record: Record) -> Member:
     """How far an agent is with its newest release."""
     newest = plan.releases[-1]
-    return Member(stage_of(record, newest), fell_back=newest in record.rejected)
+    ends = watch_ends(plan, record) if record.phase is Phase.WATCH else 0
+    return Member(stage_of(record, newest), newest in record.rejected, ends)
+
+
+def watch_ends(plan: Plan, record: Record) -> int:
+    """When the watch of a record is over, in milliseconds since 1970."""
+    return int(record.since + plan.watch_seconds * 1000)
+
+
+def still_watched(plan: Plan, record: Record, members: Mapping[str, Member], now: int) -> str | None:
+    """Why the watch goes on: the group's ends together, or one that goes back would leave the others."""
+    last = max([watch_ends(plan, record), *(member.watched_until for member in members.values())])
+    if now < last:
+        return "the release is watched"
+    return lagging(plan, THROUGH - 1, members)
 
 
 def stage_of(record: Record, bundle_id: str) -> int:

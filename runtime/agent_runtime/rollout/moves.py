@@ -1,8 +1,10 @@
 """What a person may do to a rollout: pure. Nobody may give runs to a release without passing evidence."""
 
+from dataclasses import replace
+
 from agent_runtime.errors import MoveRefused
 from agent_runtime.rollout.experiments import MEANS, RATES, Experiment
-from agent_runtime.rollout.groups import lagging
+from agent_runtime.rollout.groups import fallen, lagging
 from agent_runtime.rollout.lacking import lacking
 from agent_runtime.rollout.observation import Observation
 from agent_runtime.rollout.plan import Plan
@@ -16,8 +18,7 @@ def promote(plan: Plan, record: Record, seen: Observation, now: int) -> Record:
     if (missing := lacking(plan, record, seen)) is not None:
         raise MoveRefused(missing)
     is_canary = record.phase is Phase.CANARY
-    if (behind := lagging(plan, record.step + 1 if is_canary else 0, seen.members)) is not None:
-        raise MoveRefused(behind)
+    _keeps_step(plan, record.step + 1 if is_canary else 0, seen)
     if not is_canary:
         return record.steps_to(0, plan.steps[0].basis_points, now)
     following = record.step + 1
@@ -49,11 +50,30 @@ def experiment(plan: Plan, record: Record, seen: Observation, wanted: Experiment
     known = (*RATES, *MEANS, *plan.scores)
     if wanted.metric not in known:
         raise MoveRefused(f"{wanted.metric!r} is not measured of each run; measured are {', '.join(known)}")
+    _keeps_step(plan, 0, seen)
     return record.compared(wanted, now)
 
 
-def rollback(plan: Plan, record: Record, now: int) -> Record:
-    """The candidate, or else the stable release, takes no new run. Raises `MoveRefused`."""
-    if record.watched is None and record.previous is None:
-        raise MoveRefused(f"{record.stable} serves alone, and no release before it is known")
+def rollback(plan: Plan, record: Record, now: int, release: str | None = None) -> Record:
+    """A release takes no new run: `release`, or else the one that a rollout gives runs or watches.
+
+    Raises `MoveRefused`, also where the one before is not deployed, and where nothing is rolled out: whoever
+    says it a moment after the controller did must not send the next release back, too.
+    """
+    serving = record.watched if record.candidate_basis_points or record.phase is Phase.WATCH else None
+    bad = release or serving
+    if bad is None:
+        found = f"{record.candidate} has no run and {record.stable}" if record.candidate else record.stable
+        raise MoveRefused(f"{found} takes every run; name with --release which one is to go back")
+    if bad not in (record.stable, record.candidate):
+        raise MoveRefused(f"{bad} takes no run: {record.stable} is the stable release")
+    if bad == record.stable:
+        if record.previous not in plan.releases:
+            raise MoveRefused(f"{bad} has no release before it that is deployed")
+        record = replace(record, candidate=None, candidate_basis_points=0, experiment=None)
     return record.gone_back(now, stops=plan.running == "stop")
+
+
+def _keeps_step(plan: Plan, stage: int, seen: Observation) -> None:
+    if (behind := fallen(plan, seen.members) or lagging(plan, stage, seen.members)) is not None:
+        raise MoveRefused(behind)

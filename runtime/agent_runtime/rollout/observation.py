@@ -42,6 +42,8 @@ class Member:
     stage: int
     """0 before its first step, then the number of its step; `THROUGH` once it serves everyone."""
     fell_back: bool = False
+    watched_until: int = 0
+    """When its watch ends, in milliseconds since 1970; 0 where it is not watched."""
 
 
 @dataclass(frozen=True)

@@ -26,12 +26,14 @@ def observe(cloudwatch: Any, store: RolloutStore, state: State, now: float) -> O
         return Observation(evidence=state.evidence, members=members)
     since = record.since / 1000
     beside = record.previous if record.watched == record.stable else record.stable
+    recent = metrics.seen(watched, max(since, now - plan.limits.window_seconds), now)
     try:
         alarms = alarming(cloudwatch, plan.alarms.get(watched, ()))
-    except (ClientError, BotoCoreError):
-        return Observation(evidence=state.evidence, members=members)
+    except (ClientError, BotoCoreError) as error:
+        _log.warning("alarms not read", extra={"agent": plan.agent}, exc_info=error)
+        return Observation(recent=recent, evidence=state.evidence, members=members)
     return Observation(
-        recent=metrics.seen(watched, max(since, now - plan.limits.window_seconds), now),
+        recent=recent,
         candidate=metrics.seen(watched, since, now),
         stable=metrics.seen(beside, since, now) if beside is not None else None,
         alarms=alarms,

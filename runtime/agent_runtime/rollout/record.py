@@ -98,7 +98,7 @@ class Record:
     def steps_to(self, step: int, basis_points: int, now: int) -> "Record":
         """The candidate at the share of a step."""
         moved = replace(self, phase=Phase.CANARY, step=step, candidate_basis_points=basis_points)
-        moved = replace(moved, experiment=None)
+        moved = replace(moved, experiment=None, held=None)
         return replace(moved, since=now, version=self.version + 1)
 
     def promoted(self, now: int) -> "Record":

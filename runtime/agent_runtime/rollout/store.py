@@ -85,7 +85,7 @@ class RolloutStore:
         entry = {"at": change.at, "by": change.by, "what": change.what, "why": change.why}
         history = {
             "agent": {"S": f"{agent}#history"},
-            "item": {"S": f"{after.version:012d}"},
+            "item": {"S": _entry_name(change.at, after.version)},
             "schema_version": {"N": "1"},
             "document": {"S": json.dumps({**entry, "record": _shown(after)})},
         }
@@ -102,7 +102,7 @@ class RolloutStore:
         try:
             self._client.transact_write_items(TransactItems=put)
         except self._client.exceptions.TransactionCanceledException as error:
-            if self._entry(agent, after.version) == history:
+            if self._entry(agent, history["item"]["S"]) == history:
                 return
             raise RecordChanged(f"somebody else moved the traffic of {agent} at the same time") from error
         except (ClientError, BotoCoreError) as error:
@@ -162,8 +162,8 @@ class RolloutStore:
             page = {"ExclusiveStartKey": reply["LastEvaluatedKey"]}
         return found
 
-    def _entry(self, agent: str, version: int) -> Any:
-        key = {"agent": {"S": f"{agent}#history"}, "item": {"S": f"{version:012d}"}}
+    def _entry(self, agent: str, name: str) -> Any:
+        key = {"agent": {"S": f"{agent}#history"}, "item": {"S": name}}
         return self._send(
             lambda: self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         ).get("Item")
@@ -173,6 +173,11 @@ class RolloutStore:
             return call()
         except (ClientError, BotoCoreError) as error:
             raise TrafficUnknown(f"the control table cannot be read: {error}") from error
+
+
+def _entry_name(at: int, version: int) -> str:
+    """Sorts by time: an agent that is deployed anew counts its versions from 1 again."""
+    return f"{at:015d}#{version:012d}"
 
 
 def _shown(record: Record) -> dict[str, Any]:

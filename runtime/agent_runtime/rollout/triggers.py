@@ -1,8 +1,8 @@
 """What sends a release back at once, whoever holds it: pure."""
 
 from agent_runtime.rollout.groups import fallen
-from agent_runtime.rollout.observation import Observation
-from agent_runtime.rollout.plan import Plan
+from agent_runtime.rollout.observation import Observation, Seen
+from agent_runtime.rollout.plan import Limits, Plan
 from agent_runtime.rollout.record import Phase, Record
 
 _SERVING = (Phase.CANARY, Phase.EXPERIMENT, Phase.WATCH)
@@ -15,11 +15,14 @@ def trigger(plan: Plan, record: Record, seen: Observation) -> str | None:
         return None
     if seen.alarms:
         return f"alarm {', '.join(seen.alarms)}"
-    return _over_a_limit(plan, seen) or fallen(plan, seen.members)
+    over = over_a_limit(plan.limits, seen.recent)
+    if over is not None:
+        return f"{over} in the last {plan.limits.window_seconds} s"
+    return fallen(plan, seen.members)
 
 
-def _over_a_limit(plan: Plan, seen: Observation) -> str | None:
-    limits, found = plan.limits, seen.recent
+def over_a_limit(limits: Limits, found: Seen | None) -> str | None:
+    """Which limit a release is over; None too where it had too few runs to say."""
     if found is None or found.runs < limits.minimum_runs:
         return None
     measured = (
@@ -30,5 +33,5 @@ def _over_a_limit(plan: Plan, seen: Observation) -> str | None:
     )
     for name, value, limit in measured:
         if value > limit:
-            return f"{name}: {value:.3g} in the last {limits.window_seconds} s, and {limit:g} is allowed"
+            return f"{name}: {value:.3g}, and {limit:g} is allowed,"
     return None
