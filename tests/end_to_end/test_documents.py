@@ -91,7 +91,7 @@ def test_the_programs_on_the_pages_deploy(checkout: Path, page: str, number: int
     (theirs / "examples").symlink_to(ROOT / "examples")
     imports = "" if "import" in program else "from agent_hosting import EcsAgent, LambdaAgent\n"
     (theirs / "__main__.py").write_text(imports + program)
-    _run("make up", checkout)
+    _run(".venv/bin/agent-hosting status || make up", checkout)
     environment = _run(".venv/bin/agent-hosting env", checkout)
     deploy = "pulumi stack init trial && pulumi up --yes --skip-preview --stack trial"
     _run(f"{environment}\ncd {theirs.name} && {deploy}", checkout)

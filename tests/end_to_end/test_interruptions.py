@@ -23,7 +23,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     made.run("down")
 
 
-_KILL_AFTER = (1, 19, 40, 70)
+_KILL_AFTER = (1, 30, 70)
 """Created resources after which `up` is killed: before the first role, among tables, among functions."""
 
 

@@ -12,9 +12,9 @@ from tests.end_to_end.deployments import Deployment
 
 pytestmark = pytest.mark.end_to_end
 
-_ASKS = 2000
-_FEWEST, _MOST = 69, 133
-"""Binomial bounds of 2,000 asks at 5 % that hold 99.9 % of the time (quantiles 0.0005 and 0.9995)."""
+_ASKS = 1000
+_FEWEST, _MOST = 29, 74
+"""Binomial bounds of 1,000 asks at 5 % that hold 99.9 % of the time (quantiles 0.0005 and 0.9995)."""
 
 
 def test_an_agent_is_deployed_asked_released_moved_back_and_removed(deployment: Deployment) -> None:

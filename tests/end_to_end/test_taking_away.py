@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from agent_runtime.rollout.record import Phase
-from tests.end_to_end.conftest import Deployment
+from tests.end_to_end.deployments import Deployment
 from tests.end_to_end.rollouts import Rollout
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("rollouts")]
+pytestmark = pytest.mark.end_to_end
 
 
 def listing(deployment: Deployment, *bundles: str, **rollout: Any) -> None:
@@ -93,5 +93,3 @@ def test_a_release_goes_only_when_nobody_needs_it_and_its_manifest_stays(deploym
     destroy = ("destroy", "--yes", "--skip-preview", "--stack", "local")
     assert "--run-program" in deployment.pulumi(*destroy, ok=False)
     deployment.pulumi(*destroy, "--run-program")
-    deployment.run("up")
-    deployment.run("down")
