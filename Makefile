@@ -11,7 +11,7 @@ down: $(BIN)/.installed          ## destroy the stack `local` and stop what was 
 
 test: $(BIN)/.installed          ## every test
 	@$(BIN)/agent-hosting tools
-	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(BIN)/.installed         ## format, lint, types, dependency rule
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
