@@ -214,4 +214,7 @@ def test_nothing_of_a_release_that_was_rolled_back_is_recorded_and_no_run_goes_t
     refused(making(EcsAgent, "handbook", source, platform=PLATFORM), world)
     assert world.program is not None
     assert world.program.all("Service")
-    assert world.program.all("TableItem") == []
+    items = [item.name for item in world.program.all("TableItem")]
+    assert items == [f"handbook-manifest-{bundle_id(source)}"], (
+        "what was tried stays known, and nothing points to it"
+    )

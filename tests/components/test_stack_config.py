@@ -301,6 +301,7 @@ def test_every_field_of_an_agent_reaches_the_component() -> None:
         "alert_emails": ["owner@example.com"],
         "tenants": ["acme"],
         "tools": ["search"],
+        "tool_versions": {"search": "1.4.2"},
         "model_endpoint": "https://models.example.com/v1",
         "shares": {"newest": 0.05, "stable": 0.95},
         "memory_mb": 1024,
