@@ -41,7 +41,7 @@ scorers:
   - {kind: required_tools, metric: tool_call_accuracy}
   - {kind: judge, metric: tone, rubric: Is it polite}
   - {kind: python, metric: length, function: "scores:length"}
-judge: {provider: bedrock, name: judge-1, input_usd_per_million_tokens: 1, output_usd_per_million_tokens: 2}
+judge: {provider: bedrock, name: judge-v1, input_usd_per_million_tokens: 1, output_usd_per_million_tokens: 2}
 """
     )
     settings = read_settings(tmp_path)
