@@ -59,7 +59,8 @@ def test_a_worker_that_forgets_its_heartbeat_is_fenced_and_deletes_nothing(world
     stale = world.start_worker({"no_heartbeat": True})
     world.wait_for_file("go.begun")
     world.start_worker()
-    world.wait("the take-over", lambda: world.record(run_id).takes == 2)
+    # Until the fence stands, the stale worker may still commit and go on to the step that both would do.
+    world.wait("the fence", lambda: world.fence_of(run_id) == 2)
     world.allow("go")
     world.wait_for_status([run_id], "DONE")
     world.wait("the stale worker's word", lambda: "run is another worker's" in world.logs())

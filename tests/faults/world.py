@@ -95,6 +95,13 @@ class World:
         assert found is not None
         return found
 
+    def fence_of(self, run_id: str, tenant: str = TENANT) -> int:
+        """The greatest epoch that a step or claim of the run was written in."""
+        store = self.store()
+        head = store.find_head(tenant, run_id)
+        assert head is not None
+        return max((step.epoch for step in store.steps.read(head["pk"], head["birth"]).values()), default=0)
+
     def wait(self, what: str, until: Callable[[], bool], seconds: float = _SECONDS) -> None:
         """Poll until a condition of other processes holds; fails with their logs."""
         ends = time.monotonic() + seconds
