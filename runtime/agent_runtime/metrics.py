@@ -6,11 +6,13 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from agent_runtime.records import ENDED, RunStatus, Usage
-from agent_runtime.runner import RunOutcome
 from agent_runtime.traces import RunTrace
+
+if TYPE_CHECKING:  # the reaper prints metrics, too, and runs nothing
+    from agent_runtime.runner import RunOutcome
 
 NAMESPACE: Final = "AgentHosting"
 SCORE: Final = "Score_"
@@ -44,7 +46,7 @@ class RunFigures:
     trace: RunTrace = field(default_factory=RunTrace)
 
 
-def figures_of(outcome: RunOutcome | None, *, failed: bool, duration_ms: float) -> RunFigures:
+def figures_of(outcome: "RunOutcome | None", *, failed: bool, duration_ms: float) -> RunFigures:
     """The figures of an outcome; without one the run did not even begin."""
     if outcome is None:
         return RunFigures(failed=failed, duration_ms=duration_ms)

@@ -13,11 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from tests.end_to_end.checkouts import checkout
-
 from tests.bench.rows import row
 from tests.end_to_end.asks import ask
-from tests.end_to_end.deployments import Deployment
+from tests.end_to_end.deployments import Deployment, checkout
 from tests.end_to_end.rollouts import Rollout
 
 CODEDEPLOY_SECONDS: Final = 60.0
