@@ -16,12 +16,13 @@ from typing import Any, Final
 from tests.bench.rows import row
 from tests.end_to_end.asks import ask
 from tests.end_to_end.deployments import Deployment, checkout
-from tests.end_to_end.rollouts import Rollout
+from tests.end_to_end.rollouts import ROLLOUT, Rollout
 
 CODEDEPLOY_SECONDS: Final = 60.0
 ARGO_SECONDS: Final = 600.0
 """Two intervals lie between the first and the third measurement."""
 _CALLERS, _QUIET_SECONDS, _SECONDS = 4, 15.0, 240.0
+_JUDGED: Final = float(ROLLOUT["limits"]["minimum_runs"])
 _FAILS: Final = "    raise ValueError\n"
 _FIRST_STEP: Final = [
     {"percent": 5, "hold_seconds": 3600, "minimum_runs": 1000},
@@ -58,7 +59,7 @@ def _measured(deployment: Deployment, host: str) -> list[dict[str, Any]]:
             "<= 60", detected <= 60, "s"),
         row(f"{host}: roll-back written to last bad run, beside the cache", drained, 5.0, "<= 10",
             drained <= 10, "s"),
-        row(f"{host}: bad runs in all, beside the 5 that are judged", count, 5, "", True),
+        row(f"{host}: bad runs in all, beside those that are judged", count, _JUDGED, "", True),
     ]  # fmt: skip
 
 
