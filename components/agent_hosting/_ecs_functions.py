@@ -9,8 +9,8 @@ import pulumi_aws as aws
 
 from agent_hosting import _ecs_access
 from agent_hosting._ecs_access import Surroundings
-from agent_hosting._packaging import Target, functions_archive
-from agent_hosting.agent_identity import AgentIdentity
+from agent_hosting._own_functions import OwnFunctions
+from agent_hosting._packaging import Target
 from agent_hosting.agent_platform import PlatformReference
 from agent_hosting.front_door import STATUS_ROUTES, DoorFunction
 
@@ -45,53 +45,14 @@ class Functions:
         return self._behind_door("status", list(STATUS_ROUTES))
 
     def reaper(self) -> None:
-        """Called each minute. A call that failed is not repeated: the next one finds the same runs."""
-        name, child = f"{self.agent}-reaper", pulumi.ResourceOptions(parent=self.parent)
-        function = self._function("reaper", {})
-        aws.lambda_.FunctionEventInvokeConfig(
-            f"{name}-async",
-            function_name=function.name,
-            maximum_retry_attempts=0,
-            maximum_event_age_in_seconds=60,
-            opts=child,
-        )
-        minute = aws.cloudwatch.EventRule(
-            name,
+        """Called each minute: what one call leaves the next one finds."""
+        self._made.call_each_minute(
+            f"{self.agent}-reaper",
+            self._function("reaper", {}),
             description=f"Looks for runs of {self.agent} whose worker fell silent",
-            schedule_expression="rate(1 minute)",
-            tags=self.tags,
-            opts=child,
-        )
-        allowed = aws.lambda_.Permission(
-            f"{name}-permission",
-            function=function.name,
-            action="lambda:InvokeFunction",
-            principal="events.amazonaws.com",
-            source_arn=minute.arn,
-            opts=child,
-        )
-        aws.cloudwatch.EventTarget(
-            f"{name}-target",
-            rule=minute.name,
-            arn=function.arn,
-            opts=pulumi.ResourceOptions(parent=self.parent, depends_on=[allowed]),
-        )
-        aws.cloudwatch.MetricAlarm(
-            f"{name}-errors",
+            alarm="errors",
             alarm_description=f"The reaper of {self.agent} fails: runs whose worker died are not taken up.",
-            namespace="AWS/Lambda",
-            metric_name="Errors",
-            dimensions={"FunctionName": function.name},
-            statistic="Sum",
-            period=60,
-            evaluation_periods=5,
-            datapoints_to_alarm=3,
-            threshold=1,
-            comparison_operator="GreaterThanOrEqualToThreshold",
-            treat_missing_data="notBreaching",
-            alarm_actions=[self.topic_arn],
-            tags=self.tags,
-            opts=child,
+            topic_arn=self.topic_arn,
         )
 
     def _behind_door(self, label: str, routes: list[str]) -> DoorFunction:
@@ -111,37 +72,19 @@ class Functions:
             "alias_invoke_arn": alias.invoke_arn,
         }
 
+    @property
+    def _made(self) -> OwnFunctions:
+        boundary_arn = self.platform["boundary_arn"]
+        return OwnFunctions(self.target, boundary_arn, self.log_days, self.tags, self.parent)
+
     def _function(self, label: str, variables: Mapping[str, pulumi.Input[str]]) -> aws.lambda_.Function:
-        name, child = f"{self.agent}-{label}", pulumi.ResourceOptions(parent=self.parent)
-        log = aws.cloudwatch.LogGroup(
-            f"{name}-log", retention_in_days=self.log_days, tags=self.tags, opts=child
-        )
-        identity = AgentIdentity(
-            name,
-            {
-                "boundary_arn": self.platform["boundary_arn"],
-                "statements": pulumi.Output.from_input(_ACCESS[label](self.here, log)),
-                "tags": self.tags,
-            },
-            opts=child,
-        )
-        archive, sha256 = functions_archive(self.target)
-        return aws.lambda_.Function(
-            name,
+        return self._made.make(
+            f"{self.agent}-{label}",
             description=f"{label} of agent {self.agent}",
-            code=pulumi.FileArchive(str(archive)),
-            source_code_hash=sha256,
-            handler=f"agent_runtime.hosts.{label}.handler",
-            runtime=self.target.runtime,
-            architectures=[self.target.architecture],
-            role=identity.role_arn,
+            host=label,
+            rights=lambda log: _ACCESS[label](self.here, log),
+            variables={**self.variables, **variables},
+            seconds=_SECONDS[label],
+            at_once=_AT_ONCE[label],
             publish=True,
-            timeout=_SECONDS[label],
-            memory_size=512,
-            reserved_concurrent_executions=_AT_ONCE[label],
-            tracing_config={"mode": "Active"},
-            logging_config={"log_format": "Text", "log_group": log.name},
-            environment={"variables": {**self.variables, **variables}},
-            tags=self.tags,
-            opts=pulumi.ResourceOptions(parent=self.parent, depends_on=[identity]),
         )

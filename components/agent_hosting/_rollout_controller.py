@@ -9,11 +9,11 @@ import pulumi_aws as aws
 from agent_hosting import _run_statements as runs
 from agent_hosting import statements
 from agent_hosting._keys import account_id
-from agent_hosting._packaging import Architecture, Target, functions_archive
+from agent_hosting._own_functions import OwnFunctions
+from agent_hosting._packaging import Architecture, Target
 from agent_hosting._rollout_plan import RolloutArgs, plan_of
 from agent_hosting._rollout_watch import watch, watch_drift
 from agent_hosting._validation import Inputs
-from agent_hosting.agent_identity import AgentIdentity
 from agent_hosting.agent_platform import PlatformReference
 from agent_hosting.hosting import Host
 from agent_hosting.statements import Statement
@@ -81,12 +81,33 @@ class RolloutController(pulumi.ComponentResource):
             )
         agent, releases = args["agent_name"], list(args["releases"])
         plan = plan_of(agent, args["host"], releases, args, inputs)
-        self._tags, self._child = args.get("tags"), pulumi.ResourceOptions(parent=self)
-        function = self._function(name, args, inputs.log_days("log_retention_days", 90), plan)
-        self._each_minute(name, agent, function)
-        alarms = watch(name, plan, function, self._tags, self, args.get("version_dimensions"))
-        watch_drift(name, plan, args["topic_arn"], self._tags, self)
-        self._tell_of_failures(name, agent, function, args["topic_arn"])
+        tags = args.get("tags")
+        own = OwnFunctions(
+            Target.of(args.get("architecture")),
+            args["platform"]["rollout_boundary_arn"],  # type: ignore[typeddict-item]
+            inputs.log_days("log_retention_days", 90),
+            tags,
+            self,
+        )
+        function = own.make(
+            name,
+            description=f"rollout of agent {agent}",
+            host="controller",
+            rights=lambda log: self._rights(name, args, log, plan),
+            variables=args["variables"],
+            seconds=SECONDS,
+            at_once=1,
+        )
+        own.call_each_minute(
+            name,
+            function,
+            description=f"Moves the traffic of {agent}",
+            alarm="failures",
+            alarm_description=f"The rollout controller of {agent} fails: nothing goes back by itself.",
+            topic_arn=args["topic_arn"],
+        )
+        alarms = watch(name, plan, function, tags, self, args.get("version_dimensions"))
+        watch_drift(name, plan, args["topic_arn"], tags, self)
         document = pulumi.Output.all(
             function_name=args.get("function_name") or "",
             alarms=pulumi.Output.all(*(a.name for a in alarms)),
@@ -113,56 +134,11 @@ class RolloutController(pulumi.ComponentResource):
                     "document": {"S": document},
                 }
             ),
-            opts=self._child,
+            opts=pulumi.ResourceOptions(parent=self),
         )
         self.function_name = function.name
         self.alarm_names = pulumi.Output.all(*(alarm.name for alarm in alarms)).apply(list)
         self.register_outputs({"function_name": self.function_name, "alarm_names": self.alarm_names})
-
-    def _function(
-        self, name: str, args: RolloutControllerArgs, log_days: int, plan: Plan
-    ) -> aws.lambda_.Function:
-        log = aws.cloudwatch.LogGroup(
-            f"{name}-log", retention_in_days=log_days, tags=self._tags, opts=self._child
-        )
-        identity = AgentIdentity(
-            name,
-            {
-                "boundary_arn": args["platform"]["rollout_boundary_arn"],  # type: ignore[typeddict-item]
-                "statements": self._rights(name, args, log, plan),
-                **({"tags": self._tags} if self._tags else {}),  # type: ignore[typeddict-item]
-            },
-            opts=self._child,
-        )
-        target = Target.of(args.get("architecture"))
-        archive, sha256 = functions_archive(target)
-        function = aws.lambda_.Function(
-            name,
-            description=f"rollout of agent {args['agent_name']}",
-            code=pulumi.FileArchive(str(archive)),
-            source_code_hash=sha256,
-            handler="agent_runtime.hosts.controller.handler",
-            runtime=target.runtime,
-            architectures=[target.architecture],
-            role=identity.role_arn,
-            timeout=SECONDS,
-            memory_size=512,
-            reserved_concurrent_executions=1,
-            tracing_config={"mode": "Active"},
-            logging_config={"log_format": "Text", "log_group": log.name},
-            environment={"variables": args["variables"]},
-            tags=self._tags,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[identity]),
-        )
-        # A call that failed is not repeated: the next minute's finds what it left.
-        aws.lambda_.FunctionEventInvokeConfig(
-            f"{name}-async",
-            function_name=function.name,
-            maximum_retry_attempts=0,
-            maximum_event_age_in_seconds=60,
-            opts=self._child,
-        )
-        return function
 
     def _rights(
         self, name: str, args: RolloutControllerArgs, log: aws.cloudwatch.LogGroup, plan: Plan
@@ -180,47 +156,3 @@ class RolloutController(pulumi.ComponentResource):
         if plan.shadow is not None:
             common += args.get("shadow_statements") or []
         return pulumi.Output.all(args["statements"], common).apply(lambda both: [*both[0], *both[1]])
-
-    def _each_minute(self, name: str, agent: str, function: aws.lambda_.Function) -> None:
-        minute = aws.cloudwatch.EventRule(
-            name,
-            description=f"Moves the traffic of {agent}",
-            schedule_expression="rate(1 minute)",
-            tags=self._tags,
-            opts=self._child,
-        )
-        allowed = aws.lambda_.Permission(
-            f"{name}-permission",
-            function=function.name,
-            action="lambda:InvokeFunction",
-            principal="events.amazonaws.com",
-            source_arn=minute.arn,
-            opts=self._child,
-        )
-        aws.cloudwatch.EventTarget(
-            f"{name}-target",
-            rule=minute.name,
-            arn=function.arn,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[allowed]),
-        )
-
-    def _tell_of_failures(
-        self, name: str, agent: str, function: aws.lambda_.Function, topic_arn: pulumi.Input[str]
-    ) -> None:
-        aws.cloudwatch.MetricAlarm(
-            f"{name}-failures",
-            alarm_description=f"The rollout controller of {agent} fails: nothing goes back by itself.",
-            namespace="AWS/Lambda",
-            metric_name="Errors",
-            dimensions={"FunctionName": function.name},
-            statistic="Sum",
-            period=60,
-            evaluation_periods=5,
-            datapoints_to_alarm=3,
-            threshold=1,
-            comparison_operator="GreaterThanOrEqualToThreshold",
-            treat_missing_data="notBreaching",
-            alarm_actions=[topic_arn],
-            tags=self._tags,
-            opts=self._child,
-        )

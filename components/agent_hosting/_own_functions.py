@@ -1,0 +1,134 @@
+"""Functions of our own beside an agent, all of one archive, and the minute that calls some of them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from agent_hosting._packaging import Target, functions_archive
+from agent_hosting.agent_identity import AgentIdentity
+from agent_hosting.statements import Statement
+
+Statements = pulumi.Input[Sequence[Statement]]
+
+
+@dataclass(frozen=True)
+class OwnFunctions:
+    """Makes functions below `parent`, each with a log, a role and a name of its own."""
+
+    target: Target
+    boundary_arn: pulumi.Input[str]
+    log_days: int
+    tags: Any
+    parent: pulumi.Resource
+
+    @property
+    def _child(self) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(parent=self.parent)
+
+    def make(
+        self,
+        name: str,
+        *,
+        description: str,
+        host: str,
+        rights: Callable[[aws.cloudwatch.LogGroup], Statements],
+        variables: Mapping[str, pulumi.Input[str]],
+        seconds: int,
+        at_once: int,
+        publish: bool | None = None,
+    ) -> aws.lambda_.Function:
+        """The function whose handler is that of the runtime's module `hosts.{host}`; `rights` gives what its
+        role may do, `at_once` how many calls run at one time."""
+        log = aws.cloudwatch.LogGroup(
+            f"{name}-log", retention_in_days=self.log_days, tags=self.tags, opts=self._child
+        )
+        identity = AgentIdentity(
+            name,
+            {
+                "boundary_arn": self.boundary_arn,
+                "statements": pulumi.Output.from_input(rights(log)),
+                "tags": self.tags,
+            },
+            opts=self._child,
+        )
+        archive, sha256 = functions_archive(self.target)
+        return aws.lambda_.Function(
+            name,
+            description=description,
+            code=pulumi.FileArchive(str(archive)),
+            source_code_hash=sha256,
+            handler=f"agent_runtime.hosts.{host}.handler",
+            runtime=self.target.runtime,
+            architectures=[self.target.architecture],
+            role=identity.role_arn,
+            publish=publish,
+            timeout=seconds,
+            memory_size=512,
+            reserved_concurrent_executions=at_once,
+            tracing_config={"mode": "Active"},
+            logging_config={"log_format": "Text", "log_group": log.name},
+            environment={"variables": {**variables}},
+            tags=self.tags,
+            opts=pulumi.ResourceOptions(parent=self.parent, depends_on=[identity]),
+        )
+
+    def call_each_minute(
+        self,
+        name: str,
+        function: aws.lambda_.Function,
+        *,
+        description: str,
+        alarm: str,
+        alarm_description: str,
+        topic_arn: pulumi.Input[str],
+    ) -> None:
+        """A call that failed is not repeated: the next minute's finds what it left. Where they go on failing,
+        the alarm `{name}-{alarm}` tells the topic."""
+        aws.lambda_.FunctionEventInvokeConfig(
+            f"{name}-async",
+            function_name=function.name,
+            maximum_retry_attempts=0,
+            maximum_event_age_in_seconds=60,
+            opts=self._child,
+        )
+        minute = aws.cloudwatch.EventRule(
+            name,
+            description=description,
+            schedule_expression="rate(1 minute)",
+            tags=self.tags,
+            opts=self._child,
+        )
+        allowed = aws.lambda_.Permission(
+            f"{name}-permission",
+            function=function.name,
+            action="lambda:InvokeFunction",
+            principal="events.amazonaws.com",
+            source_arn=minute.arn,
+            opts=self._child,
+        )
+        aws.cloudwatch.EventTarget(
+            f"{name}-target",
+            rule=minute.name,
+            arn=function.arn,
+            opts=pulumi.ResourceOptions(parent=self.parent, depends_on=[allowed]),
+        )
+        aws.cloudwatch.MetricAlarm(
+            f"{name}-{alarm}",
+            alarm_description=alarm_description,
+            namespace="AWS/Lambda",
+            metric_name="Errors",
+            dimensions={"FunctionName": function.name},
+            statistic="Sum",
+            period=60,
+            evaluation_periods=5,
+            datapoints_to_alarm=3,
+            threshold=1,
+            comparison_operator="GreaterThanOrEqualToThreshold",
+            treat_missing_data="notBreaching",
+            alarm_actions=[topic_arn],
+            tags=self.tags,
+            opts=self._child,
+        )
