@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
 from agent_hosting_cli import local
 from agent_hosting_cli.clients import admin_client
 from agent_hosting_cli.engine import LOCAL
 from agent_hosting_cli.project import Project, UserError
+from agent_runtime.blobs import BlobStore
+from agent_runtime.checkpoints import CheckpointStore
+from agent_runtime.errors import AgentRuntimeError
 
 _SECONDS: Final = 120
 
@@ -29,6 +33,12 @@ class Deployed:
     @property
     def control_table(self) -> str:
         return str(self.outputs["control_table_name"])
+
+    def checkpoints(self) -> CheckpointStore:
+        """The agent's runs, without what lies in their bucket: no command reads or writes that."""
+        table = str(self.outputs["checkpoint_table_name"])
+        blobs = BlobStore(self.client("s3"), "")
+        return CheckpointStore(self.client("dynamodb"), table, blobs, agent=self.agent)
 
 
 def deployed(project: Project, stack: str, agent: str) -> Deployed:
@@ -57,3 +67,13 @@ def who(client: Callable[[str], Any]) -> str:
     """Who moves traffic, for the history: the caller's ARN, and the user of this machine behind a role."""
     arn = str(client("sts").get_caller_identity()["Arn"])
     return f"{arn} ({os.environ.get('USER') or getpass.getuser()})"
+
+
+def told(call: Callable[[], Any]) -> Any:
+    """What the runtime and AWS refuse, as words for whoever called."""
+    try:
+        return call()
+    except AgentRuntimeError as error:
+        raise UserError(str(error)) from None
+    except (ClientError, BotoCoreError) as error:
+        raise UserError(f"AWS refused: {error}") from None

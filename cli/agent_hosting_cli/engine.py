@@ -18,6 +18,7 @@ from embedded_aws.addresses import Addresses
 
 LOCAL = "local"
 PASSPHRASE = "embedded"  # noqa: S105 -- public on purpose: the stack `local` holds nothing but examples
+LOCAL_SECRET = "local-key"  # noqa: S105  what the embedded model takes, as it takes any
 _SECONDS = 1800
 
 
@@ -119,7 +120,7 @@ class Engine:
             names = [secret_variable(agent, name) for agent in agents for name in agents[agent]["secrets"]]
         except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
             return {}  # the stack's program says what is wrong with the file
-        return {name: os.environ.get(name, "local-key") for name in names}
+        return {name: os.environ.get(name, LOCAL_SECRET) for name in names}
 
 
 def without_hooks(deployment: dict[str, Any]) -> dict[str, Any]:

@@ -5,11 +5,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from agent_hosting_cli.deployed import Deployed
+from agent_hosting_cli.deployed import Deployed, told
 from agent_hosting_cli.project import UserError
-from agent_hosting_cli.rollouts import told
 from agent_runtime.bundle import Bundle
-from agent_runtime.errors import TrafficUnknown
 from agent_runtime.rollout.manifests import generations, item_name, manifest_from, partition
 from agent_runtime.rollout.record import ITEM as TRAFFIC
 from agent_runtime.rollout.record import record_from
@@ -48,7 +46,7 @@ class Lineage:
                 f"{agent}` lists those that it had"
             )
         try:
-            return Bundle.model_validate_json(manifest_from(item).document or "")
+            return Bundle.model_validate_json(told(lambda: manifest_from(item)).document or "")
         except ValidationError:
             raise UserError(
                 f"the manifest of {bundle_id} was written by another version; name its zip"
@@ -71,11 +69,8 @@ class Lineage:
         """Per cent by bundle id: of the traffic record, else what the program gave each release."""
         key = {"agent": {"S": self.found.agent}, "item": {"S": TRAFFIC}}
         item = self._client().get_item(TableName=self.found.control_table, Key=key).get("Item")
-        try:
-            if item is not None:
-                return {bundle: points / 100 for bundle, points in record_from(item).shares.items()}
-        except TrafficUnknown as error:
-            raise UserError(str(error)) from None
+        if item is not None:
+            return {bundle: points / 100 for bundle, points in record_from(item).shares.items()}
         return {bundle: share * 100 for bundle, share in self.found.outputs["serving"].items()}
 
     def _client(self) -> Any:

@@ -54,7 +54,7 @@ def new_release(
         raise UserError(
             f"{path}: {agent} is deployed from its working tree ({entry['source']}); it needs no release"
         )
-    source = project.root / _source(project, agent)
+    source = project.root / source_of(project, agent)
     try:
         model: Any = dict(entry["model"]) if entry.get("model") else None
         bundle = read_bundle(source, model, Inputs("Agent", agent, {}))
@@ -104,7 +104,7 @@ def _bundle_of(listed: Any) -> str:
     return listed if isinstance(listed, str) else str(listed["bundle"])
 
 
-def _source(project: Project, agent: str) -> str:
+def source_of(project: Project, agent: str) -> str:
     """The agent's folder, as the stacks that deploy the working tree name it."""
     for stack in ("local", "dev"):
         path = project.stack_file(stack)

@@ -5,24 +5,21 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from agent_hosting_cli.deployed import Deployed, who
+from agent_hosting_cli.deployed import Deployed, told, who
 from agent_hosting_cli.project import UserError
-from agent_runtime.blobs import BlobStore
-from agent_runtime.checkpoints import CheckpointStore
-from agent_runtime.errors import AgentRuntimeError, TrafficUnknown
+from agent_runtime.errors import TrafficUnknown
 from agent_runtime.hosts.queue import Queue
 from agent_runtime.rollout import moves
-from agent_runtime.rollout.alias import AliasTraffic
 from agent_runtime.rollout.controller import Host, moved
 from agent_runtime.rollout.decide import decide
+from agent_runtime.rollout.division import Division
 from agent_runtime.rollout.drift_watch import measured_drift
 from agent_runtime.rollout.experiments import Experiment
 from agent_runtime.rollout.gates import Evidence
 from agent_runtime.rollout.observation import Observation, Seen, Shadowed
 from agent_runtime.rollout.observing import observe
-from agent_runtime.rollout.queues import QueueTraffic
 from agent_runtime.rollout.record import Record
 from agent_runtime.rollout.store import Change, RolloutStore, State
 
@@ -134,8 +131,15 @@ class _Host:
 
     def apply(self, state: State, latest: Callable[[], Record]) -> None:
         """Raises `UserError` where the record counts already and these rights do not reach further."""
+        ends, sqs = time.monotonic() + MOVE_SECONDS, self.found.client("sqs")
+        division = Division(
+            self.found.client("lambda"),
+            lambda url: Queue(sqs, url),
+            self.found.checkpoints,
+            lambda: time.monotonic() < ends,
+        )
         try:
-            self._apply(state, latest)
+            division.apply(state, latest)
         except (ClientError, TrafficUnknown) as error:
             cause = error.__cause__ or error
             code = cause.response.get("Error", {}).get("Code", "") if isinstance(cause, ClientError) else ""
@@ -145,28 +149,6 @@ class _Host:
                 "the move is written and counts; your role may not move calls and queued runs itself, so "
                 "that the rollout controller does it within a minute"
             ) from None
-
-    def _apply(self, state: State, latest: Callable[[], Record]) -> None:
-        if state.plan.host != "ecs":
-            versions = {b: held["version"] for b, held in state.releases.items() if "version" in held}
-            AliasTraffic(self.found.client("lambda"), state.plan.function_name, versions).apply(latest)
-            return
-        ends = time.monotonic() + MOVE_SECONDS
-        sqs, table = self.found.client("sqs"), str(self.found.outputs["checkpoint_table_name"])
-        # Moving a run never reads or writes what lies in the bucket.
-        blobs = BlobStore(self.found.client("s3"), "")
-        store = CheckpointStore(self.found.client("dynamodb"), table, blobs, agent=self.found.agent)
-        QueueTraffic(store, lambda url: Queue(sqs, url), lambda: time.monotonic() < ends).apply(state, latest)
-
-
-def told(call: Callable[[], Any]) -> Any:
-    """What the runtime and AWS refuse, as words for whoever called."""
-    try:
-        return call()
-    except AgentRuntimeError as error:
-        raise UserError(str(error)) from None
-    except (ClientError, BotoCoreError) as error:
-        raise UserError(f"AWS refused: {error}") from None
 
 
 def _copies(shadowed: Shadowed | None) -> dict[str, Any] | None:

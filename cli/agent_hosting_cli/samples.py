@@ -4,11 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from agent_hosting_cli.deployed import Deployed
-from agent_hosting_cli.project import UserError
-from agent_runtime.blobs import BlobStore
+from agent_hosting_cli.deployed import Deployed, told
 from agent_runtime.checkpoints import CheckpointStore
-from agent_runtime.errors import AgentRuntimeError
 from agent_runtime.records import record_from
 from agent_runtime.samples import Sample, SampleStore
 
@@ -20,25 +17,19 @@ def candidates(found: Deployed, most: int, say: Callable[[str], None]) -> list[d
     What a run put out is `observed` and never `expected`: a person has to say whether it was right. Runs that
     have expired and those whose texts are too large for a line are told by `say` and left out.
     """
-    # Large texts lie in a bucket, and no case has them.
-    store = CheckpointStore(
-        found.client("dynamodb"),
-        str(found.outputs["checkpoint_table_name"]),
-        BlobStore(found.client("s3"), ""),
-        agent=found.agent,
-    )
-    try:
-        samples = SampleStore(store.table, found.agent).since(most=most)
+    store = found.checkpoints()
+
+    def read() -> list[dict[str, Any]]:
         cases: list[dict[str, Any]] = []
-        for sample in samples:
+        for sample in SampleStore(store.table, found.agent).since(most=most):
             case = _case(store, sample)
             if isinstance(case, str):
                 say(f"run {sample.run_id} is left out: {case}")
             else:
                 cases.append(case)
-    except AgentRuntimeError as error:
-        raise UserError(str(error)) from None
-    return cases
+        return cases
+
+    return told(read)
 
 
 def lines(cases: list[dict[str, Any]]) -> str:

@@ -12,13 +12,12 @@ import yaml
 from agent_hosting._validation import InputError, Inputs
 from agent_hosting.agent_bundle import read_bundle
 from agent_hosting_cli import cloud_process
-from agent_hosting_cli.engine import LOCAL, secret_variable
+from agent_hosting_cli.engine import LOCAL, LOCAL_SECRET, secret_variable
 from agent_hosting_cli.project import Project, UserError
-from agent_hosting_cli.releases import _source
+from agent_hosting_cli.releases import source_of
 from agent_runtime.bundle import Bundle
 
 _AGENTS: Final = "agent-hosting:agents"
-_LOCAL_SECRET: Final = "local-key"  # noqa: S105  what the embedded model takes, as it takes any
 _LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -51,7 +50,7 @@ def declared_agent(project: Project, agent: str, stack: str) -> Declared:
         raise UserError(f"{path}: {_AGENTS} cannot be read ({type(error).__name__})") from None
     if entry is None:
         raise UserError(f"{path}: {_AGENTS} has no agent {agent!r}; it has {', '.join(agents)}")
-    folder = project.root / (entry.get("source") or _source(project, agent))
+    folder = project.root / (entry.get("source") or source_of(project, agent))
     try:
         bundle = read_bundle(folder, entry.get("model"), Inputs("Agent", agent, {}))
     except InputError as error:
@@ -80,7 +79,7 @@ def secret_values(declared: Declared, names: set[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in sorted(names):
         variable = secret_variable(declared.name, name)
-        value = os.environ.get(variable) or (_LOCAL_SECRET if declared.stack == LOCAL else None)
+        value = os.environ.get(variable) or (LOCAL_SECRET if declared.stack == LOCAL else None)
         if value is None:
             raise UserError(
                 f"secret {name!r} of {declared.name} has no value: set the environment variable {variable}"

@@ -14,7 +14,6 @@ from agent_hosting_cli.evaluation.cases import Case, CaseSet, read_cases
 from agent_hosting_cli.evaluation.declared import Declared, declared_agent, endpoint_of, secret_values
 from agent_hosting_cli.evaluation.importing import imported_agent
 from agent_hosting_cli.evaluation.measures import Row, measured, row_of
-from agent_hosting_cli.evaluation.models import provider_of
 from agent_hosting_cli.evaluation.picture import picture
 from agent_hosting_cli.evaluation.reports import read_report
 from agent_hosting_cli.evaluation.results import CaseResult
@@ -24,6 +23,7 @@ from agent_hosting_cli.evaluation.scorers.judge import Asked, Bill
 from agent_hosting_cli.evaluation.settings import GateSettings, JudgeModel, read_settings
 from agent_hosting_cli.evaluation.surroundings import surroundings
 from agent_hosting_cli.project import Project, UserError
+from agent_runtime.hosts.providers import provider_of
 from agent_runtime.models.client import ModelClient
 from agent_runtime.rollout.gates import Evidence, Judged, judge
 from agent_runtime.runner import Runner
@@ -121,8 +121,12 @@ def _run(
 
         @cache
         def asked() -> Asked:
-            at = judge_model.endpoint or endpoint
-            provider = provider_of(judge_model, at, around.secrets, options.timeout_seconds)
+            provider = provider_of(
+                judge_model,
+                lambda: judge_model.endpoint or endpoint(),
+                around.secrets,
+                options.timeout_seconds,
+            )
             return Asked(ModelClient(judge_model, provider), options.timeout_seconds, bill or Bill())
 
         tools = {tool.name for tool in bundle.tools}

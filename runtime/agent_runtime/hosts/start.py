@@ -11,8 +11,9 @@ from agent_runtime.bundle import Bundle
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import SettingsError
 from agent_runtime.hosts.clients import client_of, lazily, store_of
+from agent_runtime.hosts.providers import provider_of
 from agent_runtime.logs import log_to
-from agent_runtime.models.client import ModelClient, Provider
+from agent_runtime.models.client import ModelClient
 from agent_runtime.runner import Runner, load_agent
 from agent_runtime.samples import Sampler, SampleStore
 from agent_runtime.secrets import SecretReader
@@ -45,13 +46,16 @@ def start(settings: Settings) -> HostParts:
     secret_reader = SecretReader(lazily("secretsmanager"), settings.secrets)
     store = store_of(settings, dynamodb)
     brake = BrakeReader(dynamodb, settings.control_table, settings.agent_name)
+    provider = provider_of(
+        bundle.model, lambda: _endpoint(settings), secret_reader, settings.turn_timeout_seconds
+    )
     runner = Runner(
         load_agent(bundle.entrypoint, settings.task_root),
         bundle=bundle,
         store=store,
         brake=brake,
         secrets=secret_reader,
-        models=ModelClient(bundle.model, _provider(settings, bundle, secret_reader)),
+        models=ModelClient(bundle.model, provider),
         tools=settings.tools,
         compact_every=settings.compact_every,
     )
@@ -59,15 +63,9 @@ def start(settings: Settings) -> HostParts:
     return HostParts(bundle, store, runner, brake, dynamodb, sampler)
 
 
-def _provider(settings: Settings, bundle: Bundle, secrets: SecretReader) -> Provider:
-    if bundle.model.provider == "bedrock":
-        from agent_runtime.models.bedrock import BedrockProvider
-
-        return BedrockProvider(lazily("bedrock-runtime", settings.turn_timeout_seconds))
-    from agent_runtime.models.openai import OpenAiProvider
-
+def _endpoint(settings: Settings) -> str:
     if settings.model_endpoint is None:
         raise SettingsError(
             "AGENT_MODEL_ENDPOINT is needed, since the bundle's model has the provider 'openai'"
         )
-    return OpenAiProvider(settings.model_endpoint, secrets)
+    return settings.model_endpoint
