@@ -1,12 +1,10 @@
 """What the tests of evaluations share: a project with one agent, and a model that says what it is told."""
 
 import json
-import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
 import yaml
@@ -19,6 +17,7 @@ with warnings.catch_warnings():
 
 from agent_hosting_cli.main import app
 from agent_hosting_cli.project import Project
+from tests.servers import serve_fixture  # noqa: F401
 
 MODEL = {
     "provider": "openai",
@@ -62,11 +61,6 @@ def question(text: str, **more: Any) -> dict[str, Any]:
     return {"input": {"question": text}, **more}
 
 
-class _Quiet(WSGIRequestHandler):
-    def log_message(self, *_: Any) -> None:
-        """Nothing: the test's output is the test's."""
-
-
 @pytest.fixture
 def model(serve: Callable[[Any], str]) -> Callable[[Script], str]:
     """Serves a model that answers each question as a function says; gives its base URL."""
@@ -85,25 +79,6 @@ def model(serve: Callable[[Any], str]) -> Callable[[Script], str]:
         return serve(application)
 
     return start
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[[Any], str]]:
-    """Serves a WSGI application on a free port of this machine; gives its base URL."""
-    servers: list[tuple[Any, threading.Thread]] = []
-
-    def start(application: Any) -> str:
-        server = make_server("127.0.0.1", 0, application, handler_class=_Quiet)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        servers.append((server, thread))
-        return f"http://127.0.0.1:{server.server_port}/v1"
-
-    yield start
-    for server, thread in servers:
-        server.shutdown()
-        thread.join(5)
-        server.server_close()
 
 
 class Desk:

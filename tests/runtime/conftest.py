@@ -4,11 +4,9 @@ answers.
 
 import json
 import logging
-import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
 
@@ -20,6 +18,7 @@ from tests.runtime.faulty import FaultyClient
 from tests.runtime.lambdas import Api
 from tests.runtime.pretended import Aws, pretended_aws
 from tests.runtime.stores import dynamodb_fixture, dynamodb_local_fixture  # noqa: F401
+from tests.servers import serve_fixture  # noqa: F401
 
 
 class ScriptedModel:
@@ -97,30 +96,6 @@ def make_bundle() -> Callable[..., Bundle]:
         return Bundle(**(values | changes))
 
     return make
-
-
-class _Quiet(WSGIRequestHandler):
-    def log_message(self, *_: Any) -> None:
-        """Nothing: the test's output is the test's."""
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[[Any], str]]:
-    """Serve a WSGI application on a free port of this machine; gives its base URL."""
-    servers: list[tuple[Any, threading.Thread]] = []
-
-    def start(application: Any) -> str:
-        server = make_server("127.0.0.1", 0, application, handler_class=_Quiet)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        servers.append((server, thread))
-        return f"http://127.0.0.1:{server.server_port}/v1"
-
-    yield start
-    for server, thread in servers:
-        server.shutdown()
-        thread.join(5)
-        server.server_close()
 
 
 @pytest.fixture
