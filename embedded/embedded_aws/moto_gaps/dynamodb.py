@@ -1,33 +1,22 @@
-"""Amazon DynamoDB: a conditional write is atomic. moto judges a condition and writes in two moments, between
-which another request's thread may write.
+"""Amazon DynamoDB: a conditional write is atomic, and a read sees whole writes. moto judges a condition and
+writes in two moments, between which another request's thread may write, and copies items while they change.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithItems.html
 """
 
-import functools
 import threading
-from collections.abc import Callable
 from typing import Any
 
-from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.responses import DynamoHandler
 
 from embedded_aws.patches import Replacement
 
-_WRITES = ("put_item", "update_item", "delete_item", "transact_write_items")
-_READS_OF_MANY = ("query", "scan")
-"""They walk over what a write changes."""
-
 
 def replacements() -> list[Replacement]:
-    one_at_a_time = threading.RLock()  # a transaction calls the single writes
+    answer, one_at_a_time = DynamoHandler.call_action, threading.Lock()
 
-    def alone(call: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(call)
-        def waiting(*args: Any, **given: Any) -> Any:
-            with one_at_a_time:
-                return call(*args, **given)
+    def call_action(handler: DynamoHandler) -> Any:
+        with one_at_a_time:
+            return answer(handler)
 
-        return waiting
-
-    names = (*_WRITES, *_READS_OF_MANY)
-    return [(DynamoDBBackend, name, alone(getattr(DynamoDBBackend, name))) for name in names]
+    return [(DynamoHandler, "call_action", call_action)]
