@@ -5,8 +5,9 @@ from pathlib import Path
 import pulumi
 from pulumi.runtime.config import CONFIG
 
-from agent_hosting import Agent, AgentPlatform, Host
+from agent_hosting import Agent, AgentCluster, AgentPlatform, Host
 from agent_hosting.agent import host_of
+from agent_hosting.agent_cluster import AgentClusterArgs, reference_to_cluster
 from agent_hosting.agent_platform import reference_to
 from agent_hosting.stack_config import NAMESPACE, read_stack
 
@@ -16,12 +17,16 @@ stack = read_stack(environment, CONFIG.get())
 root = Path(__file__).parent.parent
 
 declared = {name: stack.agent_args(name, environment, root, config) for name in stack.agents}
-containers = any(host_of(name, args) is Host.ECS for name, args in declared.items())
-platform = AgentPlatform(
-    "platform",
-    {"containers": containers, "retain_data": stack.retain_data, "tags": {"environment": environment}},
-)
+hosts = {name: host_of(name, args) for name, args in declared.items()}
+shared = {"retain_data": stack.retain_data, "tags": {"environment": environment}}
+platform = AgentPlatform("platform", {"containers": Host.ECS in hosts.values(), **shared})
+cluster = None
+if Host.EKS in hosts.values():
+    own = stack.cluster_args(platform.boundary_arn)
+    cluster = AgentCluster("cluster", AgentClusterArgs(**{**shared, **own}))  # type: ignore[typeddict-item]
 for name, args in declared.items():
     args["platform"] = reference_to(platform)
+    if cluster is not None and hosts[name] is Host.EKS:
+        args["cluster"] = reference_to_cluster(cluster)
     agent = Agent(name, args)
     pulumi.export(name, {output: getattr(agent, output) for output in Agent.__annotations__})

@@ -18,6 +18,7 @@ from agent_runtime.rollout.division import Division
 from agent_runtime.rollout.drift_watch import measured_drift
 from agent_runtime.rollout.experiments import Experiment
 from agent_runtime.rollout.gates import Evidence
+from agent_runtime.rollout.http_route import cluster_of
 from agent_runtime.rollout.observation import Observation, Seen, Shadowed
 from agent_runtime.rollout.observing import observe
 from agent_runtime.rollout.record import Record
@@ -134,6 +135,7 @@ class _Host:
         ends, sqs = time.monotonic() + MOVE_SECONDS, self.found.client("sqs")
         division = Division(
             self.found.client("lambda"),
+            lambda route: cluster_of(route, self.found.client("sts")),
             lambda url: Queue(sqs, url),
             self.found.checkpoints,
             lambda: time.monotonic() < ends,

@@ -1,5 +1,7 @@
 """Pulumi components that host AI agents on AWS."""
 
+from agent_hosting._eks_limits import DestinationArgs, GatewayArgs, Workload
+from agent_hosting._eks_operators import Operator
 from agent_hosting._releases import Release
 from agent_hosting._rollout_plan import (
     RolloutArgs,
@@ -11,6 +13,14 @@ from agent_hosting._rollout_plan import (
 from agent_hosting.agent import Agent, AgentArgs
 from agent_hosting.agent_budget import AgentBudget, AgentBudgetArgs
 from agent_hosting.agent_bundle import AgentBundle, AgentBundleArgs, ModelArgs
+from agent_hosting.agent_cluster import (
+    AgentCluster,
+    AgentClusterArgs,
+    ChartArgs,
+    ClusterReference,
+    ExistingClusterArgs,
+    Nodes,
+)
 from agent_hosting.agent_identity import AgentIdentity, AgentIdentityArgs
 from agent_hosting.agent_network import AgentNetwork, AgentNetworkArgs
 from agent_hosting.agent_platform import (
@@ -22,6 +32,7 @@ from agent_hosting.agent_platform import (
 from agent_hosting.canary_traffic import CanaryTraffic, CanaryTrafficArgs
 from agent_hosting.checkpoint_table import CheckpointTable, CheckpointTableArgs
 from agent_hosting.ecs_agent import EcsAgent, EcsAgentArgs
+from agent_hosting.eks_agent import EksAgent, EksAgentArgs
 from agent_hosting.front_door import DoorFunction, FrontDoor, FrontDoorArgs, JwtArgs
 from agent_hosting.hosting import Host, RunProfile
 from agent_hosting.lambda_agent import LambdaAgent, LambdaAgentArgs
@@ -36,6 +47,8 @@ __all__ = [
     "AgentBudgetArgs",
     "AgentBundle",
     "AgentBundleArgs",
+    "AgentCluster",
+    "AgentClusterArgs",
     "AgentIdentity",
     "AgentIdentityArgs",
     "AgentNetwork",
@@ -44,19 +57,28 @@ __all__ = [
     "AgentPlatformArgs",
     "CanaryTraffic",
     "CanaryTrafficArgs",
+    "ChartArgs",
     "CheckpointTable",
     "CheckpointTableArgs",
+    "ClusterReference",
+    "DestinationArgs",
     "DoorFunction",
     "EcsAgent",
     "EcsAgentArgs",
+    "EksAgent",
+    "EksAgentArgs",
+    "ExistingClusterArgs",
     "FrontDoor",
     "FrontDoorArgs",
+    "GatewayArgs",
     "Host",
     "JwtArgs",
     "LambdaAgent",
     "LambdaAgentArgs",
     "ModelArgs",
     "NetworkReference",
+    "Nodes",
+    "Operator",
     "PlatformReference",
     "Release",
     "RolloutArgs",
@@ -72,4 +94,5 @@ __all__ = [
     "SecretScopeArgs",
     "ShadowArgs",
     "ThresholdArgs",
+    "Workload",
 ]

@@ -7,9 +7,10 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from agent_hosting._container_releases import WorkerRelease
 from agent_hosting._ecs_limits import EcsLimits
 from agent_hosting._ecs_scaling import scale
-from agent_hosting._ecs_task import WorkerRelease, task_definition
+from agent_hosting._ecs_task import task_definition
 from agent_hosting._lookups import running_service
 from agent_hosting.agent_platform import PlatformReference
 
@@ -31,6 +32,7 @@ class Crew:
     """Policies without which a worker could not start."""
     tags: Any
     parent: pulumi.Resource
+    recorded = ("task_definition",)
 
     def deploy(
         self, release: WorkerRelease, queue: Mapping[str, pulumi.Input[str]], least: pulumi.Input[int]

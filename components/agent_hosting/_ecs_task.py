@@ -1,11 +1,12 @@
 """The container that a worker runs in."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 import pulumi_aws as aws
+
+from agent_hosting._container_releases import WorkerRelease
 
 CONTAINER = "agent"
 _USER = "65532:65532"
@@ -15,19 +16,6 @@ _SCRATCH = "scratch"
 _PROCESSORS = {"arm64": "ARM64", "x86_64": "X86_64"}
 ARCHIVE_LABEL = "agent-hosting.archive"
 """Where the zip lies that the embedded cloud runs in place of an image."""
-
-
-@dataclass(frozen=True)
-class WorkerRelease:
-    """A release as a container runs it."""
-
-    bundle_id: str
-    image: pulumi.Input[str]
-    """Pinned by its digest."""
-    archive: str | None = None
-    """Zip on this machine that stands for the image."""
-    checkpoint_version: pulumi.Input[str] = ""
-    """Of its steps; empty where the manifest declares none."""
 
 
 def task_definition(

@@ -1,6 +1,6 @@
 """The parts that an agent has on every host, made from the inputs that every host takes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,17 +119,20 @@ class HostParts:
         function_name: pulumi.Input[str] = "",
         version: pulumi.Input[str] = "",
         shadow_rights: Sequence[Statement] = (),
-    ) -> None:
-        """The controller, unless the program itself says who gets which share."""
+        http_route: Mapping[str, Any] | None = None,
+        network: Mapping[str, Any] | None = None,
+    ) -> RolloutController | None:
+        """The controller, unless the program itself says who gets which share. `http_route` is what divides
+        calls beside the record, and `network` from where its cluster is reached."""
         if self.args.get("shares"):
             if self.args.get("rollout"):
                 raise self._inputs().refuse(
                     "rollout", "…", "`shares` fixes the traffic", "Leave out one of the two."
                 )
-            return
+            return None
         older = [release["bundle_id"] for release in list(self.args["releases"])[:-1]]
         given = self.args.get("rollout")
-        RolloutController(
+        return RolloutController(
             f"{self.name}-rollout",
             {
                 "agent_name": self.name,
@@ -140,6 +143,8 @@ class HostParts:
                 "variables": self.variables(platform, checkpoints, retention_days),
                 "statements": rights,
                 "shadow_statements": shadow_rights,
+                **({"http_route": http_route} if http_route else {}),  # type: ignore[typeddict-item]
+                **({"network": network} if network else {}),  # type: ignore[typeddict-item]
                 **self._version_dimensions(host, function_name, version),  # type: ignore[typeddict-item]
                 "topic_arn": topic_arn,
                 "function_name": function_name,

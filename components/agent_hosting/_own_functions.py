@@ -39,9 +39,11 @@ class OwnFunctions:
         seconds: int,
         at_once: int,
         publish: bool | None = None,
+        network: Any = None,
     ) -> aws.lambda_.Function:
         """The function whose handler is that of the runtime's module `hosts.{host}`; `rights` gives what its
-        role may do, `at_once` how many calls run at one time."""
+        role may do, `at_once` how many calls run at one time, `network` the subnets and security groups that
+        it enters."""
         log = aws.cloudwatch.LogGroup(
             f"{name}-log", retention_in_days=self.log_days, tags=self.tags, opts=self._child
         )
@@ -71,6 +73,7 @@ class OwnFunctions:
             tracing_config={"mode": "Active"},
             logging_config={"log_format": "Text", "log_group": log.name},
             environment={"variables": {**variables}},
+            vpc_config=network,
             tags=self.tags,
             opts=pulumi.ResourceOptions(parent=self.parent, depends_on=[identity]),
         )

@@ -17,7 +17,7 @@ from agent_hosting._validation import Inputs
 from agent_hosting.agent_platform import PlatformReference
 from agent_hosting.hosting import Host
 from agent_hosting.statements import Statement
-from agent_runtime.rollout.plan import Plan
+from agent_runtime.rollout.plan import HttpRoute, Plan
 
 SECONDS = 55
 """Called each minute; two calls at once would do the same work."""
@@ -44,6 +44,11 @@ class RolloutControllerArgs(TypedDict):
     """Dimensions of the newest version in Lambda's own metrics. Defaults to none."""
     function_name: NotRequired[pulumi.Input[str]]
     """Function whose alias divides the calls, where `host` is `lambda`. Defaults to none."""
+    http_route: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
+    """Cluster, namespace and name of the route that divides calls, where `host` is `eks`. Defaults to
+    none."""
+    network: NotRequired[dict[str, pulumi.Input[Sequence[str]]]]
+    """Subnets and security groups from which that cluster is reached. Defaults to none."""
     unfit: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
     """Why the environment does not give a release what it needs, by bundle id: it gets no run. Defaults to
     none."""
@@ -63,6 +68,8 @@ class RolloutController(pulumi.ComponentResource):
 
     function_name: pulumi.Output[str]
     """The controller."""
+    role_arn: pulumi.Output[str]
+    """Role that it runs as."""
     alarm_names: pulumi.Output[Sequence[str]]
     """Alarms on the newest release's own numbers."""
 
@@ -97,6 +104,7 @@ class RolloutController(pulumi.ComponentResource):
             variables=args["variables"],
             seconds=SECONDS,
             at_once=1,
+            network=_network(args.get("network")),
         )
         own.call_each_minute(
             name,
@@ -112,12 +120,14 @@ class RolloutController(pulumi.ComponentResource):
             function_name=args.get("function_name") or "",
             alarms=pulumi.Output.all(*(a.name for a in alarms)),
             unfit=args.get("unfit") or {},
+            http_route=args.get("http_route") or {},
         ).apply(
             lambda known: plan.model_copy(
                 update={
                     "function_name": known["function_name"],
                     "alarms": {releases[-1]: tuple(known["alarms"])},
                     "unfit": known["unfit"],
+                    "http_route": HttpRoute(**known["http_route"]) if known["http_route"] else None,
                 }
             ).model_dump_json()
         )
@@ -136,9 +146,15 @@ class RolloutController(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.function_name = function.name
+        self.function_name, self.role_arn = function.name, function.role
         self.alarm_names = pulumi.Output.all(*(alarm.name for alarm in alarms)).apply(list)
-        self.register_outputs({"function_name": self.function_name, "alarm_names": self.alarm_names})
+        self.register_outputs(
+            {
+                "function_name": self.function_name,
+                "role_arn": self.role_arn,
+                "alarm_names": self.alarm_names,
+            }
+        )
 
     def _rights(
         self, name: str, args: RolloutControllerArgs, log: aws.cloudwatch.LogGroup, plan: Plan
@@ -153,6 +169,13 @@ class RolloutController(pulumi.ComponentResource):
         ]
         if others := [member for member in plan.group if member != plan.agent]:
             common.append(runs.read_members(args["platform"]["control_table_arn"], others))
+        if args.get("network"):
+            common.append(runs.enter_network())
         if plan.shadow is not None:
             common += args.get("shadow_statements") or []
         return pulumi.Output.all(args["statements"], common).apply(lambda both: [*both[0], *both[1]])
+
+
+def _network(given: Any) -> dict[str, Any] | None:
+    """As Lambda takes it."""
+    return dict(given) if given else None

@@ -204,3 +204,22 @@ def log_in_to_registry() -> Statement:
         # ECR has no resource type for this action; what the token opens, PullOwnImages says.
         "Resource": "*",
     }
+
+
+def enter_network() -> Statement:
+    """What Lambda does in the function's name to let it into a network:
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+    """
+    return {
+        "Sid": "EnterNetwork",
+        "Effect": "Allow",
+        "Action": [
+            "ec2:CreateNetworkInterface",
+            "ec2:DeleteNetworkInterface",
+            "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeSubnets",
+        ],
+        # Lambda asks before there is a card, and refuses a function whose role names one:
+        # the two that describe have no resource type, and the others are asked for with none.
+        "Resource": "*",
+    }

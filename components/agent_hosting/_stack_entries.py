@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from agent_hosting._eks_limits import Workload
 from agent_hosting.hosting import Host
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -51,6 +52,7 @@ class ProfileEntry(Entry):
     keeps_state_in_memory: bool = False
     peak_runs_per_minute: float = Field(default=60, gt=0, allow_inf_nan=False)
     needs_file_system: bool = False
+    memory_mb: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
 
 class ModelEntry(Entry):
@@ -70,7 +72,7 @@ class ModelEntry(Entry):
 
 
 class ReleaseEntry(Entry):
-    """A release with the image that holds it, for an agent on ECS."""
+    """A release with the image that holds it, for an agent on ECS or EKS."""
 
     bundle: BundleId
     image: str
@@ -92,9 +94,9 @@ class AgentEntry(Entry):
     source: str | None = None
     """Its folder, in the stacks `local` and `dev` only."""
     image: str | None = None
-    """Container image of `source`, pinned by its digest, for an agent on ECS in a real account."""
+    """Container image of `source`, pinned by its digest, for an agent on ECS or EKS in a real account."""
     releases: tuple[Listed, ...] = ()
-    """Bundle ids, oldest first, as `agent-hosting release new` writes them; each with its image on ECS."""
+    """Bundle ids, oldest first, as `agent-hosting release new` writes them; each with its image on ECS and EKS."""
     run_profile: ProfileEntry | None = None
     host: Host | None = None
     secrets: tuple[SecretName, ...] = ()
@@ -127,6 +129,19 @@ class AgentEntry(Entry):
     tenant_share: float | None = None
     visibility_seconds: int | None = None
     worker_concurrency: int | None = None
+    cpu_millicores: int | None = None
+    destinations: tuple[dict[str, Any], ...] = ()
+    """Fields of `DestinationArgs`, checked where they are used, as are those of the next."""
+    gateway: dict[str, Any] | None = None
+    idle_seconds: int | None = None
+    longest_step_seconds: float | None = None
+    max_pods: int | None = None
+    min_pods: int | None = None
+    namespace: str | None = None
+    pod_concurrency: int | None = None
+    sessions_per_pod: float | None = None
+    volume_gb: int | None = None
+    workload: Workload | None = None
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> "AgentEntry":

@@ -6,13 +6,16 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 
+from agent_hosting._eks_limits import DestinationArgs, GatewayArgs, Workload
 from agent_hosting._names import claim
 from agent_hosting._packaging import Architecture
 from agent_hosting._rollout_plan import RolloutArgs
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_bundle import ModelArgs
+from agent_hosting.agent_cluster import ClusterReference
 from agent_hosting.agent_platform import PlatformReference
 from agent_hosting.ecs_agent import EcsAgent, EcsAgentArgs
+from agent_hosting.eks_agent import EksAgent, EksAgentArgs
 from agent_hosting.front_door import JwtArgs
 from agent_hosting.hosting import Choice, Host, RunProfile, choose, misfit
 from agent_hosting.lambda_agent import LambdaAgent, LambdaAgentArgs, Release
@@ -34,33 +37,56 @@ class AgentArgs(TypedDict):
     `worker_concurrency`."""
     checkpoint_retention_days: NotRequired[int]
     """Days that a run can be asked for, 1 to 365. Defaults to 30."""
+    cluster: NotRequired[ClusterReference]
+    """Outputs of the AgentCluster. Omit and the agent makes one of its own."""
+    cpu_millicores: NotRequired[int]
+    """Processor of a pod, 1000 for one vCPU: 10 to 96000. Defaults to 250: turns wait for models."""
     cpu_units: NotRequired[int]
     """Processor of a worker, 1024 units for one vCPU: 256 to 16384. Defaults to 256: runs wait for models."""
     dead_letter_retention_days: NotRequired[int]
     """Days from its sending that a dead letter is kept: less than runs are, to 14. Defaults to 14."""
     deployer_arns: NotRequired[Sequence[str]]
     """Roles that deploy. Defaults to whoever deploys now: name them when several do."""
+    destinations: NotRequired[Sequence[DestinationArgs]]
+    """Where pods may connect to beside AWS. Defaults to nowhere: a model behind an address of its own needs
+    one."""
     environment: NotRequired[str]
     """Name of the environment, for tags and logs. Defaults to `default`."""
+    gateway: NotRequired[GatewayArgs]
+    """Gateway of the cluster through which callers inside of the network reach the pods at once. Defaults to
+    none: then they call the HTTP API, whose turns go through the queue."""
+    idle_seconds: NotRequired[int]
+    """Seconds without work after which pods beyond `min_pods` go, to 86400. Defaults to 300."""
     jwt: NotRequired[JwtArgs]
     """Whose tokens open the HTTP API. Omit for no HTTP API: then IAM lets callers invoke the alias."""
     log_retention_days: NotRequired[int]
     """Days that logs are kept. Defaults to 90."""
     longest_run_seconds: NotRequired[float]
     """Longest that a run may take. Defaults to 3600; one that takes longer raises an alarm, and goes on."""
+    longest_step_seconds: NotRequired[float]
+    """Longest that a step may take, to 3600. Defaults to 60: a pod that goes has that long to end it."""
+    max_pods: NotRequired[int]
+    """Most pods of one release, from 1. Defaults to 10; to 1 for a sandbox."""
     max_receives: NotRequired[int]
     """Workers that a run may lose before it is a dead letter, 3 to 10. Defaults to 5."""
     max_workers: NotRequired[int]
     """Most workers of one release, from 1. Defaults to 10: a flood cannot spend without bound."""
     memory_mb: NotRequired[int]
     """Memory in MB. Defaults to 512. On Lambda 128 to 10240, and processor with it; on ECS one of the sizes
-    that Fargate has beside `cpu_units`, by default the least."""
+    that Fargate has beside `cpu_units`, by default the least; on EKS from 64, of a pod."""
+    min_pods: NotRequired[int]
+    """Fewest pods of a release that serves, from 0. Defaults to 1; with 0 an idle agent has none, and the
+    next turn through the HTTP API wakes one."""
     model: NotRequired[ModelArgs]
     """Replaces the model of the agent's manifest in this environment; for a release by `source` only."""
     model_endpoint: NotRequired[str]
     """Base URL of an OpenAI-compatible server. Needed where the model's provider is `openai`."""
+    namespace: NotRequired[str]
+    """Namespace of the cluster, one of its `namespaces`. Defaults to `agents`."""
     platform: NotRequired[PlatformReference]
     """Outputs of the environment's AgentPlatform. Omit and the agent makes one of its own."""
+    pod_concurrency: NotRequired[int]
+    """Runs at once in one pod, 1 to 100. Defaults to 4."""
     queue_retention_days: NotRequired[int]
     """Days that a run may wait for a worker, 1 to 13. Defaults to 4."""
     requests_per_second: NotRequired[float]
@@ -77,6 +103,9 @@ class AgentArgs(TypedDict):
     when it is needed and follows its rotation: for libraries that only read their environment."""
     secrets: NotRequired[dict[str, pulumi.Input[str]]]
     """Value by name of the secrets that the manifest declares. Give values as Pulumi secrets."""
+    sessions_per_pod: NotRequired[float]
+    """Sessions with a turn in the last five minutes for each pod: beyond it more are started. Defaults to
+    20."""
     shares: NotRequired[dict[str, float]]
     """Share of calls by bundle id; `newest` and `stable` name the newest release and the one that serves.
     Omit where the rollout controller owns them."""
@@ -98,8 +127,12 @@ class AgentArgs(TypedDict):
     """Longest turn in seconds: 1 to 29 behind the HTTP API, else to 870. Defaults to 29."""
     visibility_seconds: NotRequired[int]
     """Seconds until a run whose worker fell silent is given to another, 60 to 120. Defaults to 90."""
+    volume_gb: NotRequired[int]
+    """Disk of each pod in GiB, which outlives it, to 16384. Defaults to 1; 0 makes none."""
     worker_concurrency: NotRequired[int]
     """Runs at once in one worker, 1 to 100. Defaults to 4."""
+    workload: NotRequired[Workload]
+    """What keeps the pods of a release. Defaults to a StatefulSet."""
     run_profile: NotRequired[RunProfile]
     """How long runs last and what they need. Needed unless `host` is given."""
     host: NotRequired[Host]
@@ -132,9 +165,11 @@ class Agent(pulumi.ComponentResource):
     control_table_name: pulumi.Output[str]
     """Table of releases and brakes."""
     cluster_name: pulumi.Output[str]
-    """Cluster of the workers; empty on Lambda."""
+    """Cluster of the workers or pods; empty on Lambda."""
+    namespace: pulumi.Output[str]
+    """Namespace of the pods; empty but on EKS."""
     service_names: pulumi.Output[dict[str, str]]
-    """Service of the workers by bundle id; none on Lambda."""
+    """Service of the workers or pods by bundle id; none on Lambda."""
     queue_urls: pulumi.Output[dict[str, str]]
     """Queue by bundle id; none on Lambda."""
     dead_letter_queue_urls: pulumi.Output[dict[str, str]]
@@ -146,13 +181,6 @@ class Agent(pulumi.ComponentResource):
         super().__init__("agent-hosting:index:Agent", name, {}, opts)
         inputs.known(AgentArgs.__annotations__)
         choice = decide(args, inputs)
-        if choice.host not in _HOSTS:
-            raise inputs.refuse(
-                "host",
-                choice.host.value,
-                f"this version has the hosts 'lambda' and 'ecs' alone ({choice.reason})",
-                "Keep runs without memory and files between them, or wait for it.",
-            )
         hosted = _hosted(name, args, choice.host, inputs, pulumi.ResourceOptions(parent=self))
 
         self.hosting_reason = pulumi.Output.from_input(choice.reason)
@@ -164,36 +192,45 @@ class Agent(pulumi.ComponentResource):
             hosted.checkpoint_table_name,
             hosted.control_table_name,
         )
-        self.cluster_name = pulumi.Output.from_input("")
+        self.cluster_name = self.namespace = pulumi.Output.from_input("")
         self.service_names = self.queue_urls = self.dead_letter_queue_urls = pulumi.Output.from_input({})
-        if isinstance(hosted, EcsAgent):
+        if isinstance(hosted, EksAgent):
+            self.namespace = hosted.namespace
+        if not isinstance(hosted, LambdaAgent):
             self.cluster_name, self.service_names = hosted.cluster_name, hosted.service_names
             self.queue_urls = hosted.queue_urls
             self.dead_letter_queue_urls = hosted.dead_letter_queue_urls
         self.register_outputs({output: getattr(self, output) for output in Agent.__annotations__})
 
 
-_HOSTS = {Host.LAMBDA: LambdaAgentArgs.__annotations__, Host.ECS: EcsAgentArgs.__annotations__}
+_HOSTS = {
+    Host.LAMBDA: LambdaAgentArgs.__annotations__,
+    Host.ECS: EcsAgentArgs.__annotations__,
+    Host.EKS: EksAgentArgs.__annotations__,
+}
 """Inputs of each host."""
 _OWN = ("run_profile", "host")
 
 
 def _hosted(
     name: str, args: AgentArgs, host: Host, inputs: Inputs, opts: pulumi.ResourceOptions
-) -> LambdaAgent | EcsAgent:
+) -> LambdaAgent | EcsAgent | EksAgent:
     """The agent on `host`. Refuses an input that only another host uses."""
     given = {key: value for key, value in args.items() if key not in _OWN}
     for key, value in given.items():
         if key not in _HOSTS[host]:
-            user = next(other for other, known in _HOSTS.items() if key in known)
+            users = " and ".join(f"'{other.value}'" for other, known in _HOSTS.items() if key in known)
+            do = "do" if " and " in users else "does"
             raise inputs.refuse(
-                key, value, f"the host '{host.value}' does not use it, '{user.value}' does", "Leave it out."
+                key, value, f"the host '{host.value}' does not use it, {users} {do}", "Leave it out."
             )
     profile = args.get("run_profile")
-    if host is Host.ECS:
+    if host is not Host.LAMBDA:
         if profile:
             given.setdefault("longest_run_seconds", profile["longest_run_seconds"])
-        return EcsAgent(name, EcsAgentArgs(**given), opts=opts)  # type: ignore[typeddict-item]
+        if host is Host.ECS:
+            return EcsAgent(name, EcsAgentArgs(**given), opts=opts)  # type: ignore[typeddict-item]
+        return EksAgent(name, EksAgentArgs(**given), opts=opts)  # type: ignore[typeddict-item]
     if profile:
         longest = math.ceil(profile["longest_run_seconds"])
         given.setdefault("turn_timeout_seconds", longest)  # or 100 s would be cut off at 29
@@ -238,3 +275,4 @@ def _check(profile: Inputs) -> None:
     profile.number(
         "peak_runs_per_minute", 60, above=0, way_out="Say how many runs begin in the busiest minute."
     )
+    profile.number("memory_mb", 1, above=0, way_out="Omit it where the least of a host will do.")

@@ -11,7 +11,7 @@ from agent_hosting._keys import account_id
 from agent_hosting._network_access import gateway_policy, keep_flow_logs, named
 from agent_hosting._validation import Inputs
 
-_INTERFACES = ("bedrock-runtime", "ecr.api", "ecr.dkr", "kms", "logs", "secretsmanager", "sqs")
+INTERFACES = ("bedrock-runtime", "ecr.api", "ecr.dkr", "kms", "logs", "secretsmanager", "sqs")
 """Services that a worker calls, or Fargate for it, which needs none to reach ECS:
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/vpc-endpoints.html"""
 
@@ -24,6 +24,9 @@ class AgentNetworkArgs(TypedDict):
     internet_access: NotRequired[bool]
     """Whether workers reach the internet, through one NAT gateway. Defaults to true, since a model behind an
     https address needs it. Without it AWS services alone are reached, by endpoints."""
+    private_endpoints: NotRequired[Sequence[str]]
+    """AWS services that are reached within the network, such as `sqs`, each by an endpoint with its price.
+    Defaults to what workers call without `internet_access`, and to none with it."""
     flow_log_retention_days: NotRequired[int]
     """Days that flow logs are kept. Defaults to 90."""
     tags: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
@@ -78,11 +81,12 @@ class AgentNetwork(pulumi.ComponentResource):
             joined.append(self._join(f"{name}-private-{'ab'[index]}", subnet, routes))
         gateways = [self._gateway_endpoint(service, vpc, routes) for service in ("s3", "dynamodb")]
         reached: list[Any]
+        services = args.get("private_endpoints", () if internet else INTERFACES)
+        ways_out = self._interface_endpoints(vpc, subnets, services) if services else []
         if internet:
-            ways_out: list[pulumi.Resource] = [self._nat(vpc, public, zones[0], routes)]
+            ways_out.append(self._nat(vpc, public, zones[0], routes))
             reached = [{"cidr_blocks": ["0.0.0.0/0"]}]
         else:
-            ways_out = self._interface_endpoints(vpc, subnets)
             # A gateway endpoint leads to public addresses, which a list of AWS's own names.
             reached = [{"cidr_blocks": [vpc.cidr_block]}]
             reached += [{"prefix_list_ids": [endpoint.prefix_list_id]} for endpoint in gateways]
@@ -173,7 +177,9 @@ class AgentNetwork(pulumi.ComponentResource):
             **self._named(f"{self._name}-{service}"),
         )
 
-    def _interface_endpoints(self, vpc: aws.ec2.Vpc, subnets: list[aws.ec2.Subnet]) -> list[pulumi.Resource]:
+    def _interface_endpoints(
+        self, vpc: aws.ec2.Vpc, subnets: list[aws.ec2.Subnet], services: Sequence[str]
+    ) -> list[pulumi.Resource]:
         group = aws.ec2.SecurityGroup(
             f"{self._name}-endpoints",
             description="Endpoints: HTTPS from within",
@@ -201,7 +207,7 @@ class AgentNetwork(pulumi.ComponentResource):
                 security_group_ids=[group.id],
                 **self._named(f"{self._name}-{service.replace('.', '-')}"),
             )
-            for service in _INTERFACES
+            for service in services
         ]
 
 

@@ -6,23 +6,23 @@ from typing import NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
-from agent_hosting import _ecs_access
-from agent_hosting._ecs_access import Surroundings
-from agent_hosting._ecs_functions import Functions
-from agent_hosting._ecs_limits import check_ecs_limits
-from agent_hosting._ecs_releases import (
+from agent_hosting import _ecs_access, _queue_access
+from agent_hosting._container_releases import (
     check_cluster,
     check_secret_variables,
     check_shares,
     newest_release,
 )
+from agent_hosting._ecs_limits import check_ecs_limits
 from agent_hosting._ecs_service import Crew
-from agent_hosting._ecs_traffic import divide, told
 from agent_hosting._host_parts import HostParts
 from agent_hosting._keys import delegate_to_account, own_tasks
 from agent_hosting._manifests import keep
 from agent_hosting._names import claim
 from agent_hosting._packaging import Architecture, Target
+from agent_hosting._queue_access import Surroundings
+from agent_hosting._queue_division import divide, told
+from agent_hosting._queue_functions import Functions
 from agent_hosting._releases import Release
 from agent_hosting._rollout_plan import RolloutArgs
 from agent_hosting._validation import Inputs
@@ -184,8 +184,8 @@ class EcsAgent(pulumi.ComponentResource):
             tags=tags,
             opts=child,
         )
-        division = divide(name, args, newest, shares, target, platform, self)
-        queues = division.queues(limits, key.arn, budget.topic_arn, tags)
+        division = divide(name, args, Host.ECS, newest, shares, target, platform, self)
+        queues = division.queues(limits.queue, limits.oldest_run_seconds, key.arn, budget.topic_arn, tags)
         here = Surroundings(
             name, checkpoints, parts.retain, platform["control_table_arn"], key.arn, told(queues, "queue_arn")
         )
@@ -242,7 +242,7 @@ class EcsAgent(pulumi.ComponentResource):
         workers, recorded = division.deploy(crew, queues, traffic, manifest)
         # Runs go to a release once its workers are seen to run and the submit function knows its queue.
         self.serving = division.write(traffic, [workers, submit["alias_invoke_arn"]], recorded)
-        moving = _ecs_access.controller(here)
+        moving = _queue_access.controller(here)
         parts.rollout(
             Host.ECS,
             platform,

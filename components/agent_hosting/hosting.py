@@ -12,6 +12,12 @@ LAMBDA_RUNS_PER_MINUTE = 6000
 """1,000 concurrent executions, an account's default quota, at ten seconds a run."""
 
 
+LAMBDA_MB = 10_240
+"""https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+ECS_MB = 122_880
+"""https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-cpu-memory-error.html"""
+
+
 class Host(str, Enum):
     """Where an agent runs."""
 
@@ -29,6 +35,8 @@ class RunProfile(TypedDict):
     """Runs that begin in the busiest minute. Defaults to 60."""
     needs_file_system: NotRequired[bool]
     """Whether runs need files that outlive them. Defaults to false."""
+    memory_mb: NotRequired[float]
+    """Memory that a run needs, in MB. Defaults to what the least of each host has."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,11 @@ def choose(profile: RunProfile) -> Choice:
         )
     if profile.get("needs_file_system"):
         return Choice(Host.EKS, "runs need files that outlive them: a pod has a persistent volume")
+    memory = profile.get("memory_mb", 0)
+    if memory > ECS_MB:
+        return Choice(Host.EKS, f"{memory:g} MB are more than a task on Fargate has ({ECS_MB} MB)")
+    if memory > LAMBDA_MB:
+        return Choice(Host.ECS, f"{memory:g} MB are more than a function has ({LAMBDA_MB} MB)")
     if seconds > TURN_SECONDS:
         return Choice(
             Host.ECS,
@@ -82,6 +95,9 @@ def misfit(host: Host, profile: RunProfile) -> Misfit | None:
         return Misfit("keeps_state_in_memory", True, f"{host.value} forgets its memory between runs", fitting)
     if profile.get("needs_file_system"):
         return Misfit("needs_file_system", True, f"{host.value} has no files that outlive a run", fitting)
+    memory, most = profile.get("memory_mb", 0), {Host.LAMBDA: LAMBDA_MB, Host.ECS: ECS_MB}[host]
+    if memory > most:
+        return Misfit("memory_mb", memory, f"{host.value} has {most} MB at most", fitting)
     if host is Host.LAMBDA and seconds > LAMBDA_SECONDS:
         return Misfit(
             "longest_run_seconds", seconds, f"Lambda takes runs of {LAMBDA_SECONDS} s at most", fitting

@@ -32,10 +32,18 @@ class StackConfig(Entry):
     agents: dict[AgentName, AgentEntry] = Field(min_length=1)
     jwt: JwtEntry | None = None
     retain_data: bool = True
+    cluster: dict[str, Any] | None = None
+    """Fields of `AgentClusterArgs` for agents on EKS, checked where they are used."""
     architecture: Literal["arm64", "x86_64", "this-machine"] = "arm64"
     deployer_arns: tuple[str, ...] = ()
     release_store: str = "releases"
     """Folder of packed releases, as AGENT/BUNDLE.zip."""
+
+    def cluster_args(self, boundary_arn: pulumi.Input[str]) -> dict[str, Any]:
+        """Arguments of the component for the cluster of the agents on EKS."""
+        given = self.cluster or {}
+        makes_network = not given.get("network") and not given.get("existing")
+        return {**({"boundary_arn": boundary_arn} if makes_network else {}), **given}
 
     def agent_args(self, name: str, environment: str, root: Path, config: pulumi.Config) -> AgentArgs:
         """Arguments of the component for the agent `name`; `root` is where paths begin."""
@@ -52,7 +60,7 @@ class StackConfig(Entry):
             ]
         left_out = {"source", "image", "releases", "secrets", "shares", "host", "run_profile", "model"}
         args: dict[str, Any] = {
-            **entry.model_dump(exclude=left_out, exclude_none=True, exclude_defaults=True),
+            **entry.model_dump(mode="json", exclude=left_out, exclude_none=True, exclude_defaults=True),
             "releases": releases,
             "secrets": {secret: _secret(config, name, secret) for secret in entry.secrets},
             "environment": environment,
@@ -60,7 +68,7 @@ class StackConfig(Entry):
             "architecture": self.architecture,
             "deployer_arns": list(self.deployer_arns),
             "jwt": self.jwt.model_dump() if self.jwt else None,
-            "run_profile": entry.run_profile.model_dump() if entry.run_profile else None,
+            "run_profile": entry.run_profile.model_dump(exclude_none=True) if entry.run_profile else None,
             "model": entry.model.model_dump(exclude_none=True) if entry.model else None,
             "host": entry.host.value if entry.host else None,
             # A working tree has no rollout controller beside it: it serves at once unless told otherwise.

@@ -12,6 +12,11 @@ Statement = dict[str, Any]
 Arn = pulumi.Input[str]
 
 
+_TAKE = "sts:AssumeRole"
+_TAKES: dict[str, Any] = {"pods.eks.amazonaws.com": [_TAKE, "sts:TagSession"]}
+"""EKS names the pod in session tags: https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html"""
+
+
 def policy(statements: Sequence[Statement]) -> pulumi.Output[str]:
     """The policy document as JSON text."""
     return pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": list(statements)})
@@ -21,7 +26,8 @@ def trust(service: str, source_arn: Arn | None = None) -> Statement:
     """Lets a service take the role; with `source_arn`, a pattern, only on behalf of what it names:
     https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
     """
-    found: Statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    action = _TAKES.get(service, _TAKE)
+    found: Statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": action}
     if source_arn is None:
         return found
     account = pulumi.Output.from_input(source_arn).apply(lambda arn: arn.split(":")[4])
@@ -235,11 +241,16 @@ def boundary() -> list[Statement]:
 
 
 def rollout_boundary() -> list[Statement]:
-    """The most that a rollout controller may ever do: what agents may, measure, move an alias, and call the
-    version of a candidate with copies of runs."""
+    """The most that a rollout controller may ever do: what agents may, measure, move an alias, enter the
+    network of a cluster, and call the version of a candidate with copies of runs."""
     moves = [
         "cloudwatch:DescribeAlarms",
         "cloudwatch:GetMetricData",
+        # A function enters the network of a private cluster with a card of its own.
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
         "lambda:GetAlias",
         "lambda:InvokeFunction",
         "lambda:UpdateAlias",

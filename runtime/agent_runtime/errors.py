@@ -24,6 +24,7 @@ AgentRuntimeError
 │   └── ResultNotJson
 ├── Braked                     the brake is engaged; `reason`
 ├── TrafficUnknown             no record says which release a run goes to
+├── ClusterUnavailable         the cluster's API refuses a call or does not answer; `status`
 ├── RecordChanged              somebody else moved the traffic at the same time: read again
 ├── MoveRefused                what a person asked of a rollout cannot be done
 ├── MessageUnreadable          a queue's message that names no run
@@ -143,6 +144,14 @@ class Braked(AgentRuntimeError):
 
 class TrafficUnknown(AgentRuntimeError):
     """It is not known which release a new run goes to, or whether any may begin."""
+
+
+class ClusterUnavailable(AgentRuntimeError):
+    """The API of a Kubernetes cluster refuses a call, with this HTTP status, or does not answer: 0."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class RecordChanged(AgentRuntimeError):

@@ -13,7 +13,7 @@ import pulumi
 import pytest
 from botocore.exceptions import ClientError
 
-from agent_hosting import _ecs_access, statements
+from agent_hosting import _ecs_access, _queue_access, statements
 from agent_runtime.bundle import ModelSpec
 from tests.components.recorder import value
 from tests.components.samples import BEDROCK, IMAGE, MODEL
@@ -27,12 +27,12 @@ LOG: Any = SimpleNamespace(arn=arn("logs", "log-group:handbook"))
 SCOPE: Any = SimpleNamespace(key_arn=KEY)
 
 
-def surroundings(*, encrypted: bool = False) -> _ecs_access.Surroundings:
+def surroundings(*, encrypted: bool = False) -> _queue_access.Surroundings:
     checkpoints: Any = SimpleNamespace(
         table_arn=arn("dynamodb", f"table/{TABLE}"), bucket_arn=f"arn:aws:s3:::{BUCKET}", key_arn=KEY
     )
     queues = pulumi.Output.from_input({"a": arn("sqs", "handbook-a"), "b": arn("sqs", "handbook-b")})
-    return _ecs_access.Surroundings(
+    return _queue_access.Surroundings(
         AGENT, checkpoints, encrypted, arn("dynamodb", f"table/{CONTROL}"), KEY, queues
     )
 
@@ -54,9 +54,9 @@ def worker(*, encrypted: bool = False, secrets: bool = False, model: Any = MODEL
 def of(role: str) -> list[dict[str, Any]]:
     make = {
         "worker": worker,
-        "submit": lambda: _ecs_access.submit(surroundings(), LOG),
-        "status": lambda: _ecs_access.status(surroundings(), LOG),
-        "reaper": lambda: _ecs_access.reaper(surroundings(), LOG),
+        "submit": lambda: _queue_access.submit(surroundings(), LOG),
+        "status": lambda: _queue_access.status(surroundings(), LOG),
+        "reaper": lambda: _queue_access.reaper(surroundings(), LOG),
     }[role]
     return value(make)
 

@@ -96,6 +96,7 @@ def test_a_release_is_recorded_with_all_that_going_back_needs(source: str) -> No
         "item": {"S": f"release#{newest}#ecs"},
         "image": {"S": IMAGE},
         "checkpoint_version": {"S": ""},
+        "labels": {"S": version_labels(read_bundle(source, None))},
         "queue_url": {"S": queue["queue_url"]},
         "dead_letter_queue_url": {"S": queue["dead_letter_queue_url"]},
         "task_definition": {

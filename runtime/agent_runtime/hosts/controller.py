@@ -10,11 +10,14 @@ from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.hosts.clients import client_of, lazily, store_of
 from agent_runtime.hosts.http import LambdaContext
 from agent_runtime.hosts.queue import Queue
+from agent_runtime.kubernetes_api import KubernetesApi
 from agent_runtime.rollout.controller import Controller
 from agent_runtime.rollout.copying import AT_ONCE, Copier, through_call, through_queue
 from agent_runtime.rollout.division import Division
 from agent_runtime.rollout.drift_watch import tell_of_drift
+from agent_runtime.rollout.http_route import cluster_of
 from agent_runtime.rollout.observing import observe
+from agent_runtime.rollout.plan import QUEUED, HttpRoute
 from agent_runtime.rollout.store import RolloutStore, State
 from agent_runtime.samples import SampleStore
 from agent_runtime.settings import TableSettings
@@ -31,8 +34,8 @@ class Copies:
 
     def begin(self, state: State, most: int) -> None:
         """Begin up to `most`. Raises `CheckpointUnavailable` and botocore's errors."""
-        is_ecs = state.plan.host == "ecs"
-        start = through_queue(self._store, self._queue) if is_ecs else through_call(self._functions)
+        is_queued = state.plan.host in QUEUED
+        start = through_queue(self._store, self._queue) if is_queued else through_call(self._functions)
         samples = SampleStore(self._store.table, self._store.heads.agent)
         at_once = AT_ONCE[state.plan.host]
         Copier(self._store, lambda most: samples.since(most=most), start, at_once).begin(state, most)
@@ -50,6 +53,9 @@ def handler(_event: Mapping[str, Any], context: LambdaContext) -> dict[str, str]
     def queue(url: str) -> Queue:
         return Queue(sqs, url)
 
+    def cluster(route: HttpRoute) -> KubernetesApi:
+        return cluster_of(route, client_of("sts"))
+
     def has_time() -> bool:
         return context.get_remaining_time_in_millis() / 1000 > MARGIN_SECONDS
 
@@ -57,7 +63,7 @@ def handler(_event: Mapping[str, Any], context: LambdaContext) -> dict[str, str]
     made = Controller(
         store,
         lambda state, now: observe(cloudwatch, store, state, now),
-        Division(functions, queue, lambda: checkpoints, has_time),
+        Division(functions, cluster, queue, lambda: checkpoints, has_time),
         Copies(checkpoints, functions, queue).begin,
         time.time,
     ).run(settings.agent_name)

@@ -15,7 +15,7 @@ from agent_runtime.rollout.store import State
 from agent_runtime.samples import Sample
 
 _log = logging.getLogger("agent_runtime.rollout.copying")
-AT_ONCE: Final = {"ecs": 10, "lambda": 2}
+AT_ONCE: Final = {"ecs": 10, "eks": 10, "lambda": 2}
 """By host: a function's reserved concurrency, ten if nobody says otherwise, is its callers' too."""
 MOST_LOOKED_AT: Final = 50
 """Samples that one call looks at, the newest first."""
@@ -62,7 +62,7 @@ def through_queue(store: CheckpointStore, queue: Callable[[str], Queue]) -> Star
 
     def start(state: State, head: Mapping[str, Any], name: str) -> None:
         candidate = state.record.candidate or ""
-        release = state.releases.get(f"{candidate}#ecs", {})
+        release = state.releases.get(f"{candidate}#{state.plan.host}", {})
         if "queue_url" not in release:
             return
         submit_copy(store, head, name, candidate)

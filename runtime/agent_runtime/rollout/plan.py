@@ -9,6 +9,8 @@ from agent_runtime.rollout.gates import Gate
 ITEM: Final = "plan"
 WHOLE: Final = 10_000
 """Basis points of all runs."""
+QUEUED: Final = ("ecs", "eks")
+"""Hosts whose runs wait in a queue for each release."""
 DAY_SECONDS: Final = 86_400
 BundleId = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
 Rate = Annotated[float, Field(ge=0, le=1)]
@@ -62,6 +64,18 @@ class Shadow(_Frozen):
     """What the copies of one candidate may cost; spent before there are enough, the candidate waits."""
 
 
+class HttpRoute(_Frozen):
+    """Where the weights lie of an agent on EKS that is called through a gateway."""
+
+    cluster_name: str
+    endpoint: str
+    """Address of the cluster's API."""
+    certificate_authority: str
+    """Who signed its certificate, in base64."""
+    namespace: str
+    name: str
+
+
 class Plan(_Frozen):
     """The rollout of one agent in one environment."""
 
@@ -72,6 +86,8 @@ class Plan(_Frozen):
     """All that are deployed, the newest last: it is the candidate, unless it serves already."""
     function_name: str = ""
     """The agent's function, whose alias divides the calls (`lambda`)."""
+    http_route: HttpRoute | None = None
+    """The route that divides calls inside of the network (`eks`), where there is one."""
     alarms: dict[BundleId, tuple[str, ...]] = Field(default_factory=dict)
     """Names of the alarms on each release's own numbers."""
     unfit: dict[BundleId, str] = Field(default_factory=dict)

@@ -39,9 +39,9 @@ class QueueTraffic:
     def apply(self, state: State, latest: Callable[[], Record]) -> None:
         """Raises botocore's errors and `CheckpointUnavailable`: the next call goes on."""
         record = latest()
-        stable = state.releases.get(f"{record.stable}#ecs", {})
+        stable = state.releases.get(f"{record.stable}#{state.plan.host}", {})
         for bundle_id in record.rejected:
-            release = state.releases.get(f"{bundle_id}#ecs", {})
+            release = state.releases.get(f"{bundle_id}#{state.plan.host}", {})
             if bundle_id in record.shares or "queue_url" not in release or "queue_url" not in stable:
                 continue
             may_go_on = same_checkpoints(release, stable)

@@ -7,15 +7,15 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from agent_hosting import _ecs_access
-from agent_hosting._ecs_access import Surroundings
+from agent_hosting import _queue_access
 from agent_hosting._own_functions import OwnFunctions
 from agent_hosting._packaging import Target
+from agent_hosting._queue_access import Surroundings
 from agent_hosting.agent_platform import PlatformReference
 from agent_hosting.front_door import STATUS_ROUTES, DoorFunction
 
 ALIAS = "live"
-_ACCESS = {"submit": _ecs_access.submit, "status": _ecs_access.status, "reaper": _ecs_access.reaper}
+_ACCESS = {"submit": _queue_access.submit, "status": _queue_access.status, "reaper": _queue_access.reaper}
 _SECONDS = {"submit": 10, "status": 10, "reaper": 55}
 """An HTTP API gives up after 30 s, long after these calls should have; the reaper is called each minute."""
 _AT_ONCE = {"submit": 20, "status": 20, "reaper": 1}

@@ -1,23 +1,44 @@
-"""The releases of one agent on ECS with their queues, and the record that divides runs between them."""
+"""The releases of one agent with their queues, and the record that divides runs between them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import pulumi
 import pulumi_aws as aws
 
-from agent_hosting._ecs_limits import EcsLimits
-from agent_hosting._ecs_releases import held_traffic, kept_releases, older_releases
-from agent_hosting._ecs_service import Crew
-from agent_hosting._ecs_task import WorkerRelease
+from agent_hosting._container_releases import (
+    COMPONENTS,
+    WorkerRelease,
+    held_traffic,
+    kept_releases,
+    older_releases,
+)
 from agent_hosting._lookups import control_item
 from agent_hosting._packaging import Target
+from agent_hosting._queue_limits import QueueLimits
 from agent_hosting._releases import record
 from agent_hosting._traffic import ITEM, Traffic, wanted
 from agent_hosting.agent_platform import PlatformReference
 from agent_hosting.hosting import Host
 from agent_hosting.run_queue import RunQueue
+
+
+class Crew(Protocol):
+    """Runs the releases of one agent on its host."""
+
+    @property
+    def recorded(self) -> Sequence[str]:
+        """Outputs of `deploy` that the item of a release holds."""
+        ...
+
+    def deploy(
+        self, release: WorkerRelease, queue: Mapping[str, pulumi.Input[str]], least: pulumi.Input[int]
+    ) -> dict[str, pulumi.Output[str]]:
+        """Workers for `release`, `least` of them at least; its outputs are known once they are seen to run.
+        `queue` is what `RunQueue` told."""
+        ...
+
 
 ByBundle = pulumi.Output[dict[str, dict[str, str]]]
 
@@ -30,6 +51,7 @@ class Division:
     """
 
     agent: str
+    host: Host
     listed: Sequence[WorkerRelease]
     kept: pulumi.Output[list[WorkerRelease]]
     held: pulumi.Output[Traffic | None]
@@ -45,7 +67,8 @@ class Division:
 
     def queues(
         self,
-        limits: EcsLimits,
+        limits: QueueLimits,
+        oldest_run_seconds: int,
         key_arn: pulumi.Input[str],
         topic_arn: pulumi.Input[str],
         tags: Any,
@@ -58,8 +81,8 @@ class Division:
                 {
                     "key_arn": key_arn,
                     "alarm_topic_arn": topic_arn,
-                    **limits.queue._asdict(),  # type: ignore[typeddict-item]
-                    "oldest_message_alarm_seconds": limits.oldest_run_seconds,
+                    **limits._asdict(),  # type: ignore[typeddict-item]
+                    "oldest_message_alarm_seconds": oldest_run_seconds,
                     "tags": {**tags, "bundle": release.bundle_id},
                 },
                 opts=pulumi.ResourceOptions(parent=self.parent),
@@ -83,7 +106,7 @@ class Division:
         self, crew: Crew, queues: ByBundle, traffic: pulumi.Output[Traffic], manifest: pulumi.Input[str]
     ) -> tuple[ByBundle, list[pulumi.Resource]]:
         """Workers for each release, and its item in the control table once they are seen to run: by bundle
-        id, `service_name` and `task_definition`, and the items of what is listed. `manifest` is what
+        id, what the crew told, and the items of what is listed. `manifest` is what
         `_manifests.keep` gave for the newest."""
         recorded: list[pulumi.Resource] = []
 
@@ -98,9 +121,10 @@ class Division:
             fields: dict[str, pulumi.Input[str]] = {
                 "image": release.image,
                 "checkpoint_version": release.checkpoint_version,
+                "labels": release.labels,
                 "queue_url": queue["queue_url"],
                 "dead_letter_queue_url": queue["dead_letter_queue_url"],
-                "task_definition": deployed["task_definition"],
+                **{output: deployed[output] for output in crew.recorded},
             }
             if bundle_id == self.listed[-1].bundle_id:
                 fields["manifest"] = manifest
@@ -108,7 +132,7 @@ class Division:
                 record(
                     self.agent,
                     bundle_id,
-                    Host.ECS,
+                    self.host,
                     fields,
                     self.platform,
                     self.parent,
@@ -157,9 +181,9 @@ class Division:
         shares = found.shares if found is not None else {}
         if not shares or (self.shares is not None and shares != declared.shares):
             raise pulumi.RunError(
-                f"EcsAgent {self.agent!r}: the traffic record divides runs as {_percent(shares)}, but "
-                f"{_percent(declared.shares)} was declared. Somebody changed it by hand; put it back with: "
-                f"pulumi up --refresh"
+                f"{COMPONENTS[self.host]} {self.agent!r}: the traffic record divides runs as "
+                f"{_percent(shares)}, but {_percent(declared.shares)} was declared. "
+                f"Somebody changed it by hand; put it back with: pulumi up --refresh"
             )
         return shares
 
@@ -167,6 +191,7 @@ class Division:
 def divide(
     name: str,
     args: Any,
+    host: Host,
     newest: WorkerRelease,
     shares: Mapping[str, float] | None,
     target: Target,
@@ -175,17 +200,17 @@ def divide(
 ) -> Division:
     """Reads the traffic record, and finds what is deployed by it."""
     table = pulumi.Output.from_input(platform["control_table_name"])
-    listed = [*older_releases(name, args, target, table, parent), newest]
+    listed = [*older_releases(name, args, host, target, table, parent), newest]
     from_tree = bool(list(args["releases"])[-1].get("source"))
     ids = None if from_tree else [release.bundle_id for release in listed]
-    held = table.apply(lambda known: held_traffic(name, known, ids, parent))
+    held = table.apply(lambda known: held_traffic(name, known, ids, host, parent))
     kept: pulumi.Output[list[WorkerRelease]] = pulumi.Output.from_input([])
     if from_tree:
         taken = {release.bundle_id for release in listed}
         kept = pulumi.Output.all(table, held).apply(
-            lambda found: kept_releases(name, taken, found[1], target, found[0], parent)
+            lambda found: kept_releases(name, taken, found[1], host, target, found[0], parent)
         )
-    return Division(name, listed, kept, held, shares, platform, parent)
+    return Division(name, host, listed, kept, held, shares, platform, parent)
 
 
 def told(by_bundle: ByBundle, output: str) -> pulumi.Output[dict[str, str]]:

@@ -1,11 +1,13 @@
 """Which releases of an agent have workers, and the image of each."""
 
+import hashlib
+import json
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 
-from agent_hosting._ecs_task import WorkerRelease
 from agent_hosting._lookups import control_item, recorded_release
 from agent_hosting._packaging import Target, packed_before
 from agent_hosting._releases import Newest, by_bundle, newest
@@ -13,10 +15,30 @@ from agent_hosting._traffic import ITEM, Traffic, kept_beside
 from agent_hosting._validation import Inputs
 from agent_hosting._weights import STABLE, mistake_in
 from agent_hosting.hosting import Host
+from agent_runtime.bundle import Bundle
 
 FIELDS = ("source", "bundle_id", "archive", "image")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,127}")
+COMPONENTS = {Host.ECS: "EcsAgent", Host.EKS: "EksAgent"}
+"""Who says what is wrong."""
+_UNSAID = {"checkpoint_version": "", "labels": "{}"}
+"""What the item of a release holds where the release says nothing."""
 _PINNED = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class WorkerRelease:
+    """A release as a container runs it."""
+
+    bundle_id: str
+    image: pulumi.Input[str]
+    """Pinned by its digest."""
+    archive: str | None = None
+    """Zip on this machine that stands for the image."""
+    checkpoint_version: pulumi.Input[str] = ""
+    """Of its steps; empty where the manifest declares none."""
+    labels: pulumi.Input[str] = "{}"
+    """What it is made of, as a JSON object of short digests by part."""
 
 
 def newest_release(name: str, args: Any, inputs: Inputs, target: Target) -> tuple[Newest, WorkerRelease]:
@@ -46,7 +68,16 @@ def newest_release(name: str, args: Any, inputs: Inputs, target: Target) -> tupl
         image or f"this-machine/{name}@sha256:{found.archive_sha256}",
         found.archive if target.here else None,
         str(found.bundle.checkpoint_version or ""),
+        version_labels(found.bundle),
     )
+
+
+def version_labels(bundle: Bundle) -> str:
+    """Short digest of each part of a bundle, so that two releases show at a glance what differs."""
+    held = bundle.model_dump(mode="json")
+    parts = {name: held.get(name) for name in ("prompts", "model", "tools", "code", "memory")}
+    texts = {name: json.dumps(part, sort_keys=True) for name, part in parts.items()}
+    return json.dumps({name: hashlib.sha256(text.encode()).hexdigest()[:12] for name, text in texts.items()})
 
 
 def check_shares(args: Any, release: Newest, inputs: Inputs) -> dict[str, float] | None:
@@ -96,18 +127,18 @@ def check_cluster(args: Any, inputs: Inputs) -> None:
 
 
 def older_releases(
-    name: str, args: Any, target: Target, table: pulumi.Input[str], parent: pulumi.Resource
+    name: str, args: Any, host: Host, target: Target, table: pulumi.Input[str], parent: pulumi.Resource
 ) -> list[WorkerRelease]:
     """The other listed releases, oldest first; an image that is not given is the one that was deployed."""
 
     async def remembered(table_name: str, bundle_id: str, field: str) -> str:
-        release = await recorded_release(table_name, name, bundle_id, Host.ECS, parent)
-        if field == "checkpoint_version":
-            return release.get(field, "")
+        release = await recorded_release(table_name, name, bundle_id, host, parent)
+        if field != "image":
+            return release.get(field, _UNSAID[field])
         if "image" not in release:
             raise pulumi.RunError(
-                f"EcsAgent {name!r}: releases lists {bundle_id} without an image, and none is remembered, "
-                f"since it was never deployed here. Give its `image`, or take it off the list."
+                f"{COMPONENTS[host]} {name!r}: releases lists {bundle_id} without an image, and none is "
+                f"remembered, since it was never deployed here. Give its `image`, or take it off the list."
             )
         return release["image"]
 
@@ -116,28 +147,36 @@ def older_releases(
         bundle_id = entry["bundle_id"]
         known = pulumi.Output.from_input(table)
         image = entry.get("image") or known.apply(lambda t, b=bundle_id: remembered(t, b, "image"))
-        version = known.apply(lambda t, b=bundle_id: remembered(t, b, "checkpoint_version"))
+        version, labels = (
+            known.apply(lambda t, b=bundle_id, f=field: remembered(t, b, f)) for field in _UNSAID
+        )
         archive = entry.get("archive") or str(packed_before(bundle_id, target))
-        found.append(WorkerRelease(bundle_id, image, archive if target.here else None, version))
+        found.append(WorkerRelease(bundle_id, image, archive if target.here else None, version, labels))
     return found
 
 
 async def kept_releases(
-    name: str, listed: set[str], held: Traffic | None, target: Target, table: str, parent: pulumi.Resource
+    name: str,
+    listed: set[str],
+    held: Traffic | None,
+    host: Host,
+    target: Target,
+    table: str,
+    parent: pulumi.Resource,
 ) -> list[WorkerRelease]:
     """What stays beside a working tree, so that there is something to go back to."""
     found: list[WorkerRelease] = []
     for bundle_id in kept_beside(listed, held):
-        release = await recorded_release(table, name, bundle_id, Host.ECS, parent)
+        release = await recorded_release(table, name, bundle_id, host, parent)
         if "image" in release:
             archive = str(packed_before(bundle_id, target)) if target.here else None
-            version = release.get("checkpoint_version", "")
-            found.append(WorkerRelease(bundle_id, release["image"], archive, version))
+            unsaid = (release.get(field, default) for field, default in _UNSAID.items())
+            found.append(WorkerRelease(bundle_id, release["image"], archive, *unsaid))
     return found
 
 
 async def held_traffic(
-    name: str, table: str, listed: list[str] | None, parent: pulumi.Resource
+    name: str, table: str, listed: list[str] | None, host: Host, parent: pulumi.Resource
 ) -> Traffic | None:
     """The traffic record before this deployment. Refuses to take a release away that it sends runs to;
     `listed` is None beside a working tree, which keeps such releases by itself."""
@@ -145,9 +184,9 @@ async def held_traffic(
     for bundle_id, share in held.shares.items() if held is not None and listed is not None else ():
         if bundle_id not in (listed or []):
             raise pulumi.RunError(
-                f"EcsAgent {name!r}: release {bundle_id} still gets {share:.0%} of new runs and is not "
-                f"listed. Its queue would go, and the runs in it. List it again, move its traffic to another "
-                f"release (with `shares`, or with `agent-hosting release rollback {name}` or `promote "
-                f"{name}`), wait until its queue is empty, and then take it off the list."
+                f"{COMPONENTS[host]} {name!r}: release {bundle_id} still gets {share:.0%} of new runs and is "
+                f"not listed. Its queue would go, and the runs in it. List it again, move its traffic to "
+                f"another release (with `shares`, or with `agent-hosting release rollback {name}` or "
+                f"`promote {name}`), wait until its queue is empty, and then take it off the list."
             )
     return held

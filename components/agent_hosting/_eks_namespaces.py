@@ -1,0 +1,79 @@
+"""Namespaces for agents: nothing privileged runs in them, and nobody speaks with anybody unasked."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pulumi
+
+from agent_hosting._kubernetes import Document, Objects
+
+STORAGE_CLASS = "agent-hosting"
+_POD_SECURITY = "pod-security.kubernetes.io"
+
+
+def namespace(name: str) -> Document:
+    """Pod Security `restricted`, enforced:
+    https://kubernetes.io/docs/concepts/security/pod-security-standards/"""
+    modes = {f"{_POD_SECURITY}/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": name, "labels": {"app.kubernetes.io/managed-by": "agent-hosting", **modes}},
+    }
+
+
+def default_deny(name: str) -> Document:
+    """What a pod may speak with, its agent's own policy adds."""
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "default-deny", "namespace": name},
+        "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]},
+    }
+
+
+def storage_class(*, auto: bool) -> Document:
+    """Encrypted disks that outlive their claims. Nodes of EKS Auto Mode have a driver of their own:
+    https://docs.aws.amazon.com/eks/latest/userguide/create-storage-class.html"""
+    return {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {"name": STORAGE_CLASS},
+        "provisioner": "ebs.csi.eks.amazonaws.com" if auto else "ebs.csi.aws.com",
+        "parameters": {"type": "gp3", "encrypted": "true"},
+        "reclaimPolicy": "Retain",
+        "volumeBindingMode": "WaitForFirstConsumer",
+        "allowVolumeExpansion": True,
+    }
+
+
+def network_policies_on(*, auto: bool) -> list[Document]:
+    """Nodes of EKS Auto Mode enforce network policies once this says so:
+    https://docs.aws.amazon.com/eks/latest/userguide/auto-net-pol.html"""
+    if not auto:
+        return []
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "amazon-vpc-cni", "namespace": "kube-system"},
+            "data": {"enable-network-policy-controller": "true"},
+        }
+    ]
+
+
+def make(
+    objects: Objects, name: str, namespaces: Sequence[str], *, auto: bool, after: Sequence[pulumi.Resource]
+) -> dict[str, pulumi.CustomResource]:
+    """The namespaces by name, each ready for an agent."""
+    for document in (storage_class(auto=auto), *network_policies_on(auto=auto)):
+        objects.apply(f"{name}-{_label(document)}", document, after=after)
+    ready: dict[str, pulumi.CustomResource] = {}
+    for each in namespaces:
+        made = objects.apply(f"{name}-namespace-{each}", namespace(each), after=after)
+        ready[each] = objects.apply(f"{name}-default-deny-{each}", default_deny(each), after=[made])
+    return ready
+
+
+def _label(document: Any) -> str:
+    return {"StorageClass": "disks", "ConfigMap": "network-policies"}[document["kind"]]

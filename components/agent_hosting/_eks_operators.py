@@ -1,0 +1,136 @@
+"""Operators that agents on EKS use, as pinned Helm releases: each in a namespace of its own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_kubernetes as kubernetes
+
+from agent_hosting import statements
+from agent_hosting._eks_addons import PODS
+from agent_hosting._eks_control_plane import ControlPlane
+from agent_hosting._keys import account_id
+
+
+class Operator(str, Enum):
+    """An operator that an agent may need."""
+
+    KEDA = "keda"
+    """Scales pods by queue and sessions, to none and back. Every agent needs it."""
+    GATEWAY = "gateway"
+    """Divides calls by the weights of HTTP routes. Agents with `gateway` need one."""
+    ARGO_ROLLOUTS = "argo-rollouts"
+    """Walks through the steps of a rollout. Agents with `workload: rollout` need it."""
+    AGENT_SANDBOX = "agent-sandbox"
+    """Keeps one pod with its disk. Agents with `workload: sandbox` need it."""
+    EXTERNAL_SECRETS = "external-secrets"
+    """Copies secrets into the cluster. No agent of ours needs it: theirs are read just in time."""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A Helm chart, by version. `repository` is empty where `chart` is a whole address."""
+
+    chart: str
+    version: str
+    repository: str
+    namespace: str
+    values: Mapping[str, Any]
+
+
+CHARTS: Mapping[Operator, Chart] = {
+    Operator.KEDA: Chart("keda", "2.18.1", "https://kedacore.github.io/charts", "keda", {}),
+    Operator.GATEWAY: Chart(
+        "oci://docker.io/envoyproxy/gateway-helm", "v1.5.4", "", "envoy-gateway-system", {}
+    ),
+    Operator.ARGO_ROLLOUTS: Chart(
+        "argo-rollouts", "2.40.5", "https://argoproj.github.io/argo-helm", "argo-rollouts", {}
+    ),
+    Operator.AGENT_SANDBOX: Chart(
+        "oci://registry.k8s.io/agent-sandbox/charts/agent-sandbox",
+        "0.5.0",
+        "",
+        "agent-sandbox-system",
+        {"controller": {"extensions": True}},
+    ),
+    Operator.EXTERNAL_SECRETS: Chart(
+        "external-secrets", "1.0.0", "https://charts.external-secrets.io", "external-secrets", {}
+    ),
+}
+"""Versions that were current when this version was written; `charts` of AgentCluster replaces any."""
+
+
+def install(
+    plane: ControlPlane,
+    cluster_name: pulumi.Input[str],
+    provider: kubernetes.Provider,
+    wanted: Sequence[Operator],
+    charts: Mapping[str, Mapping[str, Any]],
+    after: Sequence[pulumi.Resource],
+) -> list[pulumi.Resource]:
+    made: list[pulumi.Resource] = []
+    for operator in wanted:
+        chart, given = CHARTS[operator], charts.get(operator.value, {})
+        repository = given.get("repository", chart.repository)
+        made.append(
+            kubernetes.helm.v3.Release(
+                f"{plane.name}-{operator.value}",
+                chart=given.get("chart", chart.chart),
+                version=given.get("version", chart.version),
+                repository_opts={"repo": repository} if repository else None,
+                name=operator.value,
+                namespace=chart.namespace,
+                create_namespace=True,
+                atomic=True,  # one that does not become ready is taken away again
+                timeout=600,
+                values={**chart.values, **given.get("values", {})},
+                opts=pulumi.ResourceOptions(parent=plane.parent, provider=provider, depends_on=list(after)),
+            )
+        )
+    if Operator.KEDA in wanted:
+        _let_keda_look(plane, cluster_name)
+    return made
+
+
+def _let_keda_look(plane: ControlPlane, cluster_name: pulumi.Input[str]) -> None:
+    """The operator itself reads how long queues are, and metrics: numbers alone, of queues of agents."""
+    region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=plane.parent)).region
+    role = plane.role("keda", statements.trust(PODS), ())
+    aws.iam.RolePolicy(
+        f"{plane.name}-keda-look",
+        role=role.name,
+        policy=statements.policy(
+            [
+                {
+                    "Sid": "LookAtQueuesOfAgents",
+                    "Effect": "Allow",
+                    "Action": "sqs:GetQueueAttributes",
+                    "Resource": pulumi.Output.concat(
+                        "arn:aws:sqs:", region, ":", account_id(plane.parent), ":*"
+                    ),
+                    # Queues come with releases; each that belongs to an agent says so.
+                    "Condition": {"StringLike": {"aws:ResourceTag/agent": "?*"}},
+                },
+                {
+                    "Sid": "ReadMetrics",
+                    "Effect": "Allow",
+                    "Action": ["cloudwatch:GetMetricData"],
+                    # CloudWatch has no resource type for this action; metrics hold numbers alone.
+                    "Resource": "*",
+                },
+            ]
+        ),
+        opts=pulumi.ResourceOptions(parent=plane.parent),
+    )
+    aws.eks.PodIdentityAssociation(
+        f"{plane.name}-keda",
+        cluster_name=cluster_name,
+        namespace=CHARTS[Operator.KEDA].namespace,
+        service_account="keda-operator",
+        role_arn=role.arn,
+        tags=plane.tags,
+        opts=pulumi.ResourceOptions(parent=plane.parent),
+    )
