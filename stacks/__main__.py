@@ -1,6 +1,7 @@
 """Deploys the agents that the stack's YAML declares, on one platform."""
 
 from pathlib import Path
+from typing import Any
 
 import pulumi
 from pulumi.runtime.config import CONFIG
@@ -18,12 +19,12 @@ root = Path(__file__).parent.parent
 
 declared = {name: stack.agent_args(name, environment, root, config) for name in stack.agents}
 hosts = {name: host_of(name, args) for name, args in declared.items()}
-shared = {"retain_data": stack.retain_data, "tags": {"environment": environment}}
+shared: Any = {"retain_data": stack.retain_data, "tags": {"environment": environment}}
 platform = AgentPlatform("platform", {"containers": Host.ECS in hosts.values(), **shared})
 cluster = None
 if Host.EKS in hosts.values():
     own = stack.cluster_args(platform.boundary_arn)
-    cluster = AgentCluster("cluster", AgentClusterArgs(**{**shared, **own}))  # type: ignore[typeddict-item]
+    cluster = AgentCluster("cluster", AgentClusterArgs(**{**shared, **own}))
 for name, args in declared.items():
     args["platform"] = reference_to(platform)
     if cluster is not None and hosts[name] is Host.EKS:

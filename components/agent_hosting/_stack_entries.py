@@ -96,7 +96,8 @@ class AgentEntry(Entry):
     image: str | None = None
     """Container image of `source`, pinned by its digest, for an agent on ECS or EKS in a real account."""
     releases: tuple[Listed, ...] = ()
-    """Bundle ids, oldest first, as `agent-hosting release new` writes them; each with its image on ECS and EKS."""
+    """Bundle ids, oldest first, as `agent-hosting release new` writes them; each with its image but on
+    Lambda."""
     run_profile: ProfileEntry | None = None
     host: Host | None = None
     secrets: tuple[SecretName, ...] = ()
