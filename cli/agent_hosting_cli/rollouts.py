@@ -103,7 +103,13 @@ class Rollouts:
         return {drift.metric: f"{drift.verdict.value}: {drift.reason}" for drift in found}
 
     def _move(self, what: str, why: str, move: Callable[[State, Observation, int], Record]) -> Record:
-        _, seen, now = self._known()
+        known, seen, now = self._known()
+        if known.plan.argo_rollout is not None:
+            place = known.plan.argo_rollout
+            raise UserError(
+                f"Argo Rollouts moves the traffic of {self.found.agent}: kubectl argo rollouts "
+                f"promote|abort|pause {place.name} -n {place.namespace}"
+            )
         change = Change(now, told(lambda: who(self.found.client)), what, why)
         return told(
             lambda: moved(

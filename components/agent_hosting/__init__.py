@@ -1,5 +1,7 @@
 """Pulumi components that host AI agents on AWS."""
 
+from agent_hosting._eks_analysis import AnalysisArgs
+from agent_hosting._eks_args import EksAgentArgs
 from agent_hosting._eks_limits import DestinationArgs, GatewayArgs, Workload
 from agent_hosting._eks_operators import Operator
 from agent_hosting._releases import Release
@@ -32,7 +34,7 @@ from agent_hosting.agent_platform import (
 from agent_hosting.canary_traffic import CanaryTraffic, CanaryTrafficArgs
 from agent_hosting.checkpoint_table import CheckpointTable, CheckpointTableArgs
 from agent_hosting.ecs_agent import EcsAgent, EcsAgentArgs
-from agent_hosting.eks_agent import EksAgent, EksAgentArgs
+from agent_hosting.eks_agent import EksAgent
 from agent_hosting.front_door import DoorFunction, FrontDoor, FrontDoorArgs, JwtArgs
 from agent_hosting.hosting import Host, RunProfile
 from agent_hosting.lambda_agent import LambdaAgent, LambdaAgentArgs
@@ -55,6 +57,7 @@ __all__ = [
     "AgentNetworkArgs",
     "AgentPlatform",
     "AgentPlatformArgs",
+    "AnalysisArgs",
     "CanaryTraffic",
     "CanaryTrafficArgs",
     "ChartArgs",

@@ -9,6 +9,7 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 
+from agent_hosting import _run_statements as runs
 from agent_hosting import statements
 from agent_hosting._eks_addons import PODS
 from agent_hosting._eks_control_plane import ControlPlane
@@ -91,46 +92,44 @@ def install(
             )
         )
     if Operator.KEDA in wanted:
-        _let_keda_look(plane, cluster_name)
+        _let_look(plane, cluster_name, Operator.KEDA, "keda-operator", [_queues(plane), runs.read_metrics()])
+    if Operator.ARGO_ROLLOUTS in wanted:
+        _let_look(plane, cluster_name, Operator.ARGO_ROLLOUTS, "argo-rollouts", [runs.read_metrics()])
     return made
 
 
-def _let_keda_look(plane: ControlPlane, cluster_name: pulumi.Input[str]) -> None:
-    """The operator itself reads how long queues are, and metrics: numbers alone, of queues of agents."""
-    region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=plane.parent)).region
-    role = plane.role("keda", statements.trust(PODS), ())
+def _let_look(
+    plane: ControlPlane,
+    cluster_name: pulumi.Input[str],
+    operator: Operator,
+    service_account: str,
+    allowed: list[statements.Statement],
+) -> None:
+    """An operator reads numbers in its own name, so that pods of agents need no right to."""
+    role = plane.role(operator.value, statements.trust(PODS), ())
+    child = pulumi.ResourceOptions(parent=plane.parent)
     aws.iam.RolePolicy(
-        f"{plane.name}-keda-look",
-        role=role.name,
-        policy=statements.policy(
-            [
-                {
-                    "Sid": "LookAtQueuesOfAgents",
-                    "Effect": "Allow",
-                    "Action": "sqs:GetQueueAttributes",
-                    "Resource": pulumi.Output.concat(
-                        "arn:aws:sqs:", region, ":", account_id(plane.parent), ":*"
-                    ),
-                    # Queues come with releases; each that belongs to an agent says so.
-                    "Condition": {"StringLike": {"aws:ResourceTag/agent": "?*"}},
-                },
-                {
-                    "Sid": "ReadMetrics",
-                    "Effect": "Allow",
-                    "Action": ["cloudwatch:GetMetricData"],
-                    # CloudWatch has no resource type for this action; metrics hold numbers alone.
-                    "Resource": "*",
-                },
-            ]
-        ),
-        opts=pulumi.ResourceOptions(parent=plane.parent),
+        f"{plane.name}-{operator.value}-looks", role=role.name, policy=statements.policy(allowed), opts=child
     )
     aws.eks.PodIdentityAssociation(
-        f"{plane.name}-keda",
+        f"{plane.name}-{operator.value}",
         cluster_name=cluster_name,
-        namespace=CHARTS[Operator.KEDA].namespace,
-        service_account="keda-operator",
+        namespace=CHARTS[operator].namespace,
+        service_account=service_account,
         role_arn=role.arn,
         tags=plane.tags,
-        opts=pulumi.ResourceOptions(parent=plane.parent),
+        opts=child,
     )
+
+
+def _queues(plane: ControlPlane) -> statements.Statement:
+    region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=plane.parent)).region
+    queues = pulumi.Output.concat("arn:aws:sqs:", region, ":", account_id(plane.parent), ":*")
+    return {
+        "Sid": "LookAtQueuesOfAgents",
+        "Effect": "Allow",
+        "Action": "sqs:GetQueueAttributes",
+        "Resource": queues,
+        # Queues come and go with releases; each that belongs to an agent says so.
+        "Condition": {"StringLike": {"aws:ResourceTag/agent": "?*"}},
+    }

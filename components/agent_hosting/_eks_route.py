@@ -1,12 +1,14 @@
 """How calls inside of the network are divided between an agent's releases, and who may move their weights."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
 from agent_hosting._eks_limits import GatewayArgs
 from agent_hosting._eks_pods import PORT, Pods
+from agent_hosting._eks_rollout import CANDIDATE, STABLE
 from agent_hosting._eks_workloads import metadata, service_name
 from agent_hosting._kubernetes import Document, Objects
 from agent_hosting._traffic import Traffic
@@ -29,10 +31,14 @@ def http_route(
             for bundle_id in found[0]
         ]
     )
+    return _route(pods, gateway, weights)
+
+
+def _route(pods: Pods, gateway: GatewayArgs, backends: pulumi.Input[Any]) -> Document:
     parent: Document = {"name": gateway["name"]}
     if namespace := gateway.get("namespace"):
         parent["namespace"] = namespace
-    spec: Document = {"parentRefs": [parent], "rules": [{"backendRefs": weights}]}
+    spec: Document = {"parentRefs": [parent], "rules": [{"backendRefs": backends}]}
     if hostnames := gateway.get("hostnames"):
         spec["hostnames"] = list(hostnames)
     named = metadata(pods.agent, pods)
@@ -46,15 +52,25 @@ def http_route(
     }
 
 
+def argo_route(pods: Pods, gateway: GatewayArgs) -> Document:
+    """The route of a Rollout: Argo's plugin owns its weights."""
+    both = [
+        {"name": f"{pods.agent}-{STABLE}", "port": PORT, "weight": 100},
+        {"name": f"{pods.agent}-{CANDIDATE}", "port": PORT, "weight": 0},
+    ]
+    return _route(pods, gateway, both)
+
+
 def let_move(
     pods: Pods,
     objects: Objects,
     cluster: ClusterReference,
     controller_role_arn: pulumi.Input[str],
+    rules: Sequence[Document],
     tags: object,
     after: Sequence[pulumi.Resource],
 ) -> None:
-    """The controller may read and patch this one route, and nothing else of the cluster."""
+    """The controller may do what `rules` say, and nothing else in the cluster."""
     name = f"{pods.agent}-traffic"
     group = f"agent-hosting:{pods.agent}"
     aws.eks.AccessEntry(
@@ -69,14 +85,7 @@ def let_move(
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "Role",
         "metadata": metadata(name, pods),
-        "rules": [
-            {
-                "apiGroups": ["gateway.networking.k8s.io"],
-                "resources": ["httproutes"],
-                "resourceNames": [pods.agent],
-                "verbs": ["get", "patch"],
-            }
-        ],
+        "rules": list(rules),
     }
     binding: Document = {
         "apiVersion": "rbac.authorization.k8s.io/v1",
@@ -87,3 +96,22 @@ def let_move(
     }
     made = objects.apply(f"{name}-role", role, after=after)
     objects.apply(f"{name}-binding", binding, after=[made])
+
+
+def move_route(agent: str) -> list[Document]:
+    """Weights of the agent's own route."""
+    return [_rule("gateway.networking.k8s.io", "httproutes", ["get", "patch"], [agent])]
+
+
+def follow_rollout(agent: str) -> list[Document]:
+    """How far Argo is with the agent's own Rollout. The name of the stable revision's ReplicaSet is known to
+    the Rollout alone."""
+    return [
+        _rule("argoproj.io", "rollouts", ["get"], [agent]),
+        _rule("apps", "replicasets", ["get"], []),
+    ]
+
+
+def _rule(group: str, resources: str, verbs: list[str], names: list[str]) -> Document:
+    named = {"resourceNames": names} if names else {}
+    return {"apiGroups": [group], "resources": [resources], "verbs": verbs, **named}

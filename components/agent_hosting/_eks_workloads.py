@@ -67,8 +67,8 @@ WORKLOADS = {Workload.STATEFUL_SET: stateful_set, Workload.SANDBOX: sandbox}
 """What makes the document of each workload."""
 
 
-def service(name: str, pods: Pods, bundle_id: str, *, headless: bool) -> Document:
-    """The release's pods under one name; headless where each pod has a name of its own below it."""
+def service(name: str, pods: Pods, bundle_id: str | None, *, headless: bool) -> Document:
+    """Pods of a release, or of all, under one name; headless where each has a name of its own below it."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -81,7 +81,7 @@ def service(name: str, pods: Pods, bundle_id: str, *, headless: bool) -> Documen
     }
 
 
-def disruption_budget(name: str, pods: Pods, bundle_id: str) -> Document:
+def disruption_budget(name: str, pods: Pods, bundle_id: str | None) -> Document:
     """A drained node takes one pod at a time."""
     return {
         "apiVersion": "policy/v1",

@@ -120,10 +120,12 @@ class HostParts:
         version: pulumi.Input[str] = "",
         shadow_rights: Sequence[Statement] = (),
         http_route: Mapping[str, Any] | None = None,
+        argo_rollout: Mapping[str, Any] | None = None,
         network: Mapping[str, Any] | None = None,
     ) -> RolloutController | None:
         """The controller, unless the program itself says who gets which share. `http_route` is what divides
-        calls beside the record, and `network` from where its cluster is reached."""
+        calls beside the record, `argo_rollout` what moves them in its place, and `network` from where their
+        cluster is reached."""
         if self.args.get("shares"):
             if self.args.get("rollout"):
                 raise self._inputs().refuse(
@@ -144,6 +146,7 @@ class HostParts:
                 "statements": rights,
                 "shadow_statements": shadow_rights,
                 **({"http_route": http_route} if http_route else {}),  # type: ignore[typeddict-item]
+                **({"argo_rollout": argo_rollout} if argo_rollout else {}),  # type: ignore[typeddict-item]
                 **({"network": network} if network else {}),  # type: ignore[typeddict-item]
                 **self._version_dimensions(host, function_name, version),  # type: ignore[typeddict-item]
                 "topic_arn": topic_arn,

@@ -17,7 +17,7 @@ from agent_hosting._validation import Inputs
 from agent_hosting.agent_platform import PlatformReference
 from agent_hosting.hosting import Host
 from agent_hosting.statements import Statement
-from agent_runtime.rollout.plan import HttpRoute, Plan
+from agent_runtime.rollout.plan import Place, Plan
 
 SECONDS = 55
 """Called each minute; two calls at once would do the same work."""
@@ -47,6 +47,8 @@ class RolloutControllerArgs(TypedDict):
     http_route: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
     """Cluster, namespace and name of the route that divides calls, where `host` is `eks`. Defaults to
     none."""
+    argo_rollout: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
+    """Cluster, namespace and name of the Argo Rollout that moves the traffic itself. Defaults to none."""
     network: NotRequired[dict[str, pulumi.Input[Sequence[str]]]]
     """Subnets and security groups from which that cluster is reached. Defaults to none."""
     unfit: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
@@ -121,13 +123,15 @@ class RolloutController(pulumi.ComponentResource):
             alarms=pulumi.Output.all(*(a.name for a in alarms)),
             unfit=args.get("unfit") or {},
             http_route=args.get("http_route") or {},
+            argo_rollout=args.get("argo_rollout") or {},
         ).apply(
             lambda known: plan.model_copy(
                 update={
                     "function_name": known["function_name"],
                     "alarms": {releases[-1]: tuple(known["alarms"])},
                     "unfit": known["unfit"],
-                    "http_route": HttpRoute(**known["http_route"]) if known["http_route"] else None,
+                    "http_route": _place(known["http_route"]),
+                    "argo_rollout": _place(known["argo_rollout"]),
                 }
             ).model_dump_json()
         )
@@ -179,3 +183,7 @@ class RolloutController(pulumi.ComponentResource):
 def _network(given: Any) -> dict[str, Any] | None:
     """As Lambda takes it."""
     return dict(given) if given else None
+
+
+def _place(given: dict[str, str]) -> Place | None:
+    return Place(**given) if given else None

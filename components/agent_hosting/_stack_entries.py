@@ -130,6 +130,8 @@ class AgentEntry(Entry):
     tenant_share: float | None = None
     visibility_seconds: int | None = None
     worker_concurrency: int | None = None
+    analysis: dict[str, Any] | None = None
+    """Fields of `AnalysisArgs`, checked where they are used."""
     cpu_millicores: int | None = None
     destinations: tuple[dict[str, Any], ...] = ()
     """Fields of `DestinationArgs`, checked where they are used, as are those of the next."""

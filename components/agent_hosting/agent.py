@@ -6,6 +6,8 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 
+from agent_hosting._eks_analysis import AnalysisArgs
+from agent_hosting._eks_args import EksAgentArgs
 from agent_hosting._eks_limits import DestinationArgs, GatewayArgs, Workload
 from agent_hosting._names import claim
 from agent_hosting._packaging import Architecture
@@ -15,7 +17,7 @@ from agent_hosting.agent_bundle import ModelArgs
 from agent_hosting.agent_cluster import ClusterReference
 from agent_hosting.agent_platform import PlatformReference
 from agent_hosting.ecs_agent import EcsAgent, EcsAgentArgs
-from agent_hosting.eks_agent import EksAgent, EksAgentArgs
+from agent_hosting.eks_agent import EksAgent
 from agent_hosting.front_door import JwtArgs
 from agent_hosting.hosting import Choice, Host, RunProfile, choose, misfit
 from agent_hosting.lambda_agent import LambdaAgent, LambdaAgentArgs, Release
@@ -28,6 +30,8 @@ class AgentArgs(TypedDict):
     """Releases, oldest first, the newest last, which is deployed; older ones stay deployed."""
     monthly_budget_usd: float
     """What the agent may cost in a calendar month, in US dollars."""
+    analysis: NotRequired[AnalysisArgs]
+    """What Argo Rollouts measures, for `workload: rollout`. Defaults to the gate's metrics in CloudWatch."""
     alert_emails: NotRequired[Sequence[str]]
     """Who is told of spending. Defaults to nobody; the brake works all the same."""
     architecture: NotRequired[Architecture]

@@ -1,130 +1,34 @@
 """Agents that keep state, on Kubernetes: a workload for each release, with sessions that stay on theirs."""
 
-from collections.abc import Sequence
-from typing import Any, NotRequired, TypedDict
-
 import pulumi
 import pulumi_aws as aws
 
-from agent_hosting import _eks_access, _eks_route, _eks_workloads, _queue_access
+from agent_hosting import _eks_access, _queue_access
 from agent_hosting._container_releases import check_shares, newest_release
-from agent_hosting._eks_crew import PodCrew
-from agent_hosting._eks_limits import DestinationArgs, GatewayArgs, Workload, check_eks_limits
+from agent_hosting._eks_analysis import check_analysis
+from agent_hosting._eks_args import EksAgentArgs
+from agent_hosting._eks_limits import check_eks_limits
+from agent_hosting._eks_placement import Placement
 from agent_hosting._eks_pods import PORT, Pods
+from agent_hosting._eks_workloads import service_name
 from agent_hosting._host_parts import HostParts
 from agent_hosting._keys import delegate_to_account
 from agent_hosting._kubernetes import Objects, provider_of
 from agent_hosting._manifests import keep
 from agent_hosting._names import claim
-from agent_hosting._packaging import Architecture, Target
+from agent_hosting._packaging import Target
 from agent_hosting._queue_access import Surroundings
 from agent_hosting._queue_division import divide, told
 from agent_hosting._queue_functions import Functions
-from agent_hosting._releases import Release
-from agent_hosting._rollout_plan import RolloutArgs
 from agent_hosting._validation import Inputs
-from agent_hosting.agent_bundle import ModelArgs
 from agent_hosting.agent_cluster import AgentCluster, ClusterReference, reference_to_cluster
 from agent_hosting.agent_identity import AgentIdentity
 from agent_hosting.agent_platform import PlatformReference
-from agent_hosting.front_door import JwtArgs
 from agent_hosting.hosting import Host
 from agent_hosting.statements import policy
 
 _LONGEST_NAME = 39
 """With a bundle id behind it: a StatefulSet's name becomes part of a label of 63 characters."""
-
-
-class EksAgentArgs(TypedDict):
-    releases: Sequence[Release]
-    """Releases, oldest first, the newest last. Each has a queue and pods of its own."""
-    monthly_budget_usd: float
-    """What the agent may cost in a calendar month, in US dollars."""
-    alert_emails: NotRequired[Sequence[str]]
-    """Who is told of spending. Defaults to nobody; the brake works all the same."""
-    architecture: NotRequired[Architecture]
-    """Processor. Defaults to arm64: a fifth cheaper than x86_64."""
-    checkpoint_retention_days: NotRequired[int]
-    """Days that a run can be asked for, 1 to 365. Defaults to 30."""
-    cluster: NotRequired[ClusterReference]
-    """Outputs of the AgentCluster. Omit and the agent makes one of its own."""
-    cpu_millicores: NotRequired[int]
-    """Processor of a pod, 1000 for one vCPU: 10 to 96000. Defaults to 250: turns wait for models."""
-    dead_letter_retention_days: NotRequired[int]
-    """Days from its sending that a dead letter is kept: less than runs are, to 14. Defaults to 14."""
-    deployer_arns: NotRequired[Sequence[str]]
-    """Roles that deploy. Defaults to whoever deploys now: name them when several do."""
-    destinations: NotRequired[Sequence[DestinationArgs]]
-    """Where pods may connect to beside AWS. Defaults to nowhere: a model behind an address of its own needs
-    one."""
-    environment: NotRequired[str]
-    """Name of the environment, for tags and logs. Defaults to `default`."""
-    gateway: NotRequired[GatewayArgs]
-    """Gateway of the cluster through which callers inside of the network reach the pods at once. Defaults to
-    none: then they call the HTTP API, whose turns go through the queue."""
-    idle_seconds: NotRequired[int]
-    """Seconds without work after which pods beyond `min_pods` go, to 86400. Defaults to 300."""
-    jwt: NotRequired[JwtArgs]
-    """Whose tokens open the HTTP API and the pods. Omit for no HTTP API; a `gateway` needs it."""
-    log_retention_days: NotRequired[int]
-    """Days that logs are kept. Defaults to 90."""
-    longest_run_seconds: NotRequired[float]
-    """Longest that a run may take. Defaults to 3600; one that takes longer raises an alarm, and goes on."""
-    longest_step_seconds: NotRequired[float]
-    """Longest that a step may take, to 3600. Defaults to 60: a pod that goes has that long to end it."""
-    max_pods: NotRequired[int]
-    """Most pods of one release, from 1. Defaults to 10; to 1 for a sandbox."""
-    max_receives: NotRequired[int]
-    """Pods that a run may lose before it is a dead letter, 3 to 10. Defaults to 5."""
-    memory_mb: NotRequired[int]
-    """Memory of a pod in MB, from 64. Defaults to 512."""
-    min_pods: NotRequired[int]
-    """Fewest pods of a release that serves, from 0. Defaults to 1; with 0 an idle agent has none, and the
-    next turn through the HTTP API wakes one."""
-    model: NotRequired[ModelArgs]
-    """Replaces the model of the agent's manifest in this environment; for a release by `source` only."""
-    model_endpoint: NotRequired[str]
-    """Base URL of an OpenAI-compatible server. Needed where the model's provider is `openai`."""
-    namespace: NotRequired[str]
-    """Namespace of the cluster, one of its `namespaces`. Defaults to `agents`."""
-    platform: NotRequired[PlatformReference]
-    """Outputs of the environment's AgentPlatform. Omit and the agent makes one of its own."""
-    pod_concurrency: NotRequired[int]
-    """Runs at once in one pod, 1 to 100. Defaults to 4."""
-    queue_retention_days: NotRequired[int]
-    """Days that a run may wait for a pod, 1 to 13. Defaults to 4."""
-    requests_per_second: NotRequired[float]
-    """Steady rate of the HTTP API. Defaults to 10."""
-    retain_data: NotRequired[bool]
-    """Whether tables and buckets outlive the stack, and deleted secrets can be had back for 30 days. Defaults
-    to true: runs resume from them. Volumes of pods always stay."""
-    rollout: NotRequired[RolloutArgs]
-    """How the controller moves traffic to the newest release. Defaults to the defaults of each field."""
-    secrets: NotRequired[dict[str, pulumi.Input[str]]]
-    """Value by name of the secrets that the manifest declares. Give values as Pulumi secrets."""
-    sessions_per_pod: NotRequired[float]
-    """Sessions with a turn in the last five minutes for each pod: beyond it more are started. Defaults to
-    20."""
-    shares: NotRequired[dict[str, float]]
-    """Share of new sessions by bundle id; `newest` and `stable` name the newest release and the one that
-    serves. Omit where the rollout controller owns them."""
-    tenant_share: NotRequired[float]
-    """Most of a pod that one tenant may hold while others wait, to 1. Defaults to 0.5."""
-    tenants: NotRequired[Sequence[str]]
-    """Tenants that are let in. Defaults to every tenant that the issuer vouches for."""
-    tool_versions: NotRequired[dict[str, str]]
-    """Version of each tool that this environment offers, such as `{"search": "1.4.2"}`. A release that needs
-    others is deployed and gets no run. Defaults to none."""
-    tools: NotRequired[Sequence[str]]
-    """Tools of the manifest that may be used in this environment. Defaults to all of them."""
-    turn_timeout_seconds: NotRequired[int]
-    """Longest that a pod lets a caller wait, 1 to 300. Defaults to 29; a longer run goes on without."""
-    visibility_seconds: NotRequired[int]
-    """Seconds until a run whose pod fell silent is given to another, 60 to 120. Defaults to 90."""
-    volume_gb: NotRequired[int]
-    """Disk of each pod in GiB, which outlives it, to 16384. Defaults to 1; 0 makes none."""
-    workload: NotRequired[Workload]
-    """What keeps the pods of a release. Defaults to a StatefulSet."""
 
 
 class EksAgent(pulumi.ComponentResource):
@@ -168,11 +72,12 @@ class EksAgent(pulumi.ComponentResource):
         target = Target.of(args.get("architecture"))
         release, newest = newest_release(name, args, inputs, target)
         shares = check_shares(args, release, inputs)
+        analysis = check_analysis(args.get("analysis"), inputs)
         child, parts = pulumi.ResourceOptions(parent=self), HostParts(name, args, self)
         tags = parts.tags
 
         platform = parts.platform()
-        cluster = self._cluster(name, args, platform)
+        cluster = _cluster(name, args, platform, self)
         role = AgentIdentity(
             f"{name}-identity",
             {"boundary_arn": platform["boundary_arn"], "service": "pods.eks.amazonaws.com", "tags": tags},
@@ -217,18 +122,13 @@ class EksAgent(pulumi.ComponentResource):
                 **common,
                 **parts.agent_variables(scope),
                 **parts.tenant_variables(),
-                **self._told(name, args, log),
+                **_told(name, args, log, self),
             },
         )
         objects = Objects(provider_of(name, cluster["kubeconfig"], self), self)
-        crew = PodCrew(
-            pods=pods,
-            objects=objects,
-            workload=Workload(args.get("workload") or Workload.STATEFUL_SET),
-            region=aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=self)).region,
-            has_route=bool(args.get("gateway")),
-            access=[access, *self._admit(pods, objects, args, cluster, role, tags)],
-        )
+        placement = Placement(pods, objects, args, cluster, tags)
+        admitted = [access, *placement.admit(role.role_arn)]
+        crew = placement.crew(newest.bundle_id, analysis, admitted)
         functions = Functions(
             agent=name,
             target=target,
@@ -257,14 +157,9 @@ class EksAgent(pulumi.ComponentResource):
             budget.topic_arn,
             limits.log_days,
             kept_days,
-            **self._route_of(pods, args, cluster),
+            **placement.controller_inputs(),
         )
-        gateway = args.get("gateway")
-        if gateway is not None:
-            document = _eks_route.http_route(pods, gateway, workloads.apply(list), traffic)
-            route = objects.apply(f"{name}-route", document)
-            if controller is not None:
-                _eks_route.let_move(pods, objects, cluster, controller.role_arn, tags, [route])
+        placement.divide_calls(workloads, traffic, controller)
 
         self.url = parts.door([submit, status], limits.log_days)
         self.bundle_id, self.role_arn = pulumi.Output.from_input(newest.bundle_id), role.role_arn
@@ -279,108 +174,38 @@ class EksAgent(pulumi.ComponentResource):
         self.service_names = told(workloads, "service")
         self.register_outputs({output: getattr(self, output) for output in EksAgent.__annotations__})
 
-    def _cluster(self, name: str, args: EksAgentArgs, platform: PlatformReference) -> ClusterReference:
-        """The cluster that was given, else one of the agent's own."""
-        given = args.get("cluster")
-        if given is not None:
-            return given
-        return reference_to_cluster(
-            AgentCluster(
-                f"{name}-cluster",
-                {
-                    "boundary_arn": platform["boundary_arn"],
-                    "namespaces": [args.get("namespace") or "agents"],
-                },
-                opts=pulumi.ResourceOptions(parent=self),
-            )
-        )
 
-    def _told(
-        self, name: str, args: EksAgentArgs, log: aws.cloudwatch.LogGroup
-    ) -> dict[str, pulumi.Input[str]]:
-        """What a pod is told beside what a worker on ECS is."""
-        namespace = args.get("namespace") or "agents"
-        variables: dict[str, pulumi.Input[str]] = {
-            "AGENT_LOG_GROUP": log.name,
-            "AGENT_RELEASE_URL": (
-                f"http://{_eks_workloads.service_name(name, '{bundle_id}')}"
-                f".{namespace}.svc.cluster.local:{PORT}"
-            ),
-            "AWS_REGION": aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=self)).region,
-        }
-        if (jwt := args.get("jwt")) is not None:
-            variables["AGENT_JWT_ISSUER"] = jwt["issuer"]
-            variables["AGENT_JWT_AUDIENCES"] = pulumi.Output.json_dumps(list(jwt["audiences"]))
-        return variables
+def _cluster(
+    name: str, args: EksAgentArgs, platform: PlatformReference, parent: pulumi.Resource
+) -> ClusterReference:
+    """The cluster that was given, else one of the agent's own."""
+    given = args.get("cluster")
+    if given is not None:
+        return given
+    namespaces = [args.get("namespace") or "agents"]
+    return reference_to_cluster(
+        AgentCluster(
+            f"{name}-cluster",
+            {"boundary_arn": platform["boundary_arn"], "namespaces": namespaces},
+            opts=pulumi.ResourceOptions(parent=parent),
+        )
+    )
 
-    def _admit(
-        self,
-        pods: Pods,
-        objects: Objects,
-        args: EksAgentArgs,
-        cluster: ClusterReference,
-        role: AgentIdentity,
-        tags: Any,
-    ) -> list[pulumi.Resource]:
-        """Who the pods are, to Kubernetes and to AWS, and with whom they may speak."""
-        name = pods.agent
-        account = objects.apply(
-            f"{name}-account",
-            {
-                "apiVersion": "v1",
-                "kind": "ServiceAccount",
-                "metadata": {
-                    **_eks_workloads.metadata(name, pods),
-                    # Known once the namespace is there.
-                    "namespace": pulumi.Output.from_input(cluster["namespaces"]).apply(
-                        lambda _: pods.namespace
-                    ),
-                },
-                "automountServiceAccountToken": False,
-            },
-        )
-        identity = aws.eks.PodIdentityAssociation(
-            f"{name}-identity",
-            cluster_name=cluster["cluster_name"],
-            namespace=pods.namespace,
-            service_account=pods.service_account,
-            role_arn=role.role_arn,
-            tags=tags,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        gateway = args.get("gateway")
-        policy_of_network = _eks_workloads.network_policy(
-            pods,
-            cluster["aws_cidr_blocks"],
-            args.get("destinations") or (),
-            (gateway.get("namespace") or pods.namespace) if gateway is not None else None,
-        )
-        looks = _eks_workloads.trigger_authentication(pods)
-        return [
-            account,
-            identity,
-            objects.apply(f"{name}-network", policy_of_network, after=[account]),
-            objects.apply(f"{name}-looks", looks, after=[account]),
-        ]
 
-    @staticmethod
-    def _route_of(pods: Pods, args: EksAgentArgs, cluster: ClusterReference) -> dict[str, Any]:
-        """What the controller needs to know to move the route."""
-        if args.get("gateway") is None:
-            return {}
-        return {
-            "http_route": {
-                "cluster_name": cluster["cluster_name"],
-                "endpoint": cluster["endpoint"],
-                "certificate_authority": cluster["certificate_authority"],
-                "namespace": pods.namespace,
-                "name": pods.agent,
-            },
-            "network": {
-                "subnet_ids": cluster["subnet_ids"],
-                "security_group_ids": cluster["security_group_ids"],
-            },
-        }
+def _told(
+    name: str, args: EksAgentArgs, log: aws.cloudwatch.LogGroup, parent: pulumi.Resource
+) -> dict[str, pulumi.Input[str]]:
+    """What a pod is told beside what a worker on ECS is."""
+    service, namespace = service_name(name, "{bundle_id}"), args.get("namespace") or "agents"
+    variables: dict[str, pulumi.Input[str]] = {
+        "AGENT_LOG_GROUP": log.name,
+        "AGENT_RELEASE_URL": f"http://{service}.{namespace}.svc.cluster.local:{PORT}",
+        "AWS_REGION": aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=parent)).region,
+    }
+    if (jwt := args.get("jwt")) is not None:
+        variables["AGENT_JWT_ISSUER"] = jwt["issuer"]
+        variables["AGENT_JWT_AUDIENCES"] = pulumi.Output.json_dumps(list(jwt["audiences"]))
+    return variables
 
 
 def _check_place(name: str, args: EksAgentArgs, inputs: Inputs) -> None:

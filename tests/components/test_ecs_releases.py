@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from agent_hosting import EcsAgent
-from agent_hosting._packaging import Target, packed_before
+from agent_hosting._container_releases import version_labels
+from agent_hosting._packaging import Target, packed_before, runtime_fingerprint
 from agent_hosting._traffic import Traffic
+from agent_runtime.bundle import bundle_from_folder
 from tests.components.recorder import Program, World, refused, run
 from tests.components.samples import IMAGE, ON_ECS, PLATFORM, agent_folder, bundle_id, making, packed
 
@@ -96,7 +98,9 @@ def test_a_release_is_recorded_with_all_that_going_back_needs(source: str) -> No
         "item": {"S": f"release#{newest}#ecs"},
         "image": {"S": IMAGE},
         "checkpoint_version": {"S": ""},
-        "labels": {"S": version_labels(read_bundle(source, None))},
+        "labels": {
+            "S": version_labels(bundle_from_folder(Path(source), runtime_fingerprint=runtime_fingerprint()))
+        },
         "queue_url": {"S": queue["queue_url"]},
         "dead_letter_queue_url": {"S": queue["dead_letter_queue_url"]},
         "task_definition": {

@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from agent_runtime.errors import MoveRefused, RecordChanged
-from agent_runtime.rollout.actions import Action
+from agent_runtime.rollout.actions import Action, Decided
 from agent_runtime.rollout.controller import CONTROLLER, Controller, moved
+from agent_runtime.rollout.decide import decide
 from agent_runtime.rollout.moves import hold, rollback
 from agent_runtime.rollout.observation import Observation
 from agent_runtime.rollout.plan import Shadow
@@ -46,7 +47,7 @@ class World:
         self.before_deciding: Callable[[], object] = lambda: None
 
     def controller(self) -> Controller:
-        return Controller(self.store, self._observe, self.host, self._copy, self.clock)
+        return Controller(self.store, self._decide, self.host, self._copy, self.clock)
 
     def _copy(self, _state: State, most: int) -> None:
         self.copies.append(most)
@@ -57,9 +58,9 @@ class World:
     def record(self) -> Record:
         return self.store.read(AGENT).record
 
-    def _observe(self, _state: State, _now: float) -> Observation:
+    def _decide(self, state: State, now: float) -> Decided:
         self.before_deciding()
-        return self.found
+        return decide(state.plan, state.record, self.found, int(now * 1000))
 
 
 @pytest.fixture

@@ -11,13 +11,16 @@ from agent_runtime.hosts.clients import client_of, lazily, store_of
 from agent_runtime.hosts.http import LambdaContext
 from agent_runtime.hosts.queue import Queue
 from agent_runtime.kubernetes_api import KubernetesApi
+from agent_runtime.rollout.actions import Decided
+from agent_runtime.rollout.argo import followed, read_walk
 from agent_runtime.rollout.controller import Controller
 from agent_runtime.rollout.copying import AT_ONCE, Copier, through_call, through_queue
+from agent_runtime.rollout.decide import decide
 from agent_runtime.rollout.division import Division
 from agent_runtime.rollout.drift_watch import tell_of_drift
 from agent_runtime.rollout.http_route import cluster_of
 from agent_runtime.rollout.observing import observe
-from agent_runtime.rollout.plan import QUEUED, HttpRoute
+from agent_runtime.rollout.plan import QUEUED, Place
 from agent_runtime.rollout.store import RolloutStore, State
 from agent_runtime.samples import SampleStore
 from agent_runtime.settings import TableSettings
@@ -53,16 +56,23 @@ def handler(_event: Mapping[str, Any], context: LambdaContext) -> dict[str, str]
     def queue(url: str) -> Queue:
         return Queue(sqs, url)
 
-    def cluster(route: HttpRoute) -> KubernetesApi:
+    def cluster(route: Place) -> KubernetesApi:
         return cluster_of(route, client_of("sts"))
 
     def has_time() -> bool:
         return context.get_remaining_time_in_millis() / 1000 > MARGIN_SECONDS
 
     store = RolloutStore(dynamodb, settings.control_table)
+
+    def next_move(state: State, now: float) -> Decided:
+        if (rollout := state.plan.argo_rollout) is not None:
+            return followed(state.record, read_walk(cluster(rollout), rollout), int(now * 1000))
+        seen = observe(cloudwatch, store, state, now)
+        return decide(state.plan, state.record, seen, int(now * 1000))
+
     made = Controller(
         store,
-        lambda state, now: observe(cloudwatch, store, state, now),
+        next_move,
         Division(functions, cluster, queue, lambda: checkpoints, has_time),
         Copies(checkpoints, functions, queue).begin,
         time.time,

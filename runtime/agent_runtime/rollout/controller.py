@@ -7,8 +7,6 @@ from typing import Protocol
 
 from agent_runtime.errors import RecordChanged
 from agent_runtime.rollout.actions import Action, Decided
-from agent_runtime.rollout.decide import decide
-from agent_runtime.rollout.observation import Observation
 from agent_runtime.rollout.record import Record
 from agent_runtime.rollout.store import Change, RolloutStore, State
 
@@ -28,11 +26,11 @@ class Host(Protocol):
 
 @dataclass(frozen=True)
 class Controller:
-    """Moves the traffic of one agent. `observe` measures, `copy` begins so many copies of runs, `clock` gives
-    seconds since 1970."""
+    """Moves the traffic of one agent. `decide` measures and judges at a time in seconds since 1970, which
+    `clock` gives; `copy` begins so many copies of runs."""
 
     store: RolloutStore
-    observe: Callable[[State, float], Observation]
+    decide: Callable[[State, float], Decided]
     host: Host
     copy: Callable[[State, int], None]
     clock: Callable[[], float]
@@ -45,7 +43,7 @@ class Controller:
         for attempt in range(_TRIES):
             state = self.store.read(agent)
             now = int(self.clock() * 1000)
-            made = decide(state.plan, state.record, self.observe(state, self.clock()), now)
+            made = self.decide(state, now / 1000)
             if made.action is not Action.HOLD:
                 change = Change(now, CONTROLLER, made.action.value, made.reason)
                 try:

@@ -9,7 +9,7 @@ from agent_runtime.hosts.queue import Queue
 from agent_runtime.kubernetes_api import KubernetesApi
 from agent_runtime.rollout.alias import AliasTraffic
 from agent_runtime.rollout.http_route import HttpRouteTraffic
-from agent_runtime.rollout.plan import QUEUED, HttpRoute
+from agent_runtime.rollout.plan import QUEUED, Place
 from agent_runtime.rollout.queues import QueueTraffic
 from agent_runtime.rollout.record import Record
 from agent_runtime.rollout.store import State
@@ -22,7 +22,7 @@ class Division:
     Only what the host needs is asked for."""
 
     functions: Any
-    cluster: Callable[[HttpRoute], KubernetesApi]
+    cluster: Callable[[Place], KubernetesApi]
     queue: Callable[[str], Queue]
     checkpoints: Callable[[], CheckpointStore]
     has_time: Callable[[], bool]

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from agent_runtime.errors import ClusterUnavailable, RecordChanged, TrafficUnknown
 from agent_runtime.kubernetes_api import KubernetesApi, StaleObject, eks_token
-from agent_runtime.rollout.plan import HttpRoute
+from agent_runtime.rollout.plan import Place
 from agent_runtime.rollout.record import Record
 
 _TRIES: Final = 5
@@ -18,7 +18,7 @@ class HttpRouteTraffic:
     """`services` is the Service of each release by bundle id. The route's first rule has them all."""
 
     api: KubernetesApi
-    route: HttpRoute
+    route: Place
     services: Mapping[str, str]
 
     def apply(self, record: Callable[[], Record]) -> bool:
@@ -63,7 +63,7 @@ class HttpRouteTraffic:
         return self.services[bundle_id]
 
 
-def cluster_of(route: HttpRoute, sts: Any) -> KubernetesApi:
+def cluster_of(route: Place, sts: Any) -> KubernetesApi:
     """The API of the route's cluster, in the name of whom the client `sts` speaks for."""
     return KubernetesApi(
         route.endpoint, route.certificate_authority, lambda: eks_token(sts, route.cluster_name)

@@ -64,8 +64,8 @@ class Shadow(_Frozen):
     """What the copies of one candidate may cost; spent before there are enough, the candidate waits."""
 
 
-class HttpRoute(_Frozen):
-    """Where the weights lie of an agent on EKS that is called through a gateway."""
+class Place(_Frozen):
+    """An object in an EKS cluster, and how the cluster is reached."""
 
     cluster_name: str
     endpoint: str
@@ -86,8 +86,10 @@ class Plan(_Frozen):
     """All that are deployed, the newest last: it is the candidate, unless it serves already."""
     function_name: str = ""
     """The agent's function, whose alias divides the calls (`lambda`)."""
-    http_route: HttpRoute | None = None
+    http_route: Place | None = None
     """The route that divides calls inside of the network (`eks`), where there is one."""
+    argo_rollout: Place | None = None
+    """The Argo Rollout that moves the traffic itself (`eks`): then the record follows it."""
     alarms: dict[BundleId, tuple[str, ...]] = Field(default_factory=dict)
     """Names of the alarms on each release's own numbers."""
     unfit: dict[BundleId, str] = Field(default_factory=dict)
