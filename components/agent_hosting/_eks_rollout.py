@@ -97,8 +97,8 @@ class RolloutCrew:
         queue: Mapping[str, pulumi.Input[str]],
         least: pulumi.Input[int],  # noqa: ARG002  what every crew is told
     ) -> dict[str, pulumi.Output[str]]:
-        """Gives `workload`, the Rollout's name, and the `service` in front of the release's own pods. How many
-        pods a revision has follows its weight, whatever is `least`."""
+        """Gives `workload`, the Rollout's name, and the `service` in front of the release's own pods. How
+        many pods a revision has follows its weight, whatever is `least`."""
         pods, agent = self.pods, self.pods.agent
         called = _eks_workloads.service_name(agent, release.bundle_id)
         entry = _eks_workloads.service(called, pods, release.bundle_id, headless=False)
