@@ -36,11 +36,18 @@ def go(say: Say) -> Path:
 
 
 def build(
-    command: Path, module: Path, package: str, output: Path, *, variables: Mapping[str, str] | None = None
+    command: Path,
+    module: Path,
+    package: str,
+    output: Path,
+    *,
+    variables: Mapping[str, str] | None = None,
+    overlay: Path | None = None,
 ) -> None:
     """Builds the tool `package`, pinned by the go.mod and go.sum in the folder `module`, without cgo.
 
-    `variables` are strings of the program that the linker sets: its version."""
+    `variables` are strings of the program that the linker sets: its version. `overlay` is Go's JSON of files
+    that are read in the place of others."""
     flags = " ".join(["-s -w", *(f"-X {name}={value}" for name, value in (variables or {}).items())])
     arguments = [
         "build",
@@ -49,6 +56,7 @@ def build(
         "-buildvcs=false",
         "-ldflags",
         flags,
+        *(["-overlay", str(overlay)] if overlay else []),
         "-o",
         str(output),
         package,
@@ -58,9 +66,7 @@ def build(
 
 def module_folder(command: Path, module: Path, path: str) -> Path:
     """Where Go keeps the sources of the dependency `path` of `module`."""
-    return Path(
-        run([str(command), "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", path], module).strip()
-    )
+    return Path(run([str(command), "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", path], module).strip())
 
 
 def run(command: list[str], folder: Path) -> str:

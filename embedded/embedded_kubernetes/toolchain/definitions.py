@@ -1,4 +1,4 @@
-"""Custom resource definitions of the operators that agents use, from the sources of their pinned Go modules."""
+"""Custom resource definitions of the operators that agents use, from pinned Go modules."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ FILES = {
     "sigs.k8s.io/agent-sandbox": "k8s/crds/*.yaml",
     "sigs.k8s.io/gateway-api": "config/crd/standard/gateway.networking.k8s.io_*.yaml",
 }
-"""Module -> its definitions. Not among them: what no agent of ours declares (KEDA's cloud events, generators of
+"""Module -> its definitions, without what no agent declares (KEDA's cloud events, generators of
 External Secrets), since every definition costs the API server memory."""
 
 
