@@ -11,7 +11,8 @@ from pathlib import Path
 from embedded_aws.toolchain.cache import Say, built, digest
 
 HERE = Path(__file__).parent
-_OLDEST = (1, 24)
+_OLDEST = (1, 26)
+"""What the newest of the pinned modules asks for."""
 _BUILD_SECONDS = 1800
 
 
@@ -35,11 +36,18 @@ def go(say: Say) -> Path:
 
 
 def build(
-    command: Path, module: Path, package: str, output: Path, *, variables: Mapping[str, str] | None = None
+    command: Path,
+    module: Path,
+    package: str,
+    output: Path,
+    *,
+    variables: Mapping[str, str] | None = None,
+    overlay: Path | None = None,
 ) -> None:
     """Builds the tool `package`, pinned by the go.mod and go.sum in the folder `module`, without cgo.
 
-    `variables` are strings of the program that the linker sets: its version."""
+    `variables` are strings of the program that the linker sets: its version. `overlay` is Go's JSON of files
+    that are read in the place of others."""
     flags = " ".join(["-s -w", *(f"-X {name}={value}" for name, value in (variables or {}).items())])
     arguments = [
         "build",
@@ -48,6 +56,7 @@ def build(
         "-buildvcs=false",
         "-ldflags",
         flags,
+        *(["-overlay", str(overlay)] if overlay else []),
         "-o",
         str(output),
         package,
@@ -57,9 +66,7 @@ def build(
 
 def module_folder(command: Path, module: Path, path: str) -> Path:
     """Where Go keeps the sources of the dependency `path` of `module`."""
-    return Path(
-        run([str(command), "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", path], module).strip()
-    )
+    return Path(run([str(command), "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", path], module).strip())
 
 
 def run(command: list[str], folder: Path) -> str:

@@ -1,15 +1,30 @@
 """The programs of a Kubernetes cluster, built from Go modules whose sums are committed beside this file."""
 
+import hashlib
+import json
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from embedded_aws.toolchain.cache import Say, built, cache_folder, digest
-from embedded_aws.toolchain.go import build, go
+from embedded_aws.toolchain.go import BuildFailed, build, go, module_folder
 
 HERE = Path(__file__).parent
 KUBERNETES = "1.34.1"
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One place of a dependency's sources that is built otherwise than it is written."""
+
+    path: str
+    """The Go module."""
+    file: str
+    before: str
+    after: str
 
 
 @dataclass(frozen=True)
@@ -21,11 +36,17 @@ class Tool:
     packages: Mapping[str, str]
     """Program -> Go package."""
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    patch: Patch | None = None
+
+    @property
+    def folder(self) -> Path:
+        return HERE / self.module
 
     @property
     def cached(self) -> str:
         """The folder of the cache: another pin is another folder."""
-        return f"{self.module}-{self.version}-{digest(HERE / self.module / 'go.mod', HERE / self.module / 'go.sum')}"
+        said = hashlib.sha256(repr((sorted(self.packages.items()), self.patch)).encode()).hexdigest()[:6]
+        return f"{self.module}-{self.version}-{digest(self.folder / 'go.mod', self.folder / 'go.sum')}{said}"
 
 
 @dataclass(frozen=True)
@@ -61,6 +82,10 @@ TOOLS = (
         "argo-rollouts",
         "1.8.3",
         {"rollouts-controller": "github.com/argoproj/argo-rollouts/cmd/rollouts-controller"},
+        # It has no option for the address, and nothing here listens beyond the loopback interface.
+        patch=Patch(
+            "github.com/argoproj/argo-rollouts", "controller/controller.go", '"0.0.0.0:%d"', '"127.0.0.1:%d"'
+        ),
     ),
 )
 
@@ -82,5 +107,24 @@ def _build(tool: Tool, folder: Path, say: Say, clock: Callable[[], float]) -> No
     for program, package in tool.packages.items():
         say(f"building {program} {tool.version} from pinned Go modules")
         began = clock()
-        build(command, HERE / tool.module, package, folder / program, variables=tool.variables)
+        with _overlay(command, tool) as overlay:
+            build(command, tool.folder, package, folder / program, variables=tool.variables, overlay=overlay)
         say(f"built {program} in {clock() - began:.0f} s")
+
+
+@contextmanager
+def _overlay(command: Path, tool: Tool) -> Generator[Path | None]:
+    if tool.patch is None:
+        yield None
+        return
+    original = module_folder(command, tool.folder, tool.patch.path) / tool.patch.file
+    text = original.read_text()
+    if text.count(tool.patch.before) != 1:
+        raise BuildFailed(
+            f"{original} no longer holds {tool.patch.before} once: mend the patch of {tool.module}"
+        )
+    with tempfile.TemporaryDirectory() as temporary:
+        patched, overlay = Path(temporary) / original.name, Path(temporary) / "overlay.json"
+        patched.write_text(text.replace(tool.patch.before, tool.patch.after))
+        overlay.write_text(json.dumps({"Replace": {str(original): str(patched)}}))
+        yield overlay
