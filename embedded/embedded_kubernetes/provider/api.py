@@ -43,10 +43,10 @@ class Api:
             known = found.get(kind)
         return known
 
-    def forget(self, kind: Kind) -> None:
-        """Its definition is going: what was discovered of it holds no longer."""
+    def forget(self, group_and_kind: tuple[str, str]) -> None:
+        """Its definition is gone: what was discovered of it holds no longer."""
         with self._lock:
-            self._endpoints.pop(kind, None)
+            self._endpoints = {k: v for k, v in self._endpoints.items() if k.key != group_and_kind}
 
     def apply(
         self,

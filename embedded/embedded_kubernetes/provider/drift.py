@@ -110,7 +110,7 @@ def _merged(trees: list[Fields]) -> Fields:
 
 
 def imported(live: Object) -> Properties:
-    """The inputs of an object that others made: the fields that people and programs wrote, not controllers."""
+    """The inputs of an object that others made: what people and programs wrote of it, not controllers."""
     entries = [
         entry.get("fieldsV1", {})
         for entry in live["metadata"].get("managedFields", [])

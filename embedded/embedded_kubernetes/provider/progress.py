@@ -1,6 +1,7 @@
 """Says in Pulumi's terminal, beside the resource, what it waits for."""
 
-import grpc
+from typing import Any
+
 import grpc.aio
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
@@ -25,6 +26,7 @@ class Progress:
         )
         try:
             async with grpc.aio.insecure_channel(address) as channel:
-                await engine_pb2_grpc.EngineStub(channel).Log(line, timeout=_SECONDS)
+                sent: Any = engine_pb2_grpc.EngineStub(channel).Log(line, timeout=_SECONDS)
+                await sent
         except grpc.aio.AioRpcError:
             return

@@ -1,4 +1,4 @@
-"""Helm releases: no chart registry is reached, so they are recorded and reported, and nothing is installed."""
+"""Helm releases: no chart registry is reached, so they are recorded and reported; nothing is installed."""
 
 from pulumi.provider.experimental import provider as protocol
 
@@ -39,16 +39,12 @@ class Releases:
     def diff(self, old: Properties, new: Properties) -> protocol.DiffResponse:
         changed = changed_names(old, new)
         replaces = sorted(changed & ROW.replaces)
+        kinds = {name: diff_kind(name in old, name in new, name in replaces) for name in changed}
         return protocol.DiffResponse(
             changes=bool(changed),
             replaces=replaces,
             diffs=sorted(changed),
-            detailed_diff={
-                name: protocol.PropertyDiff(
-                    diff_kind(name in old, name in new, name in replaces), input_diff=True
-                )
-                for name in changed
-            },
+            detailed_diff={k: protocol.PropertyDiff(kind, input_diff=True) for k, kind in kinds.items()},
             delete_before_replace=bool(replaces) and not is_autonamed(new.get("name")),
         )
 

@@ -46,9 +46,6 @@ class Sessions:
         address = CALLER.get().engine_address
         return self._runs.get(address) or _put(self._runs, address, Run())
 
-    def cancel(self) -> None:
-        self.run().cancelled.set()
-
 
 def _put(held: dict[str, _T], key: str, value: _T) -> _T:
     while len(held) >= _MOST:

@@ -47,9 +47,9 @@ def connection_of(inputs: Properties, served: Connection, path: Path) -> Connect
     connection = Connection(kubeconfig_of(given or path), context)
     if connection.server != served.server:
         raise Refused(
-            f"this program's kubeconfig names the cluster at {connection.server}, but the embedded cloud serves "
-            f"the one at {served.server}. Give that one's kubeconfig, or set KUBECONFIG to your cluster's before "
-            f"you start the embedded cloud."
+            f"this program's kubeconfig names the cluster at {connection.server}, but the embedded cloud "
+            f"serves the one at {served.server}. Give that one's kubeconfig, or set KUBECONFIG to your "
+            f"cluster's before you start the embedded cloud."
         )
     return connection
 

@@ -37,12 +37,17 @@ class Kind:
         return f"{self.name} ({self.api_version})"
 
 
+def own_type(token: str) -> str:
+    """Of a resource whose URN names the types of the parents too."""
+    return token.rsplit("$", 1)[-1]
+
+
 def kind_of(token: str) -> Kind:
     """The kind of a type such as `kubernetes:core/v1:Pod` or `kubernetes:argoproj.io/v1alpha1:Rollout`.
 
     Raises Refused for types of the package that are no objects of the API.
     """
-    token = token.rsplit("$", 1)[-1]  # a URN names the types of the parents too
+    token = own_type(token)
     found = re.fullmatch(r"kubernetes:([^:]+):(\w+)", token)
     if found is None:
         raise Refused(f"{token} is no type of the package kubernetes; they look like kubernetes:core/v1:Pod")
@@ -55,10 +60,11 @@ def kind_of(token: str) -> Kind:
     return Kind(module.removeprefix("core/"), name)
 
 
-def mismatch(kind: Kind, inputs: Properties) -> tuple[str, str] | None:
+def mismatch(kind: Kind, inputs: Properties) -> list[tuple[str, str]]:
     """(property, reason) where the inputs name another kind than the resource's type does."""
-    for name, expected in (("apiVersion", kind.api_version), ("kind", kind.name)):
-        given = inputs.get(name, expected)
-        if isinstance(given, str) and given != expected:
-            return name, f"the resource's type says {expected}, not {given}"
-    return None
+    expected = {"apiVersion": kind.api_version, "kind": kind.name}
+    return [
+        (name, f"the resource's type says {value}, not {inputs[name]}")
+        for name, value in expected.items()
+        if isinstance(inputs.get(name), str) and inputs[name] != value
+    ]
