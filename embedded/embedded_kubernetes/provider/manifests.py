@@ -1,5 +1,6 @@
 """From a program's inputs to the object that is applied, and from the server's object to a state."""
 
+import base64
 from typing import Any
 
 from embedded_aws.provider.values import UNKNOWN, Properties, Unknown, has_unknown
@@ -51,8 +52,21 @@ def split_identity(resource_id: str, *, namespaced: bool, default: str) -> tuple
 
 
 def manifest_of(inputs: Properties) -> Object:
-    """What is sent: the inputs without what they leave unsaid."""
-    return _pruned({key: value for key, value in inputs.items() if key != "status"})
+    """What is sent: the inputs without what they leave unsaid.
+
+    The text of a Secret is sent as its data: of text the server does not note who wrote it, and keeps what
+    the program no longer has.
+    """
+    sent = _pruned({key: value for key, value in inputs.items() if key != "status"})
+    text = sent.get("stringData")
+    if not secrets_of(inputs) or not isinstance(text, dict) or isinstance(sent.get("data"), Unknown):
+        return sent
+    encoded = {
+        name: value if isinstance(value, Unknown) else base64.b64encode(str(value).encode()).decode()
+        for name, value in text.items()
+    }
+    kept = {key: value for key, value in sent.items() if key != "stringData"}
+    return {**kept, "data": {**sent.get("data", {}), **encoded}}
 
 
 def _pruned(value: Any) -> Any:

@@ -12,6 +12,8 @@ from embedded_kubernetes.provider.manifests import body_is_known, manifest_of, m
 _ELSEWHERE = "default"
 """A namespace that every cluster has: its schema is every namespace's."""
 _INVALID = (400, 422)
+_NO_SUCH_TYPE = "failed to create typed patch object"
+"""How the server begins to tell of fields that do not fit the schema, with a status of its own fault."""
 
 
 def dry_run(
@@ -39,7 +41,7 @@ def _judge_known_part(api: Api, endpoint: Endpoint, manifest: Object, where: str
     try:
         api.apply(endpoint, _moved(without_unknown(manifest), endpoint), dry_run=True)
     except ApiError as error:
-        found = unknown_fields(error) if error.status in _INVALID else []
+        found = unknown_fields(error)
         if found:
             raise Refused(f"{where}: no such field: {', '.join(found)}") from error
 
@@ -49,7 +51,7 @@ def _judge_elsewhere(api: Api, endpoint: Endpoint, manifest: Object, where: str)
     try:
         api.apply(endpoint, _moved(manifest, endpoint), dry_run=True)
     except ApiError as error:
-        if error.status in _INVALID:
+        if error.status in _INVALID or error.message.startswith(_NO_SUCH_TYPE):
             raise Refused(explain(error, where)) from error
 
 
