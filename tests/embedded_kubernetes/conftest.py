@@ -1,16 +1,23 @@
 """One cluster for all tests of a worker: each test has a namespace of its own."""
 
+import itertools
 import json
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from wsgiref.simple_server import make_server
 
 import pytest
 
+from embedded_aws.provider.recorded import Records
+from embedded_aws.toolchain.pulumi_cli import pulumi_folder
 from embedded_kubernetes.cluster import Cluster
+from tests.embedded.provider_world import RunningCloud
+from tests.embedded_kubernetes.provider_world import Asked, KubernetesStack, serving_provider
 from tests.embedded_kubernetes.world import World
 from tests.servers import Quiet, serving
 
+NewStack = Callable[[str], KubernetesStack]
 Review = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
@@ -46,3 +53,44 @@ def world(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[World]:
     world = World(cluster.kubeconfig, request.node.name)
     yield world
     world.close()
+
+
+@pytest.fixture(scope="session")
+def records() -> Records:
+    """What the provider records and does not do."""
+    return Records()
+
+
+@pytest.fixture(scope="session")
+def provider_port(cluster: Cluster, records: Records) -> Iterator[int]:
+    with serving_provider(cluster.kubeconfig, records) as port:
+        yield port
+
+
+@pytest.fixture
+def place(cluster: Cluster) -> Iterator[World]:
+    """A namespace for what the provider makes."""
+    world = World(cluster.kubeconfig, f"provider-{uuid.uuid4().hex[:8]}")
+    yield world
+    world.close()
+
+
+@pytest.fixture
+def asked(provider_port: int, place: World) -> Iterator[Asked]:
+    """A connection to the provider, which uses this namespace."""
+    connection = Asked(provider_port, place.namespace)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture(scope="session")
+def new_stack(provider_port: int, tmp_path_factory: pytest.TempPathFactory) -> NewStack:
+    """Makes an empty stack with this program."""
+    root, tools, numbers = tmp_path_factory.mktemp("stacks"), pulumi_folder(print), itertools.count()
+
+    def make(program: str) -> KubernetesStack:
+        stack = KubernetesStack(root / f"stack-{next(numbers)}", tools, RunningCloud(0, provider_port))
+        stack.create()
+        return stack.program(program)
+
+    return make

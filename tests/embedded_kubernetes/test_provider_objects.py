@@ -1,11 +1,12 @@
 """What the provider makes of single objects before a real API server."""
 
 import base64
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
 from pulumi.runtime import rpc
 
 from tests.embedded_kubernetes.provider_world import Asked, Refusal, pod_spec
@@ -179,18 +180,12 @@ def test_a_refresh_ignores_what_controllers_own(asked: Asked, place: World) -> N
     place.patch(by_hand, {"spec": {"replicas": 2}, "metadata": {"labels": {"scaled": "by-keda"}}})
     now = asked.read(DEPLOYMENT, *held, inputs)
     assert now.id == held[0]
-    assert plain(now.inputs) == plain(inputs)
-    assert plain(now.properties) == plain(held[1])
+    assert _dict(now.inputs) == inputs
+    assert _dict(now.properties) == held[1]
 
 
-def plain(values: Any) -> Any:
-    return json.loads(json.dumps(_dict(values)))
-
-
-def _dict(values: Any) -> Any:
-    from google.protobuf.json_format import MessageToDict
-
-    return MessageToDict(values) if hasattr(values, "ListFields") else values
+def _dict(values: Any) -> dict[str, Any]:
+    return MessageToDict(values) if isinstance(values, Message) else values
 
 
 def test_an_object_that_others_made_is_imported_by_its_place(asked: Asked, place: World) -> None:
@@ -273,3 +268,41 @@ def test_a_field_that_cannot_change_is_refused_with_what_to_do(asked: Asked) -> 
     changed = asked.inputs(SECRET, "key", immutable=True, data={"a": base64.b64encode(b"2").decode()})
     with pytest.raises(Refusal, match=r"immutable.*replace_on_changes"):
         asked.update(SECRET, held, inputs, changed)
+
+
+def test_each_kind_is_waited_for_until_it_is_ready(asked: Asked, place: World) -> None:
+    pod = asked.create(POD, asked.inputs(POD, "agent", metadata={"labels": {"app": "a"}}, spec=pod_spec()))
+    assert pod[1]["status"]["phase"] == "Running"
+    service, claim = "kubernetes:core/v1:Service", "kubernetes:core/v1:PersistentVolumeClaim"
+    ports = {"selector": {"app": "a"}, "ports": [{"port": 80}]}
+    made = asked.create(service, asked.inputs(service, "agent", spec=ports))
+    assert made[1]["spec"]["clusterIP"].startswith("10.96.")
+    job = "kubernetes:batch/v1:Job"
+    template = {"spec": {"containers": [{"name": "main", "image": "agent:1"}], "restartPolicy": "Never"}}
+    done = asked.create(job, asked.inputs(job, "once", spec={"template": template}))
+    assert done[1]["status"]["succeeded"] == 1
+    volume = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    pending = asked.create(claim, asked.inputs(claim, "memory", spec=volume))
+    assert pending[1]["status"]["phase"] == "Pending"  # its class waits for a pod
+    with pytest.raises(Refusal, match=r"no ready pod matches its selector app=none.*skipAwait"):
+        asked.create(
+            service, asked.inputs(service, "none", spec={**ports, "selector": {"app": "none"}}), seconds=1
+        )
+    skipped = {"annotations": {"pulumi.com/skipAwait": "true"}}
+    none = asked.inputs(service, "none", spec={**ports, "selector": {"app": "none"}}, metadata=skipped)
+    assert asked.create(service, none)[0] == f"{asked.namespace}/none"
+
+
+def test_a_rollout_is_ready_when_it_is_healthy_or_held_by_its_steps(asked: Asked) -> None:
+    token, steps = "kubernetes:argoproj.io/v1alpha1:Rollout", [{"setWeight": 50}, {"pause": {}}]
+
+    def rollout(image: str, **more: Any) -> dict[str, Any]:
+        one = {"name": "main", "image": image, **more}
+        spec = {**workload(2, containers=[one]), "strategy": {"canary": {"steps": steps}}}
+        return asked.inputs(token, "agent", spec=spec)
+
+    limits = {"resources": {"limits": {"cpu": "500m", "memory": "1Gi"}}}
+    before, after = rollout("agent:1", **limits), rollout("agent:2", **limits)
+    made = asked.create(token, before)
+    assert made[1]["status"]["phase"] == "Healthy"
+    assert asked.update(token, made, before, after)[1]["status"]["phase"] == "Paused"

@@ -16,6 +16,13 @@ _INSTALLED_BY = {
     "karpenter.sh": "Karpenter",
     "karpenter.k8s.aws": "Karpenter for AWS",
 }
+_REWRITES = {
+    "rollouts-controller": (
+        " It writes a pod template anew where that is not in its own form: give each container resources, in "
+        "quantities such as 500m and 1Gi."
+    ),
+}
+"""Field manager -> why it owns what it did not decide."""
 _IMMUTABLE = re.compile(r"immutable|are forbidden|may not be changed|may not change")
 
 
@@ -43,9 +50,10 @@ def _conflict(error: ApiError) -> str:
     for cause in error.causes:
         owned[cause.get("message", "conflict").removeprefix("conflict with ")].append(cause.get("field", "?"))
     owners = "; ".join(f"{', '.join(sorted(fields))} by {owner}" for owner, fields in sorted(owned.items()))
+    hint = next((why for manager, why in _REWRITES.items() if f'"{manager}"' in owners), "")
     return (
-        f"conflict: another field manager owns what this applies: {owners}. Leave these fields out of the "
-        f'program, or take them over with the annotation pulumi.com/patchForce: "true".'
+        f"conflict: another field manager owns what this applies: {owners}.{hint} Leave these fields out of "
+        f'the program, or take them over with the annotation pulumi.com/patchForce: "true".'
     )
 
 

@@ -37,6 +37,8 @@ class Sessions:
 
     def configured(self, session: Session) -> None:
         _put(self._sessions, CALLER.get().connection, session)
+        if self.run().cancelled.is_set():  # a later program may get the address of one that was stopped
+            _put(self._runs, CALLER.get().engine_address, Run())
 
     def session(self) -> Session:
         """Of the call that is being answered."""
