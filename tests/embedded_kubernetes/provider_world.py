@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from google.protobuf import struct_pb2
+from google.protobuf import empty_pb2, struct_pb2
 from google.protobuf.json_format import MessageToDict
 from pulumi.runtime.proto import provider_pb2 as messages
 from pulumi.runtime.proto import provider_pb2_grpc
@@ -117,8 +117,8 @@ class Asked:
         )
         self._ask("Delete", asked)
 
-    def invoke(self, token: str) -> None:
-        self._ask("Invoke", messages.InvokeRequest(tok=token, args=_struct({})))
+    def cancel(self) -> None:
+        self._ask("Cancel", empty_pb2.Empty())
 
     def _ask(self, method: str, request: Any) -> Any:
         try:

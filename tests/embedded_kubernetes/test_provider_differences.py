@@ -92,7 +92,13 @@ def test_the_old_object_goes_first_only_where_the_new_one_needs_its_name() -> No
 
 def test_what_is_not_known_yet_counts_as_changed() -> None:
     assert list(differences({"spec": {"a": 1, "b": 2}}, {"spec": {"a": UNKNOWN, "b": 2}})) == ["spec.a"]
-    assert differences({"spec": {"a": [], "b": None}}, {"spec": {}}) == {}
+
+
+def test_what_is_empty_is_not_what_is_unsaid() -> None:
+    assert differences({"spec": {"a": None}}, {"spec": {}}) == {}
+    policy = {"spec": {"ingress": [], "podSelector": {}}}
+    assert list(differences({"spec": {}}, policy)) == ["spec.ingress", "spec.podSelector"]
+    assert list(differences({"data": {"a": '{"b":1}'}}, {"data": {"a": '{"b": 1}'}})) == ["data.a"]
 
 
 def test_a_name_is_made_once_and_kept() -> None:

@@ -16,8 +16,8 @@ def conflict(manager: str, *fields: str) -> ApiError:
 def test_a_conflict_names_the_other_manager_its_fields_and_the_ways_out() -> None:
     said = explain(conflict("kubectl-edit", ".spec.replicas", ".spec.paused"), "Deployment a/b")
     assert said.startswith(
-        "Deployment a/b: conflict: another field manager owns what this applies: .spec.paused, .spec.replicas "
-        'by "kubectl-edit" using apps/v1. Leave these fields out'
+        "Deployment a/b: conflict: another field manager owns what this applies: .spec.paused, "
+        '.spec.replicas by "kubectl-edit" using apps/v1. Leave these fields out'
     )
     assert said.endswith('take them over with the annotation pulumi.com/patchForce: "true".')
 

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -116,6 +117,28 @@ def test_a_preview_in_a_namespace_that_is_to_come_is_judged_all_the_same(asked: 
     wrong = asked.inputs(DEPLOYMENT, "agent", spec={**workload(), "replicas": -1}, **coming)
     with pytest.raises(Refusal, match="must be greater than or equal to 0"):
         asked.create(DEPLOYMENT, wrong, preview=True)
+
+
+def test_a_preview_of_a_replacement_is_not_held_against_the_object_that_goes_first(
+    asked: Asked, place: World
+) -> None:
+    before = asked.inputs(STATEFUL, "agent", spec={**workload(1), "serviceName": "a"})
+    asked.create(STATEFUL, before)
+    place.patch(
+        {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "agent"}}, SCALED_BY_HAND
+    )
+    after = asked.inputs(STATEFUL, "agent", spec={**workload(1), "serviceName": "b"})
+    assert asked.create(STATEFUL, after, preview=True)[1]["spec"]["serviceName"] == "b"
+    wrong = asked.inputs(STATEFUL, "agent", spec={**workload(-1), "serviceName": "b"})
+    with pytest.raises(Refusal, match="must be greater than or equal to 0"):
+        asked.create(STATEFUL, wrong, preview=True)
+
+
+def test_a_preview_does_not_take_over_what_others_made(asked: Asked, place: World) -> None:
+    made = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs"}, "data": {"a": "1"}}
+    place.create(made)
+    with pytest.raises(Refusal, match=r"another field manager owns what this applies: \.data\.a"):
+        asked.create(CONFIG, asked.inputs(CONFIG, "theirs", data={"a": "2"}), preview=True)
 
 
 def definition() -> dict[str, Any]:
@@ -306,3 +329,18 @@ def test_a_rollout_is_ready_when_it_is_healthy_or_held_by_its_steps(asked: Asked
     made = asked.create(token, before)
     assert made[1]["status"]["phase"] == "Healthy"
     assert asked.update(token, made, before, after)[1]["status"]["phase"] == "Paused"
+
+
+def test_a_wait_ends_when_the_update_is_cancelled(asked: Asked, place: World) -> None:
+    nowhere = asked.inputs(POD, "agent", spec=pod_spec(nodeSelector={"disk": "none"}))
+    asked.configure()
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(asked.create, POD, nowhere)
+            place.until("v1", "Pod", "agent", lambda _: True)
+            asked.cancel()
+            with pytest.raises(Refusal, match="the update was cancelled before it was ready"):
+                waiting.result(30)
+    finally:
+        asked.configure()  # as a later program does
+    asked.create(CONFIG, asked.inputs(CONFIG, "later"))

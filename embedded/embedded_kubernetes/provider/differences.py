@@ -7,8 +7,8 @@ from typing import Any
 from pulumi.provider.experimental import provider as api
 
 from embedded_aws.provider.inputs import diff_kind
-from embedded_aws.provider.values import Properties, Unknown, same
-from embedded_kubernetes.provider.manifests import is_autonamed, metadata_of
+from embedded_aws.provider.values import Properties, Unknown
+from embedded_kubernetes.provider.manifests import is_autonamed, metadata_of, pruned
 from embedded_kubernetes.provider.tokens import Kind
 
 _ALWAYS = ("apiVersion", "kind", "metadata.name", "metadata.namespace")
@@ -69,7 +69,7 @@ def replacing(kind: Kind, new: Properties, mutable: frozenset[str]) -> tuple[str
 
 def differences(old: Properties, new: Properties) -> dict[str, tuple[bool, bool]]:
     """Property path -> whether it was there before, and is there now; the deepest paths that differ."""
-    return dict(_differences(old, new, ""))
+    return dict(_differences(pruned(old), pruned(new), ""))
 
 
 def _differences(old: Any, new: Any, path: str) -> Iterator[tuple[str, tuple[bool, bool]]]:
@@ -79,7 +79,7 @@ def _differences(old: Any, new: Any, path: str) -> Iterator[tuple[str, tuple[boo
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for number, pair in enumerate(zip(old, new, strict=True)):
             yield from _differences(*pair, f"{path}[{number}]")
-    elif isinstance(new, Unknown) or not same(old, new):
+    elif isinstance(new, Unknown) or old != new:
         yield path, (old is not None, new is not None)
 
 

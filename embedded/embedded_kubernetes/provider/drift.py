@@ -11,7 +11,7 @@ from typing import Any
 
 from kubernetes.utils.quantity import parse_quantity
 
-from embedded_aws.provider.values import Properties, same
+from embedded_aws.provider.values import Properties
 from embedded_kubernetes.provider.connection import Object
 from embedded_kubernetes.provider.manifests import state_of
 
@@ -52,7 +52,7 @@ def _now(old: Any, live: Any, fields: Fields, *, quantity: bool) -> Any:
         return {k: v for k, v in values.items() if v is not None or old[k] is None}
     if isinstance(old, list) and isinstance(live, list):
         return _list_now(old, live, fields, quantity=quantity)
-    if same(old, live) or (quantity and _same_quantity(old, live)):
+    if _alike(old, live) or (quantity and _same_quantity(old, live)):
         return old
     return live
 
@@ -75,11 +75,17 @@ def _keyed_now(
     found: list[Any] = []
     for element in old:
         own = {name: element[name] for name in names if name in element}
-        now = next((e for e in live if all(same(e.get(k), v) for k, v in own.items())), None)
+        now = next((e for e in live if all(e.get(k) == v for k, v in own.items())), None)
         if now is not None:
             text = next((t for t, keys in keyed.items() if own.items() <= keys.items()), "")
             found.append(_now(element, now, fields.get(text, {}), quantity=quantity))
     return found
+
+
+def _alike(old: Any, live: Any) -> bool:
+    """The server leaves out much of what is empty."""
+    empty: tuple[Any, ...] = (None, "", [], {})
+    return bool(old == live) or (old in empty and live in empty)
 
 
 def _same_quantity(old: Any, live: Any) -> bool:
@@ -150,6 +156,6 @@ def _element_fields(element: Any, fields: Fields) -> Fields | None:
             return {}
         if text.startswith("k:") and isinstance(element, dict):
             keys = json.loads(text[2:])
-            if all(same(element.get(k), v) for k, v in keys.items()):
+            if all(element.get(k) == v for k, v in keys.items()):
                 return {**{f"f:{k}": {} for k in keys}, **tree}
     return None

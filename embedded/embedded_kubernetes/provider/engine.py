@@ -7,10 +7,10 @@ from pulumi.provider.experimental import provider as protocol
 
 from embedded_aws.provider.protocol import Change, PartlyCreated, Refused
 from embedded_aws.provider.recorded import Records
-from embedded_aws.provider.values import Properties, plain_map, same, secret_keys, wrap_map
+from embedded_aws.provider.values import Properties, plain_map, secret_keys, wrap_map
 from embedded_kubernetes.provider.api import Api
 from embedded_kubernetes.provider.connection import Connection, Object, kubeconfig_of
-from embedded_kubernetes.provider.differences import diff
+from embedded_kubernetes.provider.differences import diff, differences
 from embedded_kubernetes.provider.drift import drifted, imported
 from embedded_kubernetes.provider.explain import no_such_kind
 from embedded_kubernetes.provider.manifests import (
@@ -86,7 +86,7 @@ class EmbeddedKubernetes(protocol.Provider):
         if own_type(request.type) == HELM_RELEASE:
             return self._releases.create(inputs, secrets, preview=request.preview)
         if request.preview:
-            told = await self._objects.foretold(kind_of(request.type), inputs)
+            told = await self._objects.foretold(kind_of(request.type), inputs, creating=True)
             state = expected_of_inputs(inputs) if told is None else expected(told, inputs)
             return protocol.CreateResponse("", wrap_map(state, secrets))
         live = await self._applied(request, inputs, secrets)
@@ -99,7 +99,7 @@ class EmbeddedKubernetes(protocol.Provider):
         if own_type(request.type) == HELM_RELEASE:
             return self._releases.update(request.resource_id, inputs, secrets, preview=request.preview)
         if request.preview:
-            told = await self._objects.foretold(kind_of(request.type), inputs)
+            told = await self._objects.foretold(kind_of(request.type), inputs, creating=False)
             state = {**plain_map(request.olds), **inputs} if told is None else state_of(told)
             return protocol.UpdateResponse(wrap_map(state, secrets))
         live = await self._applied(request, inputs, secrets)
@@ -117,7 +117,7 @@ class EmbeddedKubernetes(protocol.Provider):
             return protocol.ReadResponse("")
         now = drifted(inputs, live) if inputs else imported(live)
         # What controllers write is no news to who refreshes: the state is as the last change left it.
-        unchanged = bool(state and inputs) and same(inputs, now)
+        unchanged = bool(state and inputs) and not differences(inputs, now)
         secrets = _secrets({**request.properties, **request.inputs}, now)
         found = state if unchanged else state_of(live)
         return protocol.ReadResponse(_id(live), wrap_map(found, secrets), wrap_map(now, secrets))

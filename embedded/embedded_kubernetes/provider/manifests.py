@@ -57,7 +57,7 @@ def manifest_of(inputs: Properties) -> Object:
     The text of a Secret is sent as its data: of text the server does not note who wrote it, and keeps what
     the program no longer has.
     """
-    sent = _pruned({key: value for key, value in inputs.items() if key != "status"})
+    sent = pruned({key: value for key, value in inputs.items() if key != "status"})
     text = sent.get("stringData")
     if not secrets_of(inputs) or not isinstance(text, dict) or isinstance(sent.get("data"), Unknown):
         return sent
@@ -69,10 +69,11 @@ def manifest_of(inputs: Properties) -> Object:
     return {**kept, "data": {**sent.get("data", {}), **encoded}}
 
 
-def _pruned(value: Any) -> Any:
+def pruned(value: Any) -> Any:
+    """Without what is unsaid; what is empty stays, for Kubernetes may mean something else by it."""
     if isinstance(value, dict):
-        return {k: _pruned(v) for k, v in value.items() if v is not None}
-    return [_pruned(v) for v in value if v is not None] if isinstance(value, list) else value
+        return {k: pruned(v) for k, v in value.items() if v is not None}
+    return [pruned(v) for v in value if v is not None] if isinstance(value, list) else value
 
 
 def without_unknown(value: Any) -> Any:

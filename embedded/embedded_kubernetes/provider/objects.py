@@ -17,7 +17,7 @@ from embedded_kubernetes.provider.manifests import (
     metadata_of,
     split_identity,
 )
-from embedded_kubernetes.provider.preview import dry_run
+from embedded_kubernetes.provider.preview import Trial
 from embedded_kubernetes.provider.progress import Progress
 from embedded_kubernetes.provider.sessions import Run
 from embedded_kubernetes.provider.settings import Settings
@@ -40,7 +40,7 @@ class Objects:
         """None for a kind that the cluster does not have now."""
         return await _called(self.api.endpoint, kind, where=str(kind))
 
-    async def foretold(self, kind: Kind, inputs: Properties) -> Object | None:
+    async def foretold(self, kind: Kind, inputs: Properties, *, creating: bool) -> Object | None:
         """The object as a dry run makes it; None where the server cannot tell yet."""
         if kind.key == _DEFINITION and not has_unknown(spec := inputs.get("spec") or {}):
             self.run.coming.add((spec.get("group", ""), (spec.get("names") or {}).get("kind", "")))
@@ -49,8 +49,8 @@ class Objects:
             if kind.key in self.run.coming:
                 return None
             raise Refused(no_such_kind(kind, self.api.server))
-        where, options = _where(kind, inputs), self._options(inputs)
-        return await _called(dry_run, self.api, endpoint, inputs, where, options, where=where)
+        trial = Trial(self.api, endpoint, _where(kind, inputs), self._options(inputs))
+        return await _called(trial.run, inputs, creating, where=trial.where, updating=not creating)
 
     async def apply(
         self, kind: Kind, inputs: Properties, urn: str, seconds: float, *, updating: bool
