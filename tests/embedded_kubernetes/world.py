@@ -16,6 +16,7 @@ RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 class World:
     def __init__(self, kubeconfig: Path, name: str) -> None:
         self._client = config.new_client_from_config(str(kubeconfig))
+        self._others: list[client.ApiClient] = []
         self._dynamic = DynamicClient(self._client, cache_file=str(kubeconfig.with_suffix(".discovered")))
         self.core = client.CoreV1Api(self._client)
         self.namespace = re.sub(r"[^a-z0-9]+", "-", name.lower())[:60].strip("-")
@@ -26,7 +27,11 @@ class World:
 
     def close(self) -> None:
         self.core.delete_namespace(self.namespace)
-        self._client.close()
+        self.disconnect()
+
+    def disconnect(self) -> None:
+        for one in (self._client, *self._others):
+            one.close()
 
     def create(self, manifest: Object) -> Object:
         return self._resource(manifest).create(body=manifest, namespace=self.namespace).to_dict()
@@ -82,11 +87,14 @@ class World:
             body=change, name=manifest["metadata"]["name"], namespace=self.namespace, content_type=kind
         )
 
-    def without_identity(self) -> client.Configuration:
-        """The server and its authority, and no client certificate."""
+    def as_bearer(self, token: str | None) -> client.CoreV1Api:
+        """The API as whoever bears `token` sees it; as nobody without one."""
         held, bare = self._client.configuration, client.Configuration()
         bare.host, bare.ssl_ca_cert = held.host, held.ssl_ca_cert
-        return bare
+        if token is not None:
+            bare.api_key = {"authorization": f"Bearer {token}"}
+        self._others.append(client.ApiClient(bare))
+        return client.CoreV1Api(self._others[-1])
 
     def pods(self) -> list[Object]:
         return self.kind("v1", "Pod").get(namespace=self.namespace).to_dict()["items"]
