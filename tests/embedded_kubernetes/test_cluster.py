@@ -74,7 +74,7 @@ def test_a_namespace_under_restricted_refuses_a_privileged_pod(world: World) -> 
     world.core.patch_namespace(world.namespace, {"metadata": {"labels": RESTRICTED}})
     privileged = pod("privileged")
     privileged["spec"]["containers"][0]["securityContext"] = {"privileged": True}
-    with pytest.raises(ApiException, match="violates PodSecurity .*restricted:latest.*: privileged"):
+    with pytest.raises(ApiException, match=r"violates PodSecurity .*restricted:latest.*: privileged"):
         world.create(privileged)
     world.create(pod("restricted"))
 
