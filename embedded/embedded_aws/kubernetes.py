@@ -34,7 +34,7 @@ class Kubernetes:
         self._state, self._gateway_url = state / "kubernetes", gateway_url
         self._written = state / "kubernetes.json"
         self._written.unlink(missing_ok=True)  # one that was killed could not take its own away
-        self._authorizer, self._admin = authorizer, admin
+        self._authorizer, self._records, self._admin = authorizer, records, admin
         self.review = TokenReviewer(self._bearer, records.of_type, _clusters).review
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
@@ -71,7 +71,9 @@ class Kubernetes:
 
         said = self._own(say) if kubeconfig is None else {"kubeconfig": kubeconfig}
         assert self._loop is not None
-        served = asyncio.run_coroutine_threadsafe(serve(Path(said["kubeconfig"]), 0), self._loop)
+        served = asyncio.run_coroutine_threadsafe(
+            serve(Path(said["kubeconfig"]), 0, self._records), self._loop
+        )
         self._provider, port = served.result(_SERVE_SECONDS)
         return {**said, "provider_port": port}
 

@@ -2,7 +2,8 @@
 
 import itertools
 import json
-import uuid
+import re
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from wsgiref.simple_server import make_server
@@ -50,7 +51,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, reviewers: Reviewers) -> I
 
 @pytest.fixture
 def world(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[World]:
-    world = World(cluster.kubeconfig, request.node.name)
+    readable = re.sub(r"[^a-z0-9]+", "-", request.node.originalname.lower()).removeprefix("test-")
+    world = World(cluster.kubeconfig, f"{readable[:50].strip('-')}-{secrets.token_hex(3)}")
     yield world
     world.close()
 
@@ -68,17 +70,9 @@ def provider_port(cluster: Cluster, records: Records) -> Iterator[int]:
 
 
 @pytest.fixture
-def place(cluster: Cluster) -> Iterator[World]:
-    """A namespace for what the provider makes."""
-    world = World(cluster.kubeconfig, f"provider-{uuid.uuid4().hex[:8]}")
-    yield world
-    world.close()
-
-
-@pytest.fixture
-def asked(provider_port: int, place: World) -> Iterator[Asked]:
+def asked(provider_port: int, world: World) -> Iterator[Asked]:
     """A connection to the provider, which uses this namespace."""
-    connection = Asked(provider_port, place.namespace)
+    connection = Asked(provider_port, world.namespace)
     yield connection
     connection.close()
 

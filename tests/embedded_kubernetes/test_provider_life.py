@@ -38,7 +38,7 @@ pulumi.export("token", secret.data)
 
 
 def test_a_program_lives_from_its_first_preview_to_its_end(
-    new_stack: NewStack, records: Records, place: World
+    new_stack: NewStack, records: Records, world: World
 ) -> None:
     stack = new_stack(PROGRAM)
     everything = ["space", "settings", "secret", "service", "pods", "scaled", "keda"]
@@ -56,7 +56,7 @@ def test_a_program_lives_from_its_first_preview_to_its_end(
     assert stack.preview().steps() == []
     assert stack.refresh_preview().drift() == {}
     by_hand = {"data": {"level": "by-hand", "more": "by-another"}}
-    place.core.patch_namespaced_config_map(settings, namespace, by_hand)
+    world.core.patch_namespaced_config_map(settings, namespace, by_hand)
     assert stack.refresh_preview().drift() == {"settings": "update"}
 
     changed = PROGRAM.replace("agent:1", "agent:2").replace("sk-first", "sk-second").replace('"one"', '"two"')

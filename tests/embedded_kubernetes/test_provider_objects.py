@@ -120,13 +120,12 @@ def test_a_preview_in_a_namespace_that_is_to_come_is_judged_all_the_same(asked: 
 
 
 def test_a_preview_of_a_replacement_is_not_held_against_the_object_that_goes_first(
-    asked: Asked, place: World
+    asked: Asked, world: World
 ) -> None:
     before = asked.inputs(STATEFUL, "agent", spec={**workload(1), "serviceName": "a"})
     asked.create(STATEFUL, before)
-    place.patch(
-        {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "agent"}}, SCALED_BY_HAND
-    )
+    scaled = {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "agent"}}
+    world.patch(scaled, {"spec": {"replicas": 2}})
     after = asked.inputs(STATEFUL, "agent", spec={**workload(1), "serviceName": "b"})
     assert asked.create(STATEFUL, after, preview=True)[1]["spec"]["serviceName"] == "b"
     wrong = asked.inputs(STATEFUL, "agent", spec={**workload(-1), "serviceName": "b"})
@@ -134,9 +133,9 @@ def test_a_preview_of_a_replacement_is_not_held_against_the_object_that_goes_fir
         asked.create(STATEFUL, wrong, preview=True)
 
 
-def test_a_preview_does_not_take_over_what_others_made(asked: Asked, place: World) -> None:
+def test_a_preview_does_not_take_over_what_others_made(asked: Asked, world: World) -> None:
     made = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs"}, "data": {"a": "1"}}
-    place.create(made)
+    world.create(made)
     with pytest.raises(Refusal, match=r"another field manager owns what this applies: \.data\.a"):
         asked.create(CONFIG, asked.inputs(CONFIG, "theirs", data={"a": "2"}), preview=True)
 
@@ -176,11 +175,11 @@ def test_a_missing_kind_is_named_with_what_installs_it_unless_the_same_program_b
     assert not asked.read(WIDGET, f"{asked.namespace}/one", {"spec": {}}, widget).id
 
 
-def test_an_object_of_another_manager_is_taken_over_only_by_force(asked: Asked, place: World) -> None:
+def test_an_object_of_another_manager_is_taken_over_only_by_force(asked: Asked, world: World) -> None:
     inputs = asked.inputs(DEPLOYMENT, "agent", spec=workload(1))
     held = asked.create(DEPLOYMENT, inputs)
     by_hand = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "agent"}}
-    place.patch(by_hand, {"spec": {"replicas": 2}})
+    world.patch(by_hand, {"spec": {"replicas": 2}})
 
     now = asked.read(DEPLOYMENT, held[0], held[1], inputs)
     assert now.inputs["spec"]["replicas"] == 2
@@ -194,13 +193,13 @@ def test_an_object_of_another_manager_is_taken_over_only_by_force(asked: Asked, 
     assert asked.update(DEPLOYMENT, held, inputs, wanted)[1]["spec"]["replicas"] == 3
 
 
-def test_a_refresh_ignores_what_controllers_own(asked: Asked, place: World) -> None:
+def test_a_refresh_ignores_what_controllers_own(asked: Asked, world: World) -> None:
     spec = workload(2)
     del spec["replicas"]
     inputs = asked.inputs(DEPLOYMENT, "agent", spec=spec)
     held = asked.create(DEPLOYMENT, inputs)
     by_hand = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "agent"}}
-    place.patch(by_hand, {"spec": {"replicas": 2}, "metadata": {"labels": {"scaled": "by-keda"}}})
+    world.patch(by_hand, {"spec": {"replicas": 2}, "metadata": {"labels": {"scaled": "by-keda"}}})
     now = asked.read(DEPLOYMENT, *held, inputs)
     assert now.id == held[0]
     assert _dict(now.inputs) == inputs
@@ -211,9 +210,9 @@ def _dict(values: Any) -> dict[str, Any]:
     return MessageToDict(values) if isinstance(values, Message) else values
 
 
-def test_an_object_that_others_made_is_imported_by_its_place(asked: Asked, place: World) -> None:
+def test_an_object_that_others_made_is_imported_by_its_place(asked: Asked, world: World) -> None:
     data = {"a": "1"}
-    place.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "made"}, "data": data})
+    world.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "made"}, "data": data})
     found = asked.read(CONFIG, f"{asked.namespace}/made")
     assert _dict(found.inputs) == {
         "apiVersion": "v1",
@@ -246,9 +245,9 @@ def test_a_workload_that_does_not_become_ready_names_the_pod_and_its_reason(aske
         asked.create(STATEFUL, inputs, seconds=3)
 
 
-def test_a_workload_whose_pods_are_refused_tells_why(asked: Asked, place: World) -> None:
-    place.core.patch_namespace(
-        place.namespace, {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
+def test_a_workload_whose_pods_are_refused_tells_why(asked: Asked, world: World) -> None:
+    world.core.patch_namespace(
+        world.namespace, {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
     )
     careless = workload(1, containers=[{"name": "main", "image": "agent:1"}])
     inputs = asked.inputs(STATEFUL, "agent", spec={**careless, "serviceName": "agent"})
@@ -256,20 +255,20 @@ def test_a_workload_whose_pods_are_refused_tells_why(asked: Asked, place: World)
         asked.create(STATEFUL, inputs, seconds=5)
 
 
-def test_a_deletion_waits_for_what_the_object_owns(asked: Asked, place: World) -> None:
+def test_a_deletion_waits_for_what_the_object_owns(asked: Asked, world: World) -> None:
     held = asked.create(
         STATEFUL, asked.inputs(STATEFUL, "agent", spec={**workload(2), "serviceName": "agent"})
     )
     assert held[1]["status"]["readyReplicas"] == 2
     asked.delete(STATEFUL, held)
-    assert place.pods() == []
+    assert world.pods() == []
     asked.delete(STATEFUL, held)  # what is gone already is no error
 
     kept = {"metadata": {"finalizers": ["tests.dev/kept"]}}
     held = asked.create(CONFIG, asked.inputs(CONFIG, "held", **kept))
     with pytest.raises(Refusal, match=r"still there 1 s after its deletion \(finalizers .*tests.dev/kept"):
         asked.delete(CONFIG, held, seconds=1)
-    place.patch(
+    world.patch(
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "held"}},
         {"metadata": {"finalizers": None}},
     )
@@ -293,7 +292,7 @@ def test_a_field_that_cannot_change_is_refused_with_what_to_do(asked: Asked) -> 
         asked.update(SECRET, held, inputs, changed)
 
 
-def test_each_kind_is_waited_for_until_it_is_ready(asked: Asked, place: World) -> None:
+def test_each_kind_is_waited_for_until_it_is_ready(asked: Asked, world: World) -> None:
     pod = asked.create(POD, asked.inputs(POD, "agent", metadata={"labels": {"app": "a"}}, spec=pod_spec()))
     assert pod[1]["status"]["phase"] == "Running"
     service, claim = "kubernetes:core/v1:Service", "kubernetes:core/v1:PersistentVolumeClaim"
@@ -331,13 +330,13 @@ def test_a_rollout_is_ready_when_it_is_healthy_or_held_by_its_steps(asked: Asked
     assert asked.update(token, made, before, after)[1]["status"]["phase"] == "Paused"
 
 
-def test_a_wait_ends_when_the_update_is_cancelled(asked: Asked, place: World) -> None:
+def test_a_wait_ends_when_the_update_is_cancelled(asked: Asked, world: World) -> None:
     nowhere = asked.inputs(POD, "agent", spec=pod_spec(nodeSelector={"disk": "none"}))
     asked.configure()
     try:
         with ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(asked.create, POD, nowhere)
-            place.until("v1", "Pod", "agent", lambda _: True)
+            world.until("v1", "Pod", "agent", lambda _: True)
             asked.cancel()
             with pytest.raises(Refusal, match="the update was cancelled before it was ready"):
                 waiting.result(30)

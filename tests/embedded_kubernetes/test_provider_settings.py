@@ -88,12 +88,12 @@ def test_a_server_that_does_not_answer_is_named() -> None:
         Connection(config()).request("GET", "/version")
 
 
-def test_the_token_of_a_kubeconfig_is_sent(cluster: Cluster, place: World) -> None:
+def test_the_token_of_a_kubeconfig_is_sent(cluster: Cluster, world: World) -> None:
     asked = {"spec": {"expirationSeconds": 600}}
-    token = place.core.create_namespaced_service_account_token("default", place.namespace, asked)
+    token = world.core.create_namespaced_service_account_token("default", world.namespace, asked)
     held = kubeconfig_of(cluster.kubeconfig)
     held["users"] = [{**user, "user": {"token": token.status.token}} for user in held["users"]]
     review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
     path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
     said = Connection(held).request("POST", path, body=review)
-    assert said["status"]["userInfo"]["username"] == f"system:serviceaccount:{place.namespace}:default"
+    assert said["status"]["userInfo"]["username"] == f"system:serviceaccount:{world.namespace}:default"

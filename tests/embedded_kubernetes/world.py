@@ -1,6 +1,5 @@
 """Objects of one namespace of a real API server, as a test makes and awaits them."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,10 @@ RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 class World:
     def __init__(self, kubeconfig: Path, name: str) -> None:
         self._client = config.new_client_from_config(str(kubeconfig))
+        self._others: list[client.ApiClient] = []
         self._dynamic = DynamicClient(self._client, cache_file=str(kubeconfig.with_suffix(".discovered")))
         self.core = client.CoreV1Api(self._client)
-        self.namespace = re.sub(r"[^a-z0-9]+", "-", name.lower())[:60].strip("-")
+        self.namespace = name
         metadata = {"name": self.namespace}
         self.core.create_namespace({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
         # Its controller makes it; until then pods are refused.
@@ -26,7 +26,11 @@ class World:
 
     def close(self) -> None:
         self.core.delete_namespace(self.namespace)
-        self._client.close()
+        self.disconnect()
+
+    def disconnect(self) -> None:
+        for one in (self._client, *self._others):
+            one.close()
 
     def create(self, manifest: Object) -> Object:
         return self._resource(manifest).create(body=manifest, namespace=self.namespace).to_dict()
@@ -37,14 +41,7 @@ class World:
         resource = self._resource(manifest)
         return resource.patch(body=change, name=name, namespace=self.namespace, content_type=kind).to_dict()
 
-    def until(
-        self,
-        api_version: str,
-        kind: str,
-        name: str,
-        done: Callable[[Object], bool],
-        wait: float = WAIT_SECONDS,
-    ) -> Object:
+    def until(self, api_version: str, kind: str, name: str, done: Callable[[Object], bool]) -> Object:
         """The object once it is `done`, told by the API server's watch."""
         resource = self.kind(api_version, kind)
         selected, seen, watcher = f"metadata.name={name}", {}, watch.Watch()
@@ -75,18 +72,14 @@ class World:
                 return
         raise AssertionError(f"{kind} {name} is still there after {WAIT_SECONDS} s")
 
-    def patch_status(self, manifest: Object, change: Object) -> None:
-        resource = self._resource(manifest).subresources["status"]
-        kind = "application/merge-patch+json"
-        resource.patch(
-            body=change, name=manifest["metadata"]["name"], namespace=self.namespace, content_type=kind
-        )
-
-    def without_identity(self) -> client.Configuration:
-        """The server and its authority, and no client certificate."""
+    def as_bearer(self, token: str | None) -> client.CoreV1Api:
+        """The API as whoever bears `token` sees it; as nobody without one."""
         held, bare = self._client.configuration, client.Configuration()
         bare.host, bare.ssl_ca_cert = held.host, held.ssl_ca_cert
-        return bare
+        if token is not None:
+            bare.api_key = {"authorization": f"Bearer {token}"}
+        self._others.append(client.ApiClient(bare))
+        return client.CoreV1Api(self._others[-1])
 
     def pods(self) -> list[Object]:
         return self.kind("v1", "Pod").get(namespace=self.namespace).to_dict()["items"]
