@@ -1,1 +1,1 @@
-"""Kubernetes on this machine: the real API server, its controllers and fake nodes, for trying out and tests."""
+"""Kubernetes on this machine: the real API server and controllers, with fake nodes, to try things out."""
