@@ -5,12 +5,14 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from embedded_aws.toolchain.cache import Say, built, digest
 
 HERE = Path(__file__).parent
-_OLDEST = (1, 24)
+_OLDEST = (1, 26)
+"""What the newest of the pinned modules asks for."""
 _BUILD_SECONDS = 1800
 
 
@@ -33,11 +35,20 @@ def go(say: Say) -> Path:
     return built(f"go-{digest(lock)}", install) / "go" / "bin" / "go"
 
 
-def build(command: Path, module: str, package: str, output: Path, *, version: str = "") -> None:
-    """Builds the tool `package`, pinned by the go.mod and go.sum in the folder `module`, without cgo."""
-    flags = "-s -w" + (
-        f" -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={version}" if version else ""
-    )
+def build(
+    command: Path,
+    module: Path,
+    package: str,
+    output: Path,
+    *,
+    variables: Mapping[str, str] | None = None,
+    overlay: Path | None = None,
+) -> None:
+    """Builds the tool `package`, pinned by the go.mod and go.sum in the folder `module`, without cgo.
+
+    `variables` are strings of the program that the linker sets: its version. `overlay` is Go's JSON of files
+    that are read in the place of others."""
+    flags = " ".join(["-s -w", *(f"-X {name}={value}" for name, value in (variables or {}).items())])
     arguments = [
         "build",
         "-mod=readonly",
@@ -45,18 +56,17 @@ def build(command: Path, module: str, package: str, output: Path, *, version: st
         "-buildvcs=false",
         "-ldflags",
         flags,
+        *(["-overlay", str(overlay)] if overlay else []),
         "-o",
         str(output),
         package,
     ]
-    run([str(command), *arguments], HERE / module)
+    run([str(command), *arguments], module)
 
 
-def module_folder(command: Path, module: str, path: str) -> Path:
+def module_folder(command: Path, module: Path, path: str) -> Path:
     """Where Go keeps the sources of the dependency `path` of `module`."""
-    return Path(
-        run([str(command), "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", path], HERE / module).strip()
-    )
+    return Path(run([str(command), "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", path], module).strip())
 
 
 def run(command: list[str], folder: Path) -> str:

@@ -61,15 +61,15 @@ def _build(folder: Path, say: Say) -> None:
     say(f"building Pulumi {VERSION} from pinned Go modules (one to four minutes, once)")
     build(
         command,
-        "pulumi",
+        HERE / "pulumi",
         "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
         folder / "pulumi",
-        version=f"v{VERSION}",
+        variables={"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": f"v{VERSION}"},
     )
     say("building Pulumi's Python language host (seconds)")
     host = "pulumi-language-python"
-    build(command, host, f"github.com/pulumi/pulumi/sdk/v3/python/cmd/{host}", folder / host)
-    sources = module_folder(command, "pulumi", "github.com/pulumi/pulumi/sdk/v3")
+    build(command, HERE / host, f"github.com/pulumi/pulumi/sdk/v3/python/cmd/{host}", folder / host)
+    sources = module_folder(command, HERE / "pulumi", "github.com/pulumi/pulumi/sdk/v3")
     for script in _SCRIPTS:
         copied = folder / Path(script).name
         shutil.copyfile(sources / script, copied)
