@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import parse_qs
 
 import boto3
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -19,9 +18,11 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from embedded_aws.addresses import HOST, Addresses
 from embedded_aws.alarms import Alarms
 from embedded_aws.authorizer.authorizer import Authorizer
+from embedded_aws.doors import Asked, Door, Said, asked
 from embedded_aws.functions import Functions, install
 from embedded_aws.gateway import Gateway, StartResponse, Wsgi
 from embedded_aws.http_apis import HttpApis, Issuer
+from embedded_aws.kubernetes import ClusterFailed, Kubernetes
 from embedded_aws.model_server import ModelServer
 from embedded_aws.moto_gaps import fill
 from embedded_aws.pollers import Pollers, RoleAccess
@@ -32,9 +33,11 @@ from embedded_aws.schedules import Schedules
 from embedded_aws.tables import all_rows
 from embedded_aws.tables.common import ACCOUNT, REGION
 from embedded_aws.tasks import Tasks
+from embedded_aws.toolchain.go import BuildFailed
 
 ADMIN = "embedded"
 """Access key and secret key of the one administrator: Pulumi, and you."""
+_OURS = "/_embedded/"
 _log = logging.getLogger("embedded_aws")
 
 
@@ -75,6 +78,13 @@ class Cloud:
             python=lambda_python,
             log=_log.info,
         )
+        self._kubernetes = Kubernetes(
+            state / "kubernetes",
+            gateway_url=endpoint,
+            authorizer=self._authorizer,
+            records=self._records,
+            admin=ADMIN,
+        )
         self._undo = (
             install(self._functions),
             self._tasks.install(),
@@ -99,6 +109,7 @@ class Cloud:
 
     async def run(self, ready: Any) -> None:
         """Serves until it is cancelled; calls `ready(addresses)` once everything answers."""
+        self._kubernetes.run_in(asyncio.get_running_loop())
         servers = (self._gateway_server, self._http_server)
         threads = [threading.Thread(target=s.serve_forever, daemon=True) for s in servers]
         for thread in threads:
@@ -118,6 +129,7 @@ class Cloud:
             await asyncio.shield(provider.wait_for_termination())
         finally:
             await provider.stop(grace=None)
+            await self._kubernetes.close()
             await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
@@ -134,21 +146,40 @@ class Cloud:
             undo()
         (self._state / "cloud.json").unlink(missing_ok=True)
 
+    def _doors(self) -> dict[tuple[str, str], Door]:
+        """What the gateway answers beside AWS."""
+        return {
+            ("GET", "recorded"): lambda _: Said(self._records.listed()),
+            ("GET", "settled"): lambda _: Said(self._provider.settled(30)),
+            ("GET", "allowed"): lambda _: Said(
+                [[*call, count] for call, count in self._authorizer.allowed_calls().items()]
+            ),
+            ("POST", "schedules/run"): self._run_schedule,
+            ("POST", "alarms/run"): lambda _: Said({"changed": self._alarms.run()}),
+            ("POST", "kubernetes/start"): self._start_kubernetes,
+            ("POST", "kubernetes/token-review"): lambda asked: Said(self._kubernetes.review(asked.body)),
+        }
+
     def _through_gateway(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        if environ["PATH_INFO"] == "/_embedded/recorded":
-            return _json(start_response, self._records.listed())
-        if environ["PATH_INFO"] == "/_embedded/settled":
-            return _json(start_response, self._provider.settled(30))
-        if (environ["REQUEST_METHOD"], environ["PATH_INFO"]) == ("POST", "/_embedded/schedules/run"):
-            called = self._schedules.run(parse_qs(environ["QUERY_STRING"]).get("rule", [""])[0])
-            status = "404 Not Found" if called is None else "200 OK"
-            return _json(start_response, {"called": called}, status)
-        if (environ["REQUEST_METHOD"], environ["PATH_INFO"]) == ("POST", "/_embedded/alarms/run"):
-            return _json(start_response, {"changed": self._alarms.run()})
-        if environ["PATH_INFO"] == "/_embedded/allowed":
-            calls = self._authorizer.allowed_calls().items()
-            return _json(start_response, [[*call, count] for call, count in calls])
-        return self._gateway(environ, start_response)
+        path = str(environ["PATH_INFO"])
+        door = None
+        if path.startswith(_OURS):
+            door = self._doors().get((environ["REQUEST_METHOD"], path.removeprefix(_OURS)))
+        if door is None:
+            return self._gateway(environ, start_response)
+        said = door(asked(environ))
+        return _json(start_response, said.value, said.status)
+
+    def _run_schedule(self, asked: Asked) -> Said:
+        called = self._schedules.run(asked.query.get("rule", ""))
+        return Said({"called": called}, "404 Not Found" if called is None else "200 OK")
+
+    def _start_kubernetes(self, asked: Asked) -> Said:
+        """Another cluster is used where the body names its kubeconfig."""
+        try:
+            return Said(self._kubernetes.start((asked.body or {}).get("kubeconfig"), _log.info))
+        except (ClusterFailed, BuildFailed) as error:
+            return Said({"error": str(error)}, "503 Service Unavailable")
 
     def _through_http(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """The HTTP APIs by id; beside them the issuer of tokens and the model, as a user's own servers

@@ -48,14 +48,18 @@ class Gateway:
         text = said.decode(errors="replace")
         held = {
             name: found[1]
-            for name in ("AccessKeyId", "SessionToken", "Arn")
+            for name in ("AccessKeyId", "SecretAccessKey", "SessionToken", "Arn")
             if (found := re.search(rf"<{name}>([^<]+)</{name}>", text))
         }
         session = re.search(r"arn:aws:sts::(\d+):assumed-role/([^/]+)/(.+)", held.get("Arn", ""))
         if session and {"AccessKeyId", "SessionToken"} <= held.keys():
             role = f"arn:aws:iam::{session[1]}:role/{session[2]}"
             self._authorizer.register_assumed_role(
-                held["AccessKeyId"], held["SessionToken"], role, session[3]
+                held["AccessKeyId"],
+                held["SessionToken"],
+                role,
+                session[3],
+                secret_access_key=held.get("SecretAccessKey", ""),
             )
 
 

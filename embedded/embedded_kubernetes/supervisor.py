@@ -1,9 +1,9 @@
 """A script of its own: starts programs, and ends them when whoever started it is gone.
 
 It reads one JSON line for each program from its standard input and writes one when a program has ended. The
-end of its input, which the death of its parent brings as well, ends all of them, the last one first. A process
-of its own is what outlives a SIGKILL of the parent; its only thread starts the programs, since Linux takes the
-end of the thread that started a child for the death of its parent.
+end of its input, which the death of its parent brings as well, ends all of them, the last one first. A
+process of its own is what outlives a SIGKILL of the parent; its only thread starts the programs, since Linux
+takes the end of the thread that started a child for the death of its parent.
 """
 
 import contextlib

@@ -53,10 +53,16 @@ class Authorizer:
         session_name: str,
         *,
         session_policies: Sequence[str] = (),
+        secret_access_key: str = "",
     ) -> None:
         """For credentials that STS handed out: to be called with its answer to AssumeRole."""
-        session = Session(role_arn, session_name, session_token, tuple(session_policies))
+        policies = tuple(session_policies)
+        session = Session(role_arn, session_name, session_token, policies, secret_access_key)
         self._sessions.add(access_key_id, session)
+
+    def session(self, access_key_id: str, session_token: str | None) -> Session | None:
+        """Whose session these credentials are of."""
+        return self._sessions.find(access_key_id, session_token)
 
     def refusal(
         self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes

@@ -23,6 +23,8 @@ class Session:
     session_name: str
     session_token: str = field(repr=False)
     session_policies: tuple[str, ...] = ()
+    secret_access_key: str = field(default="", repr=False)
+    """For whoever must verify a signature: a token of EKS is nothing else."""
 
 
 class Sessions:
@@ -38,7 +40,9 @@ class Sessions:
             secret_access_key=secrets.token_urlsafe(30),
             session_token=secrets.token_urlsafe(48),
         )
-        self.add(credentials.access_key_id, Session(role_arn, session_name, credentials.session_token))
+        secret = credentials.secret_access_key
+        session = Session(role_arn, session_name, credentials.session_token, secret_access_key=secret)
+        self.add(credentials.access_key_id, session)
         return credentials
 
     def add(self, access_key_id: str, session: Session) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from embedded_aws.moto_gaps import (
     cloudwatch,
     dynamodb,
+    eks,
     lambda_aliases,
     s3,
     sqs_attributes,
@@ -14,7 +15,7 @@ from embedded_aws.moto_gaps import (
 )
 from embedded_aws.patches import replace
 
-_GAPS = (cloudwatch, dynamodb, lambda_aliases, s3, sqs_attributes, sqs_handles, sqs_moves, sqs_receive)
+_GAPS = (cloudwatch, dynamodb, eks, lambda_aliases, s3, sqs_attributes, sqs_handles, sqs_moves, sqs_receive)
 
 
 def fill() -> Callable[[], None]:

@@ -35,6 +35,11 @@ class Records:
         with self._lock:
             self._held.pop(resource_id, None)
 
+    def of_type(self, token: str) -> list[Properties]:
+        """What is recorded of one type."""
+        with self._lock:
+            return [state for held, state in self._held.values() if held == token]
+
     def listed(self) -> list[tuple[str, str]]:
         """(type, id) of each, sorted."""
         with self._lock:

@@ -1,0 +1,100 @@
+"""The Kubernetes cluster of the embedded cloud: started when someone asks for it, stopped with the cloud."""
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import grpc.aio
+from moto.eks.models import eks_backends
+
+from embedded_aws.authorizer.authorizer import Authorizer
+from embedded_aws.moto_gaps import eks
+from embedded_aws.provider.recorded import Records
+from embedded_aws.tables.common import ACCOUNT, REGION
+from embedded_aws.toolchain.cache import Say
+from embedded_kubernetes.programs import ClusterFailed
+from embedded_kubernetes.tokens import Bearer, TokenReviewer
+
+if TYPE_CHECKING:
+    from embedded_kubernetes.cluster import Cluster
+
+__all__ = ["ClusterFailed", "Kubernetes"]
+
+_SERVE_SECONDS = 60
+
+
+class Kubernetes:
+    def __init__(
+        self, state: Path, *, gateway_url: str, authorizer: Authorizer, records: Records, admin: str
+    ) -> None:
+        """`admin` is access key and secret key of whoever created the clusters."""
+        self._state, self._gateway_url = state, gateway_url
+        self._authorizer, self._admin = authorizer, admin
+        self.review = TokenReviewer(self._bearer, records.of_type, _clusters).review
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock = threading.Lock()
+        self._cluster: Cluster | None = None
+        self._provider: grpc.aio.Server | None = None
+        self._said: dict[str, Any] | None = None
+
+    def run_in(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Where the provider is served."""
+        self._loop = loop
+
+    def start(self, kubeconfig: str | None, say: Say) -> Mapping[str, Any]:
+        """Where the cluster answers. With the `kubeconfig` of another one that is used, and none is started.
+
+        Raises `ClusterFailed`; a second call answers as the first one did.
+        """
+        with self._lock:
+            if self._said is None:
+                self._said = self._started(kubeconfig, say)
+            served, own = self._said["kubeconfig"], self._cluster is not None
+            if (kubeconfig is None) != own or kubeconfig not in (None, served):
+                raise ClusterFailed(
+                    f"the embedded cloud serves the cluster of {served} already; to take "
+                    f"{kubeconfig or 'a cluster of its own'} instead, stop it first with `agent-hosting down`"
+                )
+            return self._said
+
+    def _started(self, kubeconfig: str | None, say: Say) -> dict[str, Any]:
+        # Late, since the package `kubernetes` takes a second that a cloud without a cluster need not wait.
+        from embedded_kubernetes.cluster import Cluster
+        from embedded_kubernetes.provider.server import serve
+
+        said: dict[str, Any] = {"kubeconfig": kubeconfig}
+        if kubeconfig is None:
+            url = f"{self._gateway_url}/_embedded/kubernetes/token-review"
+            cluster = Cluster(self._state, token_review_url=url)
+            cluster.start(say)
+            self._cluster = cluster
+            eks.show(cluster.url, cluster.certificate_authority)
+            said = {
+                "kubeconfig": str(cluster.kubeconfig),
+                "url": cluster.url,
+                "certificate_authority": cluster.certificate_authority,
+            }
+        assert self._loop is not None
+        served = asyncio.run_coroutine_threadsafe(serve(Path(said["kubeconfig"]), 0), self._loop)
+        self._provider, port = served.result(_SERVE_SECONDS)
+        return {**said, "provider_port": port}
+
+    async def close(self) -> None:
+        if self._provider is not None:
+            await self._provider.stop(grace=None)
+        if self._cluster is not None:
+            await asyncio.to_thread(self._cluster.stop)
+
+    def _bearer(self, access_key_id: str, session_token: str | None) -> Bearer | None:
+        if access_key_id == self._admin:
+            return Bearer(self._admin, None)
+        session = self._authorizer.session(access_key_id, session_token)
+        if session is None:
+            return None
+        return Bearer(session.secret_access_key, session.role_arn, session.session_name)
+
+
+def _clusters() -> list[str]:
+    return list(eks_backends[ACCOUNT][REGION].clusters)
