@@ -3,11 +3,13 @@
 import threading
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 import urllib3
 
 from embedded_kubernetes.objects.api import Api, ApiError, Gone, Missing, Object, Watch, name_of
 
+_Found = TypeVar("_Found")
 Changed = Callable[[str, Object], None]
 """Gets (ADDED, MODIFIED or DELETED, object), one call after the other."""
 _WATCH_SECONDS = 240
@@ -55,6 +57,11 @@ class Cache:
         """
         with self._news:
             return self._news.wait_for(lambda: self._seen >= int(resource_version), seconds)
+
+    def wait_until(self, look: Callable[[list[Object]], _Found], seconds: float = 30.0) -> _Found:
+        """What `look` finds in all objects, once that is true or the time is over."""
+        with self._news:
+            return self._news.wait_for(lambda: look(list(self._objects.values())), seconds)
 
     def wait_until_listed(self, seconds: float = 10.0) -> bool:
         with self._news:
