@@ -43,8 +43,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if name == "identity":
             import boto3
             held = boto3.Session().get_credentials()
-            arn = boto3.client("sts").get_caller_identity()["Arn"] if held else None
-            return self.say(200, arn)
+            return self.say(200, None if held is None else self.calls(boto3))
         if name == "teapot": return self.say(418, "short and stout")
         if name == "exit": os._exit(3)
         self.say(200, {
@@ -56,6 +55,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"])).decode()
         self.say(201, {"method": "POST", "body": body})
+    def calls(self, boto3):
+        queues = boto3.client("sqs").list_queues().get("QueueUrls", [])
+        try: boto3.client("s3").list_buckets()
+        except Exception as error: return {"queues": queues, "refused": str(error)}
     def say(self, status, value):
         body = json.dumps(value).encode()
         self.send_response(status)

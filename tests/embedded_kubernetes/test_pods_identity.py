@@ -33,12 +33,17 @@ def agent(world: ClusterWorld, namespace: str, account: str = "agent") -> None:
     world.ready(namespace, "agent")
 
 
-def test_an_associated_account_has_its_role(world: ClusterWorld) -> None:
+def test_an_associated_account_has_its_role_and_what_that_may_do(world: ClusterWorld) -> None:
     namespace = world.namespace()
     associate(world, namespace, "agent", role(world, f"role-{namespace}", *TRUSTS))
+    lists = {"Effect": "Allow", "Action": "sqs:ListQueues", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [lists]})
+    world.aws("iam").put_role_policy(RoleName=f"role-{namespace}", PolicyName="own", PolicyDocument=policy)
+    url = world.aws("sqs").create_queue(QueueName=f"q-{namespace}")["QueueUrl"]
     agent(world, namespace)
-    arn = world.ask(namespace, "identity")[1]
-    assert f":assumed-role/role-{namespace}/eks-agent-" in arn
+    said = world.ask(namespace, "identity")[1]
+    assert url in said["queues"]
+    assert f":assumed-role/role-{namespace}/eks-agent-" in said["refused"]
 
 
 def test_an_account_without_an_association_has_no_credentials(world: ClusterWorld) -> None:

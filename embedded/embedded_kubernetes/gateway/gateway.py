@@ -3,6 +3,7 @@
 import random
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable
 from urllib.parse import parse_qsl, unquote
 
@@ -26,7 +27,7 @@ class Gateway:
     ) -> None:
         """`chance` decides between weights."""
         self._port_of, self._chance = port_of, chance
-        self._turn = 0
+        self._turns: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
         self.routes = Cache(api, f"{_GATEWAYS}/httproutes", log=log)
         self.gateways = Cache(api, f"{_GATEWAYS}/gateways", log=log)
@@ -86,8 +87,8 @@ class Gateway:
             raise Unroutable(500, f"there is no Service {namespace}/{name}")
         found = ready(self.slices.all(), service, port, self._port_of)
         with self._lock:
-            self._turn += 1
-            first = self._turn % len(found) if found else 0
+            self._turns[namespace, name] += 1
+            first = self._turns[namespace, name] % len(found) if found else 0
         return found[first:] + found[:first]
 
 
