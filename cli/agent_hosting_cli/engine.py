@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from agent_hosting_cli.kubernetes import Access
 from agent_hosting_cli.project import Project, UserError
 from embedded_aws.addresses import Addresses
 
@@ -29,6 +30,8 @@ class Engine:
     project: Project
     tools: Path
     cloud: Addresses
+    kubernetes: Access | None = None
+    """The cluster of the agents on EKS, where the stack has one."""
 
     def up(self, *, refresh: bool, say: Callable[[str], None]) -> str:
         """Deploys the stack; returns what Pulumi printed."""
@@ -98,7 +101,7 @@ class Engine:
             "PATH": path,
             "PULUMI_BACKEND_URL": self.project.backend_url,
             "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,  # the salt in Pulumi.local.yaml belongs to it
-            "PULUMI_DEBUG_PROVIDERS": f"aws:{self.cloud.provider_port}",
+            "PULUMI_DEBUG_PROVIDERS": ",".join(self._providers()),
             # Without these two each call asks the network for plugins and for newer versions.
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
@@ -109,8 +112,13 @@ class Engine:
             "AWS_DEFAULT_REGION": "eu-west-1",  # boto3 reads this one alone
             "EMBEDDED_ISSUER": self.cloud.issuer_url,
             "EMBEDDED_MODEL_ENDPOINT": self.cloud.model_url,
+            **({"KUBECONFIG": self.kubernetes.kubeconfig} if self.kubernetes else {}),
             **self._secrets(),
         }
+
+    def _providers(self) -> list[str]:
+        ours = [f"aws:{self.cloud.provider_port}"]
+        return [*ours, f"kubernetes:{self.kubernetes.provider_port}"] if self.kubernetes else ours
 
     def _secrets(self) -> dict[str, str]:
         """Values of the stack's secrets: the embedded model takes any. The environment's own go first."""
@@ -143,7 +151,7 @@ def _followed(process: "subprocess.Popen[str]", say: Callable[[str], None]) -> s
     said: list[str] = []
     for line in process.stdout:
         said.append(line)
-        if " aws:" in line or "agent-hosting:" in line:
+        if any(kind in line for kind in (" aws:", " kubernetes:", "agent-hosting:")):
             say(" ".join(line.split()))
     process.wait()
     return "".join(said)

@@ -4,7 +4,7 @@ import json
 import urllib.request
 from typing import Any
 
-from agent_hosting_cli import cloud_process
+from agent_hosting_cli import cloud_process, kubernetes
 from agent_hosting_cli.clients import admin_client
 from agent_hosting_cli.engine import Engine
 from agent_hosting_cli.progress import console, errors, step
@@ -15,6 +15,7 @@ from embedded_aws.toolchain.dynamodb_local import dynamodb_local
 from embedded_aws.toolchain.go import BuildFailed
 from embedded_aws.toolchain.lambda_python import lambda_python
 from embedded_aws.toolchain.pulumi_cli import pulumi_folder
+from embedded_kubernetes.toolchain import binaries, definitions
 
 QUESTION = "How often is the status page updated during a SEV1?"
 
@@ -25,10 +26,15 @@ def up(project: Project) -> Any:
 
     if not project.stack_file("local").is_file():
         raise UserError(f"{project.stack_file('local')} is missing: it says which agents to deploy")
-    tools()
+    cluster_wanted = kubernetes.is_wanted(project)
+    tools(with_cluster=cluster_wanted and kubernetes.own_cluster(project) is None)
     with step("embedded cloud") as current:
         cloud = cloud_process.start(project, current.say)
-    engine = Engine(project, pulumi_folder(lambda _: None), cloud)
+    cluster = None
+    if cluster_wanted:
+        with step("Kubernetes") as current:
+            cluster = kubernetes.start(project, cloud, current.say)
+    engine = Engine(project, pulumi_folder(lambda _: None), cloud, cluster or kubernetes.attached(project))
     seen = project.kept / "deployed-to"
     fresh = not seen.exists() or seen.read_text() != cloud.instance_id
     with step("stack local") as current:
@@ -48,7 +54,10 @@ def down(project: Project) -> None:
     seen = project.kept / "deployed-to"
     if cloud is not None:
         with step("destroying the stack local") as current:
-            engine = Engine(project, pulumi_folder(current.say), cloud)
+            cluster = kubernetes.attached(project)
+            if cluster is None and kubernetes.is_wanted(project):
+                cluster = kubernetes.start(project, cloud, current.say)
+            engine = Engine(project, pulumi_folder(current.say), cloud, cluster)
             if engine.has_stack():
                 recover(engine, current.say)
                 engine.destroy()
@@ -57,13 +66,17 @@ def down(project: Project) -> None:
     console.print(f"stopped process {pid}" if pid else "nothing was running", markup=False)
 
 
-def tools() -> None:
-    """Finds or builds what the embedded cloud needs."""
+def tools(*, with_cluster: bool) -> None:
+    """Finds or builds what the embedded cloud needs, and the programs of a Kubernetes cluster."""
     try:
         with step("Pulumi") as current:
             pulumi_folder(current.say)
         with step("Lambda interpreter") as current:
             lambda_python(current.say)
+        if with_cluster:
+            with step("Kubernetes") as current:
+                binaries(current.say)
+                definitions(current.say)
     except BuildFailed as error:
         raise UserError(str(error)) from None
 
@@ -75,7 +88,8 @@ def stores() -> None:
 
 
 def engine(project: Project) -> Engine:
-    return Engine(project, pulumi_folder(lambda _: None), require_cloud(project))
+    cloud = require_cloud(project)
+    return Engine(project, pulumi_folder(lambda _: None), cloud, kubernetes.attached(project))
 
 
 def status(project: Project) -> dict[str, Any]:

@@ -170,7 +170,7 @@ def workers(agent: Agent, as_json: Json = False) -> None:
 @app.command()
 def tools() -> None:
     """Find or build what the embedded cloud and the tests need, and stop."""
-    local.tools()
+    local.tools(with_cluster=True)
     local.stores()
 
 

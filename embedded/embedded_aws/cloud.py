@@ -79,7 +79,7 @@ class Cloud:
             log=_log.info,
         )
         self._kubernetes = Kubernetes(
-            state / "kubernetes",
+            state,
             gateway_url=endpoint,
             authorizer=self._authorizer,
             records=self._records,

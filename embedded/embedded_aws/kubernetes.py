@@ -1,6 +1,7 @@
 """The Kubernetes cluster of the embedded cloud: started when someone asks for it, stopped with the cloud."""
 
 import asyncio
+import json
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -41,7 +42,9 @@ class Kubernetes:
         log: Say,
     ) -> None:
         """`admin` is access key and secret key of whoever created the clusters; `python` runs the pods."""
-        self._state, self._gateway_url = state, gateway_url
+        self._state, self._gateway_url = state / "kubernetes", gateway_url
+        self._written = state / "kubernetes.json"
+        self._written.unlink(missing_ok=True)  # one that was killed could not take its own away
         self._authorizer, self._admin, self._records = authorizer, admin, records
         self._python, self._log = python, log
         self.review = TokenReviewer(self._bearer, records.of_type, _clusters).review
@@ -64,36 +67,42 @@ class Kubernetes:
         with self._lock:
             if self._said is None:
                 self._said = self._started(kubeconfig, say)
+                self._written.write_text(json.dumps(self._said))
             served, own = self._said["kubeconfig"], self._cluster is not None
             if (kubeconfig is None) != own or kubeconfig not in (None, served):
                 raise ClusterFailed(
                     f"the embedded cloud serves the cluster of {served} already; to take "
                     f"{kubeconfig or 'a cluster of its own'} instead, stop it first with `agent-hosting down`"
                 )
+            if self._cluster is not None:
+                self._cluster.check()
             return self._said
 
     def _started(self, kubeconfig: str | None, say: Say) -> dict[str, Any]:
         # Late, since the package `kubernetes` takes a second that a cloud without a cluster need not wait.
-        from embedded_kubernetes.cluster import Cluster
         from embedded_kubernetes.provider.server import serve
 
-        said: dict[str, Any] = {"kubeconfig": kubeconfig}
-        if kubeconfig is None:
+        said = self._own(say) if kubeconfig is None else {"kubeconfig": kubeconfig}
+        assert self._loop is not None
+        served = asyncio.run_coroutine_threadsafe(serve(Path(said["kubeconfig"]), 0), self._loop)
+        self._provider, port = served.result(_SERVE_SECONDS)
+        return {**said, "provider_port": port}
+
+    def _own(self, say: Say) -> dict[str, Any]:
+        from embedded_kubernetes.cluster import Cluster
+
+        if self._cluster is None:
             url = f"{self._gateway_url}/_embedded/kubernetes/token-review"
             cluster = Cluster(self._state, token_review_url=url)
             cluster.start(say)
             self._cluster = cluster
             self._workloads = self._running(cluster)
             eks.show(cluster.url, cluster.certificate_authority)
-            said = {
-                "kubeconfig": str(cluster.kubeconfig),
-                "url": cluster.url,
-                "certificate_authority": cluster.certificate_authority,
-            }
-        assert self._loop is not None
-        served = asyncio.run_coroutine_threadsafe(serve(Path(said["kubeconfig"]), 0), self._loop)
-        self._provider, port = served.result(_SERVE_SECONDS)
-        return {**said, "provider_port": port}
+        return {
+            "kubeconfig": str(self._cluster.kubeconfig),
+            "url": self._cluster.url,
+            "certificate_authority": self._cluster.certificate_authority,
+        }
 
     async def close(self) -> None:
         if self._provider is not None:
@@ -102,6 +111,7 @@ class Kubernetes:
             await asyncio.to_thread(self._workloads.stop)
         if self._cluster is not None:
             await asyncio.to_thread(self._cluster.stop)
+        self._written.unlink(missing_ok=True)
 
     def scale(self, *, idle: bool) -> list[dict[str, Any]] | None:
         """What a round over all ScaledObjects changed; None without a cluster of our own."""

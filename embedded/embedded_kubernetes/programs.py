@@ -2,15 +2,14 @@
 
 import json
 import os
-import queue
 import subprocess
 import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+_START_SECONDS = 20.0
 _END_SECONDS = 40.0
 """More than the supervisor may take for all of its programs."""
 _TAIL_LINES = 15
@@ -32,7 +31,7 @@ class Programs:
     def __init__(self, folder: Path, logs: Path) -> None:
         self._folder, self._logs = folder, logs
         self._ended: dict[str, int] = {}
-        self._said: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._heard: dict[str, threading.Event] = {}
         self.pids: dict[str, int] = {}
         logs.mkdir(parents=True, exist_ok=True)
         source = Path(__file__).with_name("supervisor.py")
@@ -46,6 +45,7 @@ class Programs:
         self._listener.start()
 
     def start(self, program: Program) -> None:
+        """Returns once its process is there, or could not be made, which `check` tells."""
         log = self.log(program.name)
         log.write_bytes(b"")
         asked = {
@@ -56,12 +56,15 @@ class Programs:
             "environment": {"PATH": os.environ.get("PATH", ""), "HOME": str(self._folder)},
             "log": str(log),
         }
+        heard = self._heard[program.name] = threading.Event()
         assert self._supervisor.stdin is not None
         try:
             self._supervisor.stdin.write(json.dumps(asked).encode() + b"\n")
             self._supervisor.stdin.flush()
         except OSError as error:
             raise ClusterFailed(f"the supervisor of the cluster's programs is gone: {error}") from error
+        if not heard.wait(_START_SECONDS):
+            raise ClusterFailed(f"{program.name} was not started within {_START_SECONDS:.0f} s")
 
     def log(self, name: str) -> Path:
         return self._logs / f"{name}.log"
@@ -97,3 +100,4 @@ class Programs:
                 self.pids[said["name"]] = said["pid"]
             else:
                 self._ended[said["name"]] = said["code"]
+            self._heard[said["name"]].set()

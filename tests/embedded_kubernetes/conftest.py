@@ -1,14 +1,56 @@
-"""Fixtures of the tests that need a cluster."""
+"""One cluster for all tests of a worker: each test has a namespace of its own."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from wsgiref.simple_server import make_server
 
 import pytest
 
-from tests.embedded_kubernetes.cluster_world import ClusterWorld, cluster_world
+from embedded_kubernetes.cluster import Cluster
+from tests.embedded_kubernetes.live_world import LiveWorld, live_world
+from tests.embedded_kubernetes.world import World
+from tests.servers import Quiet, serving
+
+Review = Callable[[Mapping[str, Any]], dict[str, Any]]
+
+
+class Reviewers:
+    """Answers the API server's questions about tokens as the test at hand says."""
+
+    def __init__(self) -> None:
+        self.review: Review = lambda _: {"status": {"authenticated": False}}
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        asked = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+        body = json.dumps(self.review(asked)).encode()
+        start_response("200 OK", [("content-type", "application/json")])
+        return [body]
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterWorld]:
-    """One cluster for all tests of a worker: each has a namespace of its own."""
-    with cluster_world(tmp_path_factory.mktemp("cluster")) as made:
+def reviewers() -> Reviewers:
+    return Reviewers()
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory, reviewers: Reviewers) -> Iterator[Cluster]:
+    with serving(make_server("127.0.0.1", 0, reviewers, handler_class=Quiet)) as url:
+        made = Cluster(tmp_path_factory.mktemp("kubernetes"), token_review_url=f"{url}/review")
+        made.start(print)
+        yield made
+        made.stop()
+
+
+@pytest.fixture
+def world(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[World]:
+    world = World(cluster.kubeconfig, request.node.name)
+    yield world
+    world.close()
+
+
+@pytest.fixture(scope="session")
+def live(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveWorld]:
+    """The pods of images of this machine are processes while any test of a worker asks for that."""
+    with live_world(cluster, tmp_path_factory.mktemp("live")) as made:
         yield made

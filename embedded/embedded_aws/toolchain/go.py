@@ -42,12 +42,12 @@ def build(
     output: Path,
     *,
     variables: Mapping[str, str] | None = None,
-    overlay: Path | None = None,
+    modfile: Path | None = None,
 ) -> None:
     """Builds the tool `package`, pinned by the go.mod and go.sum in the folder `module`, without cgo.
 
-    `variables` are strings of the program that the linker sets: its version. `overlay` is Go's JSON of files
-    that are read in the place of others."""
+    `variables` are strings of the program that the linker sets: its version. `modfile`
+    takes the place of the go.mod."""
     flags = " ".join(["-s -w", *(f"-X {name}={value}" for name, value in (variables or {}).items())])
     arguments = [
         "build",
@@ -56,7 +56,7 @@ def build(
         "-buildvcs=false",
         "-ldflags",
         flags,
-        *(["-overlay", str(overlay)] if overlay else []),
+        *([f"-modfile={modfile}"] if modfile else []),
         "-o",
         str(output),
         package,

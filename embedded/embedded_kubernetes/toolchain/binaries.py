@@ -1,7 +1,7 @@
 """The programs of a Kubernetes cluster, built from Go modules whose sums are committed beside this file."""
 
 import hashlib
-import json
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Generator, Mapping
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from embedded_aws.toolchain.cache import Say, built, cache_folder, digest
-from embedded_aws.toolchain.go import BuildFailed, build, go, module_folder
+from embedded_aws.toolchain.go import BuildFailed, build, go, module_folder, run
 
 HERE = Path(__file__).parent
 KUBERNETES = "1.34.1"
@@ -107,24 +107,30 @@ def _build(tool: Tool, folder: Path, say: Say, clock: Callable[[], float]) -> No
     for program, package in tool.packages.items():
         say(f"building {program} {tool.version} from pinned Go modules")
         began = clock()
-        with _overlay(command, tool) as overlay:
-            build(command, tool.folder, package, folder / program, variables=tool.variables, overlay=overlay)
+        with _patched(command, tool) as modfile:
+            build(command, tool.folder, package, folder / program, variables=tool.variables, modfile=modfile)
         say(f"built {program} in {clock() - began:.0f} s")
 
 
 @contextmanager
-def _overlay(command: Path, tool: Tool) -> Generator[Path | None]:
-    if tool.patch is None:
+def _patched(command: Path, tool: Tool) -> Generator[Path | None]:
+    """A go.mod that takes the patched dependency from a copy: Go lets nobody change its own."""
+    patch = tool.patch
+    if patch is None:
         yield None
         return
-    original = module_folder(command, tool.folder, tool.patch.path) / tool.patch.file
-    text = original.read_text()
-    if text.count(tool.patch.before) != 1:
-        raise BuildFailed(
-            f"{original} no longer holds {tool.patch.before} once: mend the patch of {tool.module}"
-        )
+    original = module_folder(command, tool.folder, patch.path)
     with tempfile.TemporaryDirectory() as temporary:
-        patched, overlay = Path(temporary) / original.name, Path(temporary) / "overlay.json"
-        patched.write_text(text.replace(tool.patch.before, tool.patch.after))
-        overlay.write_text(json.dumps({"Replace": {str(original): str(patched)}}))
-        yield overlay
+        copied, modfile = Path(temporary) / "copied", Path(temporary) / "go.mod"
+        # By content alone: the originals are read-only.
+        shutil.copytree(original, copied, copy_function=shutil.copyfile)
+        for file in ("go.mod", "go.sum"):
+            shutil.copyfile(tool.folder / file, modfile.with_name(file))
+        for folder in (copied, *(one for one in copied.rglob("*") if one.is_dir())):
+            folder.chmod(0o755)
+        text = (copied / patch.file).read_text()
+        if text.count(patch.before) != 1:
+            raise BuildFailed(f"{original / patch.file} no longer holds {patch.before} once: mend the patch")
+        (copied / patch.file).write_text(text.replace(patch.before, patch.after))
+        run([str(command), "mod", "edit", f"-replace={patch.path}={copied}", str(modfile)], tool.folder)
+        yield modfile

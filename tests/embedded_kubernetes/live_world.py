@@ -84,7 +84,7 @@ PROBED = {"httpGet": {"path": "/ready", "port": 8080}, "periodSeconds": 1, "fail
 
 
 @dataclass
-class ClusterWorld:
+class LiveWorld:
     workloads: Workloads
     api: Api
     url: str
@@ -108,7 +108,7 @@ class ClusterWorld:
 
     def namespace(self) -> str:
         """A new one, with the account that pods run as."""
-        name = f"n{next(self._numbers)}"
+        name = f"live-{next(self._numbers)}"
         self.api.post("/api/v1/namespaces", {"metadata": {"name": name}})
         path = f"/api/v1/namespaces/{name}/serviceaccounts/default"
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -245,33 +245,27 @@ def encoded(text: str) -> str:
 
 
 @contextmanager
-def cluster_world(state: Path) -> Iterator[ClusterWorld]:
+def live_world(cluster: Cluster, state: Path) -> Iterator[LiveWorld]:
     authorizer, records, log, ahead = Authorizer(state / "refusals.jsonl"), Records(), [], [0.0]
     moto: Any = DomainDispatcherApplication(create_backend_app)  # type: ignore[no-untyped-call]
-    cluster = Cluster(state / "cluster")
-    cluster.start(log.append)
-    try:
-        with serving(Gateway(moto, authorizer, NoFunctions())) as aws_url:
-            workloads = Workloads(
-                cluster.kubeconfig,
-                state / "workloads",
-                records=records,
-                issue=authorizer.issue,
-                endpoint_url=aws_url,
-                python=Path(sys.executable),
-                log=log.append,
-                chance=random.Random(11).random,
-                clock=lambda: time.time() + ahead[0],
-            )
-            workloads.start()
-            try:
-                with serving(workloads.entry) as url:
-                    api = Api(cluster.kubeconfig)
-                    yield ClusterWorld(workloads, api, url, aws_url, records, state, log, ahead)
-            finally:
-                workloads.stop()
-    finally:
-        cluster.stop()
+    with serving(Gateway(moto, authorizer, NoFunctions())) as aws_url:
+        workloads = Workloads(
+            cluster.kubeconfig,
+            state / "workloads",
+            records=records,
+            issue=authorizer.issue,
+            endpoint_url=aws_url,
+            python=Path(sys.executable),
+            log=log.append,
+            chance=random.Random(11).random,
+            clock=lambda: time.time() + ahead[0],
+        )
+        workloads.start()
+        try:
+            with serving(workloads.entry) as url:
+                yield LiveWorld(workloads, Api(cluster.kubeconfig), url, aws_url, records, state, log, ahead)
+        finally:
+            workloads.stop()
 
 
 class NoFunctions:
