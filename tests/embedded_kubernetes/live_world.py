@@ -133,7 +133,7 @@ class LiveWorld:
             **spec.pop("container", {}),
         }
         return {
-            "metadata": {"labels": {"app": name}, "annotations": {"agent-hosting.archive": str(archive)}},
+            "metadata": {"labels": {"app": name}, "annotations": {"agent-hosting/archive": str(archive)}},
             "spec": {"terminationGracePeriodSeconds": 20, "containers": [container], **spec},
         }
 

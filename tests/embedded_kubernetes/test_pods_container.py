@@ -23,7 +23,7 @@ def pod(**of_container: Any) -> Any:
             "namespace": "agents",
             "uid": "u-1",
             "labels": {"app.kubernetes.io/name": "agent"},
-            "annotations": {"agent-hosting.archive": "/x.zip", "bundle": "abc"},
+            "annotations": {"agent-hosting/archive": "/x.zip", "bundle": "abc"},
         },
         "spec": {"nodeName": "node-a", "containers": [{"name": "side", "image": "busybox"}, one]},
         "status": {"podIP": "10.0.0.7"},
@@ -104,6 +104,6 @@ def test_only_images_of_this_machine_are_run() -> None:
 
 def test_a_pod_that_does_not_say_where_its_image_lies_does_not_start() -> None:
     given = pod()
-    del given["metadata"]["annotations"]["agent-hosting.archive"]
-    with pytest.raises(NotStarted, match=r"no annotation agent-hosting\.archive"):
+    del given["metadata"]["annotations"]["agent-hosting/archive"]
+    with pytest.raises(NotStarted, match=r"no annotation agent-hosting/archive"):
         container(given, given["spec"]["containers"][1], {}, data)

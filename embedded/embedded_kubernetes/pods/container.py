@@ -7,10 +7,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from embedded_aws.tasks.container import ARCHIVE_LABEL, Container
+from embedded_aws.tasks.container import Container
 from embedded_aws.tasks.errors import NotStarted
 from embedded_kubernetes.objects.api import Object
 
+ARCHIVE_ANNOTATION = "agent-hosting/archive"
+"""The annotation with the path of the zip that is the image: what its docker label is for an ECS task."""
 IMAGES = "this-machine/"
 GRACE_SECONDS = 30
 """terminationGracePeriodSeconds where it is not said."""
@@ -26,11 +28,11 @@ def runnable(pod: Object) -> Object | None:
 
 def container(pod: Object, definition: Object, given: Mapping[str, str], data: Data) -> Container:
     """`given` are variables of the host, which win over declared ones. Raises NotStarted."""
-    archive = (pod["metadata"].get("annotations") or {}).get(ARCHIVE_LABEL)
+    archive = (pod["metadata"].get("annotations") or {}).get(ARCHIVE_ANNOTATION)
     if archive is None:
         raise NotStarted(
-            f"the pod has no annotation {ARCHIVE_LABEL}, which must be the path of the zip that is the image "
-            f"{definition['image']}"
+            f"the pod has no annotation {ARCHIVE_ANNOTATION}, which must be the path of the zip that is the "
+            f"image {definition['image']}"
         )
     variables = {**variables_of(pod, definition, data), **given}
     command = (*(definition.get("command") or ()), *(definition.get("args") or ()))
