@@ -27,7 +27,9 @@ from embedded_kubernetes.workloads import ENTRY, Workloads
 from tests.embedded.functions_world import PATIENCE_SECONDS, REGION, package, serving
 
 SERVER = """
-import http.server, json, os, pathlib, signal, sys, urllib.parse, urllib.request
+import http.server, json, os, pathlib, signal, sys, threading, urllib.parse, urllib.request
+
+probed, hanging = threading.Event(), threading.Event()
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
@@ -37,6 +39,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         volume = pathlib.Path(os.environ.get("AGENT_VOLUME") or "/nowhere") / "kept"
         if name == "ready" and os.environ.get("READY_FILE"):
             if not os.path.exists(os.environ["READY_FILE"]): return self.say(503, "not yet")
+        if name == "hang" and probed.wait(30): hanging.set()
+        if name == "alive":
+            probed.set()
+            if hanging.is_set(): return self.say(500, "hangs")
         if name == "write": volume.write_text(query["text"])
         if name == "fetch":
             with urllib.request.urlopen(query["url"]) as answer: return self.say(200, json.load(answer))

@@ -5,7 +5,7 @@ from typing import Any
 import psutil
 
 from tests.embedded.tasks_world import exists, wait_for
-from tests.embedded_kubernetes.live_world import LiveWorld, encoded
+from tests.embedded_kubernetes.live_world import LiveWorld, ask, encoded
 
 
 def pid_of(live: LiveWorld, pod: Any) -> int:
@@ -108,12 +108,7 @@ def test_a_pod_deleted_by_force_is_killed_at_once(live: LiveWorld) -> None:
     assert live.lines(pod) == ["begins"]
 
 
-def test_a_process_that_ends_is_started_again(live: LiveWorld) -> None:
-    namespace = live.namespace()
-    live.pod(namespace, "agent")
-    pod = ready(live, namespace, "agent")
-    before = pid_of(live, pod)
-    psutil.Process(before).kill()
+def started_again(live: LiveWorld, namespace: str) -> None:
     cache = live.workloads.kubelet.cache
 
     def restarted(_: Any) -> bool:
@@ -122,7 +117,27 @@ def test_a_process_that_ends_is_started_again(live: LiveWorld) -> None:
         return one["restartCount"] == 1 and one["ready"]
 
     assert cache.wait_until(restarted)
+
+
+def test_a_process_that_ends_is_started_again(live: LiveWorld) -> None:
+    namespace = live.namespace()
+    live.pod(namespace, "agent")
+    pod = ready(live, namespace, "agent")
+    before = pid_of(live, pod)
+    psutil.Process(before).kill()
+    started_again(live, namespace)
     assert pid_of(live, pod) != before
+
+
+def test_a_process_that_hangs_is_started_again(live: LiveWorld) -> None:
+    namespace = live.namespace()
+    alive = {"httpGet": {"path": "/alive", "port": 8080}, "periodSeconds": 1, "failureThreshold": 1}
+    probes = {"livenessProbe": alive, "startupProbe": {**alive, "failureThreshold": 60}}
+    live.pod(namespace, "agent", container=probes)
+    pod = ready(live, namespace, "agent")
+    port = live.workloads.kubelet.port(pod["metadata"]["uid"])
+    ask(f"http://127.0.0.1:{port}/hang")
+    started_again(live, namespace)
 
 
 def test_a_pod_whose_image_cannot_be_found_says_why(live: LiveWorld) -> None:

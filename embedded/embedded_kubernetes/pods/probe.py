@@ -1,4 +1,4 @@
-"""The readiness probe of a container, tried against its process.
+"""The probes of a container, tried against its process.
 
 https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#Probe
 """
@@ -6,6 +6,7 @@ https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#P
 import http.client
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,7 +45,7 @@ class Probe:
 
 
 def probe(given: Mapping[str, Any] | None) -> Probe | None:
-    """None for a container without one, and for `exec` and `grpc`: it is ready once it runs."""
+    """None for a container without one, and for `exec` and `grpc`: it passes once the process runs."""
     if not given or not ("httpGet" in given or "tcpSocket" in given):
         return None
     get: Mapping[str, Any] | None = given.get("httpGet")
@@ -60,10 +61,21 @@ def probe(given: Mapping[str, Any] | None) -> Probe | None:
 
 
 class Prober:
-    """Tries again and again until `stop`; `tell` gets whether the process is ready whenever that changes."""
+    """Tries again and again until `stop`; `tell` gets whether it passes whenever that changes."""
 
-    def __init__(self, tried: Probe, port: int, tell: Callable[[bool], None]) -> None:
+    def __init__(
+        self,
+        tried: Probe,
+        port: int,
+        tell: Callable[[bool], None],
+        *,
+        assumed: bool = False,
+        grace_seconds: float = 0.0,
+    ) -> None:
+        """`assumed` is what holds before the first try. What fails within the grace counts only once it has
+        passed: until then the process is starting."""
         self._probe, self._port, self._tell = tried, port, tell
+        self._assumed, self._grace_seconds = assumed, grace_seconds
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pod-probe", daemon=True)
         self._thread.start()
@@ -72,13 +84,16 @@ class Prober:
         self._stopped.set()
 
     def _run(self) -> None:
-        self._stopped.wait(self._probe.delay_seconds)
-        ready, in_a_row, ever = False, 0, False
+        tried, passes, in_a_row, ever = self._probe, self._assumed, 0, self._assumed
+        # The kubelet begins anywhere in the first period: to assume the best means to begin at its end.
+        self._stopped.wait(tried.delay_seconds + (tried.period_seconds if passes else 0))
+        grace_ends = time.monotonic() + self._grace_seconds
         while not self._stopped.is_set():
-            passed = self._probe.passes(self._port)
-            in_a_row = 0 if passed == ready else in_a_row + 1
-            if in_a_row >= (self._probe.failures if ready else self._probe.successes):
-                ready, in_a_row, ever = not ready, 0, True
+            passed = tried.passes(self._port)
+            grace_ends = 0.0 if passed else grace_ends
+            in_a_row = 0 if passed == passes or time.monotonic() < grace_ends else in_a_row + 1
+            if in_a_row >= (tried.failures if passes else tried.successes):
+                passes, in_a_row, ever = not passes, 0, True
                 if not self._stopped.is_set():
-                    self._tell(ready)
-            self._stopped.wait(self._probe.period_seconds if ever else _FIRST_PAUSE_SECONDS)
+                    self._tell(passes)
+            self._stopped.wait(tried.period_seconds if ever else _FIRST_PAUSE_SECONDS)

@@ -47,6 +47,8 @@ class RunningPod:
         self._machine, self._identity, self._former, self._tell = machine, identity, former, tell
         self._over = over
         self._changed = threading.Condition()
+        self._telling = threading.Lock()
+        """States are written in the order in which they came to be."""
         self._live: Started | None = None
         self._deadline: float | None = None
         """When it is killed; None while nobody asked it to end."""
@@ -111,18 +113,32 @@ class RunningPod:
             self._show("waiting", reason="CreateContainerError", message=str(error))
             return False
         self._show("running")
-        asked = probe(self.definition.get("readinessProbe"))
-        prober = Prober(asked, live.port, self._ready) if asked else None
-        if prober is None:
-            self._ready(True)
+        probers = self._probed(live)
         with self._changed:
             self._changed.wait_for(lambda: self.stopping or live.process.exit_code is not None)
-        if prober is not None:
+        for prober in probers:
             prober.stop()
         self._end(live)
         self._machine.guard.remove(live.process.pid)
         live.remove()
         return self._ended(live.process.exit_code or 0)
+
+    def _probed(self, live: Started) -> list[Prober]:
+        ready, alive, started = (
+            probe(self.definition.get(f"{kind}Probe")) for kind in ("readiness", "liveness", "startup")
+        )
+        probers: list[Prober] = []
+        if ready is None:
+            self._ready(live, True)
+        else:
+            probers.append(Prober(ready, live.port, lambda is_ready: self._ready(live, is_ready)))
+        if alive is not None:
+            grace = started.delay_seconds + started.period_seconds * started.failures if started else 0.0
+            # A process that hangs heeds no SIGTERM.
+            probers.append(
+                Prober(alive, live.port, lambda _: live.process.kill(), assumed=True, grace_seconds=grace)
+            )
+        return probers
 
     def _end(self, live: Started) -> None:
         if self.stopping and self._deadline:
@@ -149,12 +165,17 @@ class RunningPod:
 
     def _show(self, kind: str, **changes: object) -> None:
         told = {"reason": "", "message": "", "exit_code": 0, "ready": False, **changes}
-        self._state = replace(self._state, kind=kind, at=_now(), **told)  # type: ignore[arg-type]
-        if not self.stopping:
-            self._tell(self, self._state)
+        with self._telling:
+            self._state = replace(self._state, kind=kind, at=_now(), **told)  # type: ignore[arg-type]
+            self._write()
 
-    def _ready(self, ready: bool) -> None:
-        self._state = replace(self._state, ready=ready, at=_now())
+    def _ready(self, live: Started, ready: bool) -> None:
+        with self._telling:
+            if live.process.exit_code is None:
+                self._state = replace(self._state, ready=ready, at=_now())
+                self._write()
+
+    def _write(self) -> None:
         if not self.stopping:
             self._tell(self, self._state)
 
