@@ -84,7 +84,9 @@ class Kubernetes:
 
         said = self._own(say) if kubeconfig is None else {"kubeconfig": kubeconfig}
         assert self._loop is not None
-        served = asyncio.run_coroutine_threadsafe(serve(Path(said["kubeconfig"]), 0), self._loop)
+        served = asyncio.run_coroutine_threadsafe(
+            serve(Path(said["kubeconfig"]), 0, self._records), self._loop
+        )
         self._provider, port = served.result(_SERVE_SECONDS)
         return {**said, "provider_port": port}
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _START_SECONDS = 20.0
-_END_SECONDS = 40.0
+_END_SECONDS = 15.0
 """More than the supervisor may take for all of its programs."""
 _TAIL_LINES = 15
 

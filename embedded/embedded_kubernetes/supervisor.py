@@ -14,11 +14,12 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
-END_SECONDS = 5.0
-"""What one program gets to end by itself."""
+END_SECONDS = 6.0
+"""What the programs together get to end by themselves."""
 _DEATH_SIGNAL = 1
 """PR_SET_PDEATHSIG of prctl(2)."""
 
@@ -86,10 +87,11 @@ def _say(line: dict[str, Any]) -> None:
 
 
 def _end(programs: dict[str, "subprocess.Popen[bytes]"]) -> None:
+    until = time.monotonic() + END_SECONDS
     for process in reversed(programs.values()):
         process.terminate()
         try:
-            process.wait(END_SECONDS)
+            process.wait(max(0.1, until - time.monotonic()))
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -222,7 +222,7 @@ class Stack:
             check=False,
         )
         said = done.stdout + done.stderr
-        assert 'embedded_aws/provider/engine.py"' not in said, f"a traceback of the provider:\n{said}"
+        assert '/provider/engine.py"' not in said, f"a traceback of the provider:\n{said}"
         assert (done.returncode == 0) is ok, said
         return done.stdout if ok else said
 

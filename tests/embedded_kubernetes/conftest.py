@@ -1,6 +1,8 @@
 """One cluster for all tests of a worker: each test has a namespace of its own."""
 
 import json
+import re
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from wsgiref.simple_server import make_server
@@ -44,7 +46,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, reviewers: Reviewers) -> I
 
 @pytest.fixture
 def world(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[World]:
-    world = World(cluster.kubeconfig, request.node.name)
+    readable = re.sub(r"[^a-z0-9]+", "-", request.node.originalname.lower()).removeprefix("test-")
+    world = World(cluster.kubeconfig, f"{readable[:50].strip('-')}-{secrets.token_hex(3)}")
     yield world
     world.close()
 

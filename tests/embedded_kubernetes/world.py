@@ -1,6 +1,5 @@
 """Objects of one namespace of a real API server, as a test makes and awaits them."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ class World:
         self._others: list[client.ApiClient] = []
         self._dynamic = DynamicClient(self._client, cache_file=str(kubeconfig.with_suffix(".discovered")))
         self.core = client.CoreV1Api(self._client)
-        self.namespace = re.sub(r"[^a-z0-9]+", "-", name.lower())[:60].strip("-")
+        self.namespace = name
         metadata = {"name": self.namespace}
         self.core.create_namespace({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
         # Its controller makes it; until then pods are refused.
@@ -42,14 +41,7 @@ class World:
         resource = self._resource(manifest)
         return resource.patch(body=change, name=name, namespace=self.namespace, content_type=kind).to_dict()
 
-    def until(
-        self,
-        api_version: str,
-        kind: str,
-        name: str,
-        done: Callable[[Object], bool],
-        wait: float = WAIT_SECONDS,
-    ) -> Object:
+    def until(self, api_version: str, kind: str, name: str, done: Callable[[Object], bool]) -> Object:
         """The object once it is `done`, told by the API server's watch."""
         resource = self.kind(api_version, kind)
         selected, seen, watcher = f"metadata.name={name}", {}, watch.Watch()
@@ -79,13 +71,6 @@ class World:
                 watcher.stop()
                 return
         raise AssertionError(f"{kind} {name} is still there after {WAIT_SECONDS} s")
-
-    def patch_status(self, manifest: Object, change: Object) -> None:
-        resource = self._resource(manifest).subresources["status"]
-        kind = "application/merge-patch+json"
-        resource.patch(
-            body=change, name=manifest["metadata"]["name"], namespace=self.namespace, content_type=kind
-        )
 
     def as_bearer(self, token: str | None) -> client.CoreV1Api:
         """The API as whoever bears `token` sees it; as nobody without one."""

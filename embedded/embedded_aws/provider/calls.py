@@ -9,8 +9,9 @@ import jmespath
 from botocore.exceptions import ClientError
 from botocore.model import ListShape, OperationModel, Shape, StructureShape
 
-from embedded_aws.provider.errors import PartlyCreated, explain, is_gone
+from embedded_aws.provider.errors import explain, is_gone
 from embedded_aws.provider.fit import Mistakes, fit, missing, unfit_members, without_unknown
+from embedded_aws.provider.protocol import PartlyCreated
 from embedded_aws.provider.rows import Client, Row, Unsettled
 from embedded_aws.provider.schema import schema_of, unwrap
 from embedded_aws.provider.values import UNKNOWN, Properties, has_unknown, same

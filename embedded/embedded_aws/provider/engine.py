@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pulumi.provider.experimental import provider as api
 
 from embedded_aws.provider import invokes
-from embedded_aws.provider.calls import Calls, PartlyCreated, explain
+from embedded_aws.provider.calls import Calls, explain
 from embedded_aws.provider.inputs import (
     changed_names,
     diff_kind,
@@ -18,27 +18,17 @@ from embedded_aws.provider.inputs import (
     is_autonamed,
     reconcile,
 )
+from embedded_aws.provider.protocol import Change, PartlyCreated, Refused
 from embedded_aws.provider.recorded import Records
 from embedded_aws.provider.rows import AnyRow, Client, Recorded, Row, Unsettled
 from embedded_aws.provider.schema import mistakes, schema_of, unknown_properties
 from embedded_aws.provider.values import (
     UNKNOWN,
-    Properties,
     has_unknown,
     plain_map,
     secret_keys,
     wrap_map,
 )
-
-
-class Refused(Exception):
-    """What AWS or a table said no to; its text is what the user reads."""
-
-
-class Change(api.UpdateRequest):
-    """An update together with the inputs before it, which the SDK's request leaves out."""
-
-    old_inputs: Properties
 
 
 class EmbeddedAws(api.Provider):

@@ -6,20 +6,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from embedded_aws.provider.values import Properties
-
 _GONE = re.compile(r"NotFound|NoSuch|NonExistent|DoesNotExist|^404$")
 _GONE_IN_WORDS = re.compile(r"No (scalable target|scaling policy|scheduled action) found")
 """moto says so with the code of another error."""
-
-
-class PartlyCreated(Exception):
-    """The resource exists, but a setting was refused: Pulumi must remember it, or it would be made twice."""
-
-    def __init__(self, resource_id: str, state: Properties, reason: str) -> None:
-        super().__init__(reason)
-        self.resource_id, self.state, self.reason = resource_id, state, reason
-        self.secrets: frozenset[str] = frozenset()
 
 
 def is_gone(error: ClientError) -> bool:
