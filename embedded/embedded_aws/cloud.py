@@ -84,6 +84,8 @@ class Cloud:
             authorizer=self._authorizer,
             records=self._records,
             admin=ADMIN,
+            python=lambda_python,
+            log=_log.info,
         )
         self._undo = (
             install(self._functions),
@@ -157,6 +159,7 @@ class Cloud:
             ("POST", "schedules/run"): self._run_schedule,
             ("POST", "alarms/run"): lambda _: Said({"changed": self._alarms.run()}),
             ("POST", "kubernetes/start"): self._start_kubernetes,
+            ("POST", "kubernetes/scale"): self._scale,
             ("POST", "kubernetes/token-review"): lambda asked: Said(self._kubernetes.review(asked.body)),
         }
 
@@ -181,10 +184,16 @@ class Cloud:
         except (ClusterFailed, BuildFailed) as error:
             return Said({"error": str(error)}, "503 Service Unavailable")
 
+    def _scale(self, asked: Asked) -> Said:
+        changed = self._kubernetes.scale(idle=asked.query.get("idle") == "yes")
+        return Said({"changed": changed}, "404 Not Found" if changed is None else "200 OK")
+
     def _through_http(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """The HTTP APIs by id; beside them the issuer of tokens and the model, as a user's own servers
-        would be."""
+        """The HTTP APIs by id; beside them the Gateways of the cluster, and the issuer of tokens and the
+        model, as a user's own servers would be."""
         path = str(environ["PATH_INFO"])
+        if path.startswith("/_embedded/gateway/"):
+            return self._kubernetes.through_gateway(environ, start_response)
         if path.startswith("/_embedded/model/"):
             environ["PATH_INFO"] = path.removeprefix("/_embedded/model")
             return self._model(environ, start_response)

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import grpc.aio
 from moto.eks.models import eks_backends
 
 from embedded_aws.authorizer.authorizer import Authorizer
+from embedded_aws.gateway import StartResponse
 from embedded_aws.moto_gaps import eks
 from embedded_aws.provider.recorded import Records
 from embedded_aws.tables.common import ACCOUNT, REGION
@@ -20,6 +22,7 @@ from embedded_kubernetes.tokens import Bearer, TokenReviewer
 
 if TYPE_CHECKING:
     from embedded_kubernetes.cluster import Cluster
+    from embedded_kubernetes.workloads import Workloads
 
 __all__ = ["ClusterFailed", "Kubernetes"]
 
@@ -28,17 +31,27 @@ _SERVE_SECONDS = 60
 
 class Kubernetes:
     def __init__(
-        self, state: Path, *, gateway_url: str, authorizer: Authorizer, records: Records, admin: str
+        self,
+        state: Path,
+        *,
+        gateway_url: str,
+        authorizer: Authorizer,
+        records: Records,
+        admin: str,
+        python: Path,
+        log: Say,
     ) -> None:
-        """`admin` is access key and secret key of whoever created the clusters."""
+        """`admin` is access key and secret key of whoever created the clusters; `python` runs the pods."""
         self._state, self._gateway_url = state / "kubernetes", gateway_url
         self._written = state / "kubernetes.json"
         self._written.unlink(missing_ok=True)  # one that was killed could not take its own away
-        self._authorizer, self._records, self._admin = authorizer, records, admin
+        self._authorizer, self._admin, self._records = authorizer, admin, records
+        self._python, self._log = python, log
         self.review = TokenReviewer(self._bearer, records.of_type, _clusters).review
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
         self._cluster: Cluster | None = None
+        self._workloads: Workloads | None = None
         self._provider: grpc.aio.Server | None = None
         self._said: dict[str, Any] | None = None
 
@@ -85,6 +98,7 @@ class Kubernetes:
             cluster = Cluster(self._state, token_review_url=url)
             cluster.start(say)
             self._cluster = cluster
+            self._workloads = self._running(cluster)
             eks.show(cluster.url, cluster.certificate_authority)
         return {
             "kubeconfig": str(self._cluster.kubeconfig),
@@ -95,9 +109,38 @@ class Kubernetes:
     async def close(self) -> None:
         if self._provider is not None:
             await self._provider.stop(grace=None)
+        if self._workloads is not None:
+            await asyncio.to_thread(self._workloads.stop)
         if self._cluster is not None:
             await asyncio.to_thread(self._cluster.stop)
         self._written.unlink(missing_ok=True)
+
+    def scale(self, *, idle: bool) -> list[dict[str, Any]] | None:
+        """What a round over all ScaledObjects changed; None without a cluster of our own."""
+        return None if self._workloads is None else self._workloads.scale(idle=idle)
+
+    def through_gateway(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """For the paths of the cluster's Gateways."""
+        if self._workloads is None:
+            start_response("503 Service Unavailable", [("content-type", "text/plain")])
+            return [b"no Kubernetes runs here: start it with POST /_embedded/kubernetes/start"]
+        return self._workloads.entry(environ, start_response)
+
+    def _running(self, cluster: "Cluster") -> "Workloads":
+        from embedded_kubernetes.workloads import Workloads
+
+        workloads = Workloads(
+            cluster.kubeconfig,
+            self._state,
+            records=self._records,
+            issue=self._authorizer.issue,
+            endpoint_url=self._gateway_url,
+            python=self._python,
+            log=self._log,
+            clock=time.time,
+        )
+        workloads.start()
+        return workloads
 
     def _bearer(self, access_key_id: str, session_token: str | None) -> Bearer | None:
         if access_key_id == self._admin:

@@ -14,6 +14,7 @@ from embedded_aws.provider.recorded import Records
 from embedded_aws.toolchain.pulumi_cli import pulumi_folder
 from embedded_kubernetes.cluster import Cluster
 from tests.embedded.provider_world import RunningCloud
+from tests.embedded_kubernetes.live_world import LiveWorld, live_world
 from tests.embedded_kubernetes.provider_world import Asked, KubernetesStack, serving_provider
 from tests.embedded_kubernetes.world import World
 from tests.servers import Quiet, serving
@@ -88,3 +89,10 @@ def new_stack(provider_port: int, tmp_path_factory: pytest.TempPathFactory) -> N
         return stack.program(program)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def live(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveWorld]:
+    """The pods of images of this machine are processes while any test of a worker asks for that."""
+    with live_world(cluster, tmp_path_factory.mktemp("live")) as made:
+        yield made

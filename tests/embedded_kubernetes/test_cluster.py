@@ -56,20 +56,6 @@ def test_a_pod_goes_when_it_is_deleted(world: World) -> None:
     world.until_gone("v1", "Pod", "one")
 
 
-def test_a_pod_that_is_a_local_process_goes_only_when_that_has_ended(world: World) -> None:
-    mine = pod("one")
-    mine["metadata"]["annotations"] = {"embedded.agent-hosting/process": "running"}
-    world.create(mine)
-    world.create(pod("other"))
-    world.until("v1", "Pod", "one", is_ready)
-    for name in ("one", "other"):
-        world.core.delete_namespaced_pod(name, world.namespace)
-    world.until_gone("v1", "Pod", "other")
-    assert world.core.read_namespaced_pod("one", world.namespace).metadata.deletion_timestamp
-    world.core.delete_namespaced_pod("one", world.namespace, grace_period_seconds=0)
-    world.until_gone("v1", "Pod", "one")
-
-
 def test_a_namespace_under_restricted_refuses_a_privileged_pod(world: World) -> None:
     world.core.patch_namespace(world.namespace, {"metadata": {"labels": RESTRICTED}})
     privileged = pod("privileged")

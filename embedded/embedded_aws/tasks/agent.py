@@ -6,7 +6,6 @@ import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -16,10 +15,9 @@ from werkzeug.wrappers import Request, Response
 from embedded_aws.functions.sandbox import Issue
 from embedded_aws.tasks.clients import RoleClients
 from embedded_aws.tasks.record import ServiceTask
+from embedded_aws.tasks.role_credentials import RoleCredentials, utc
 
 HOST = "127.0.0.1"
-CREDENTIALS_SECONDS = 3600.0
-"""AWS rotates a task's credentials hours before they end; an SDK asks again in the last quarter hour."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +36,7 @@ class _Known:
     container: str
     role_arn: str | None
     token: str
-    credentials: dict[str, str] | None = None
-    renew_at: float = 0.0
+    credentials: RoleCredentials | None
 
 
 class Agent:
@@ -48,7 +45,6 @@ class Agent:
     def __init__(self, issue: Issue, clients: RoleClients, clock: Callable[[], float]) -> None:
         self._issue, self._clients, self._clock = issue, clients, clock
         self._known: dict[str, _Known] = {}
-        self._lock = threading.Lock()
         logging.getLogger("werkzeug").setLevel(logging.WARNING)
         self._server = make_server(HOST, 0, self._answer, threaded=True)
         self._thread = threading.Thread(target=self._serve, name="ecs-agent", daemon=True)
@@ -56,7 +52,8 @@ class Agent:
 
     def add(self, task: ServiceTask, container: str, role_arn: str | None) -> Address:
         key, token = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
-        self._known[key] = _Known(task, container, role_arn, token)
+        role = RoleCredentials(role_arn, task.id, self._issue, self._clock) if role_arn else None
+        self._known[key] = _Known(task, container, role_arn, token, role)
         base = f"http://{HOST}:{self._server.server_port}"
         return Address(f"{base}/api/{key}", f"{base}/v4/{key}", f"{base}/credentials/{key}", token)
 
@@ -91,21 +88,9 @@ class Agent:
 
     def _credentials(self, known: _Known, request: Request) -> tuple[int, Any]:
         """https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html"""
-        if known.role_arn is None or request.headers.get("Authorization") != known.token:
+        if known.credentials is None or request.headers.get("Authorization") != known.token:
             return 403, {"code": "AccessDenied", "message": "the authorization token is not this container's"}
-        with self._lock:
-            now = self._clock()
-            if known.credentials is None or now >= known.renew_at:
-                role = self._issue(known.role_arn, known.task.id)
-                known.credentials = {
-                    "RoleArn": known.role_arn,
-                    "AccessKeyId": role.access_key_id,
-                    "SecretAccessKey": role.secret_access_key,
-                    "Token": role.session_token,
-                    "Expiration": _utc(datetime.fromtimestamp(now + CREDENTIALS_SECONDS, UTC)),
-                }
-                known.renew_at = now + CREDENTIALS_SECONDS / 2
-            return 200, known.credentials
+        return 200, known.credentials.answer()
 
     def _protection(self, known: _Known, request: Request) -> tuple[int, Any]:
         """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-scale-in-protection-endpoint.html
@@ -185,11 +170,7 @@ def _containers(task: ServiceTask) -> list[dict[str, Any]]:
 def _protection(held: Any) -> dict[str, Any]:
     ends = held.get("expirationDate")
     return {
-        **({"ExpirationDate": _utc(ends)} if ends else {}),
+        **({"ExpirationDate": utc(ends)} if ends else {}),
         "ProtectionEnabled": held["protectionEnabled"],
         "TaskArn": held["taskArn"],
     }
-
-
-def _utc(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

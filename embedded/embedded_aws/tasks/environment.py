@@ -15,16 +15,9 @@ def environment(
     python: Path,
     root: Path,
     temporary: Path,
-    agent: Address,
-    has_role: bool,
+    host: Mapping[str, str],
 ) -> dict[str, str]:
-    """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-metadata.html, environment
-    variables.
-
-    On Fargate the credentials are at a relative URI of 169.254.170.2, an address that no machine of ours
-    has; the SDKs take a full URI of the loopback interface in its place:
-    https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
-    """
+    """`host` is what the service that runs the container sets."""
     overridable = {
         "HOME": str(temporary),
         "LANG": "C.UTF-8",
@@ -36,10 +29,7 @@ def environment(
     reserved = {
         "AWS_DEFAULT_REGION": region,
         "AWS_ENDPOINT_URL": endpoint_url,
-        "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
         "AWS_REGION": region,
-        "ECS_AGENT_URI": agent.agent_uri,
-        "ECS_CONTAINER_METADATA_URI_V4": agent.metadata_uri,
         "PYTHONPATH": os.pathsep.join(packages),
         "TMPDIR": str(temporary),
         # A program may set HOME as it likes; the developer's own profile must not be found by that.
@@ -47,11 +37,27 @@ def environment(
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
+    return {**overridable, **declared, **reserved, **host}
+
+
+def of_ecs(agent: Address, *, has_role: bool) -> dict[str, str]:
+    """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-metadata.html, environment
+    variables.
+
+    On Fargate the credentials are at a relative URI of 169.254.170.2, an address that no machine of ours
+    has; the SDKs take a full URI of the loopback interface in its place:
+    https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
+    """
     role = {
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": agent.credentials_uri,
         "AWS_CONTAINER_AUTHORIZATION_TOKEN": agent.token,
     }
-    return {**overridable, **declared, **reserved, **(role if has_role else {})}
+    return {
+        "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
+        "ECS_AGENT_URI": agent.agent_uri,
+        "ECS_CONTAINER_METADATA_URI_V4": agent.metadata_uri,
+        **(role if has_role else {}),
+    }
 
 
 def program(arguments: Sequence[str], python: Path) -> list[str]:

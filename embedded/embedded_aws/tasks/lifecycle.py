@@ -13,7 +13,7 @@ from moto.ecs.models import TaskDefinition
 from embedded_aws.tasks.agent import Agent
 from embedded_aws.tasks.clients import RoleClients
 from embedded_aws.tasks.container import Container, container
-from embedded_aws.tasks.environment import environment, program
+from embedded_aws.tasks.environment import environment, of_ecs, program
 from embedded_aws.tasks.errors import NotStarted
 from embedded_aws.tasks.health import Health
 from embedded_aws.tasks.images import Images
@@ -152,8 +152,7 @@ class RunningTask:
             python=machine.python,
             root=root,
             temporary=temporary,
-            agent=machine.agent.add(record, one.name, self._role),
-            has_role=self._role is not None,
+            host=of_ecs(machine.agent.add(record, one.name, self._role), has_role=self._role is not None),
         )
         if not one.arguments:
             raise NotStarted(f"CannotStartContainerError: container {one.name} has no command")

@@ -1,0 +1,1 @@
+"""Runs the pods of the embedded cluster as local processes."""

@@ -1,0 +1,1 @@
+"""Obeys KEDA's ScaledObjects: to zero and back, and by how much there is to do."""
