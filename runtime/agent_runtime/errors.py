@@ -11,6 +11,9 @@ AgentRuntimeError
 │   ├── IdempotencyMismatch    the same key came with another input
 │   ├── LeaseLost              another worker took the run over: stop, and write nothing more
 │   ├── BundleMismatch         the run was begun by another bundle
+│   ├── SessionBusy            another turn of the session goes on; `retry_after_seconds`
+│   ├── SessionElsewhere       the session is pinned to another bundle
+│   ├── SessionStranded        its release takes no runs any more, and no other can go on with it
 │   ├── CheckpointSchemaUnknown  the item was written by a newer runtime
 │   ├── CheckpointBlobLost     what is kept in S3 is missing, altered or not JSON
 │   └── CheckpointUnavailable  DynamoDB or S3 does not answer, after retries
@@ -83,6 +86,29 @@ class LeaseLost(CheckpointError):
 
 class BundleMismatch(CheckpointError):
     """The run was begun by another bundle, and its steps may mean something else here."""
+
+
+class SessionBusy(CheckpointError):
+    """Another run or another owner holds the session."""
+
+    def __init__(self, message: str, owner: str, address: str, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.owner = owner
+        self.address = address
+        self.retry_after_seconds = retry_after_seconds
+
+
+class SessionElsewhere(CheckpointError):
+    """The session is pinned to another bundle."""
+
+    def __init__(self, message: str, bundle_id: str, address: str) -> None:
+        super().__init__(message)
+        self.bundle_id = bundle_id
+        self.address = address
+
+
+class SessionStranded(CheckpointError):
+    """The session's release takes no runs any more, and no other can go on with what it keeps."""
 
 
 class CheckpointSchemaUnknown(CheckpointError):
