@@ -16,6 +16,7 @@ AgentRuntimeError
 │   ├── SessionStranded        its release takes no runs any more, and no other can go on with it
 │   ├── CheckpointSchemaUnknown  the item was written by a newer runtime
 │   ├── CheckpointBlobLost     what is kept in S3 is missing, altered or not JSON
+│   ├── MemoryGone             the version that a run began with is no longer kept
 │   └── CheckpointUnavailable  DynamoDB or S3 does not answer, after retries
 ├── RunError                   the agent's code broke a rule of the run
 │   ├── StepMismatch           the code changed order
@@ -23,6 +24,9 @@ AgentRuntimeError
 │   ├── StepInDoubt            nobody could say whether an effect happened
 │   ├── StepLimitExceeded
 │   ├── ModelCallLimitExceeded
+│   ├── MemoryUnavailable      the agent or the run has no memory
+│   ├── MemoryInStep           it was changed inside a step
+│   ├── MemoryTooLarge
 │   ├── ScoreInvalid
 │   └── ResultNotJson
 ├── Braked                     the brake is engaged; `reason`
@@ -101,10 +105,11 @@ class SessionBusy(CheckpointError):
 class SessionElsewhere(CheckpointError):
     """The session is pinned to another bundle."""
 
-    def __init__(self, message: str, bundle_id: str, address: str) -> None:
+    def __init__(self, message: str, bundle_id: str, address: str, checkpoint_version: str = "") -> None:
         super().__init__(message)
         self.bundle_id = bundle_id
         self.address = address
+        self.checkpoint_version = checkpoint_version
 
 
 class SessionStranded(CheckpointError):
@@ -117,6 +122,10 @@ class CheckpointSchemaUnknown(CheckpointError):
 
 class CheckpointBlobLost(CheckpointError):
     """What is kept in S3 is missing, altered or not JSON."""
+
+
+class MemoryGone(CheckpointError):
+    """A version of a session's memory is no longer kept."""
 
 
 class CheckpointUnavailable(CheckpointError):
@@ -145,6 +154,18 @@ class StepLimitExceeded(RunError):
 
 class ModelCallLimitExceeded(RunError):
     """The run has made as many model calls, or asks for as many tokens, as its manifest allows."""
+
+
+class MemoryUnavailable(RunError):
+    """The manifest declares no memory, or the run has no session."""
+
+
+class MemoryInStep(RunError):
+    """`run.memory` was changed inside a step: the replay would pass over it."""
+
+
+class MemoryTooLarge(RunError):
+    """A session would remember more than it may."""
 
 
 class ScoreInvalid(RunError):

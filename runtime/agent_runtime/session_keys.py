@@ -34,6 +34,11 @@ def snapshot_key(version: int, run_id: str) -> str:
     return f"{FIRST_SNAPSHOT}{version:010d}#{run_id}"
 
 
+def writer_pk(agent: str, bundle_id: str) -> str:
+    """Partition that names the sessions whose memory a release has written to."""
+    return f"{agent}#memory-of-{bundle_id}"
+
+
 def snapshot_version(key: str) -> int:
     """The version of a snapshot's sort key."""
     return int(key.split("#")[1])

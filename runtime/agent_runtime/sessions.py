@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from agent_runtime.checkpoint_table import CheckpointTable
 from agent_runtime.errors import LeaseLost, SessionBusy, SessionElsewhere
@@ -93,13 +93,17 @@ class Sessions:
         bundle_id: str,
         owner: str,
         address: str = "",
+        checkpoint_version: int | None = None,
         retention_days: int = 30,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """A session that has had no turn for `retention_days` is forgotten, and its memory with it."""
+        """A session that has had no turn for `retention_days` is forgotten, and its memory with it.
+        `checkpoint_version` is the bundle's, by which another release may go on with a session of this one.
+        """
         self.table: Final = table
         self.agent: Final = without_hash("agent", agent)
         self.bundle_id: Final = bundle_id
+        self.checkpoint_version: Final = str(checkpoint_version or "")
         self.retention_seconds: Final = retention_days * 86_400
         self._owner = owner
         self._address = address
@@ -192,7 +196,7 @@ class Sessions:
             if there is None:
                 return _lease(fresh)
             found = there
-        self._refuse(session, found, now, is_pinned_here=is_pinned_here)
+        raise self._refusal(session, found, now, is_pinned_here=is_pinned_here)
 
     def _fresh(
         self, tenant: str, session: str, pk: str, token: str, now: int, expired: Mapping[str, Any]
@@ -205,6 +209,7 @@ class Sessions:
             "tenant": tenant,
             "session": session,
             "bundle_id": self.bundle_id,
+            "checkpoint_version": self.checkpoint_version,
             "epoch": expired.get("epoch", 0) + 1,
             "birth": f"{now:015d}-{token}",
             "turns": 0,
@@ -220,18 +225,19 @@ class Sessions:
         found = self.table.put(fresh, condition, values)
         return None if found is None or found.get("holder") == fresh["holder"] else found
 
-    def _refuse(self, session: str, found: Mapping[str, Any], now: int, *, is_pinned_here: bool) -> NoReturn:
-        if not found:
-            raise SessionBusy(f"session {session} was removed while it was taken", "", "", 1)
-        owner, address = found["owner"], found["address"]
-        if is_pinned_here and found["bundle_id"] != self.bundle_id:
-            raise SessionElsewhere(
+    def _refusal(
+        self, session: str, found: Mapping[str, Any], now: int, *, is_pinned_here: bool
+    ) -> SessionBusy | SessionElsewhere:
+        owner, address = found.get("owner", ""), found.get("address", "")
+        if found and is_pinned_here and found["bundle_id"] != self.bundle_id:
+            return SessionElsewhere(
                 f"session {session} is pinned to bundle {found['bundle_id']}, this is {self.bundle_id}",
                 found["bundle_id"],
                 address,
+                found.get("checkpoint_version", ""),
             )
-        wait = max(1, math.ceil((found["lease_expires_at"] - now) / 1000))
-        raise SessionBusy(f"session {session} is in another turn, on {owner}", owner, address, wait)
+        wait = max(1, math.ceil((found.get("lease_expires_at", now) - now) / 1000))
+        return SessionBusy(f"session {session} is in another turn, on {owner}", owner, address, wait)
 
     def _update(
         self, lease: SessionLease, changes: Mapping[str, Value], *, increments: tuple[str, ...] = ()
