@@ -19,6 +19,7 @@ from agent_runtime.errors import (
 from agent_runtime.records import RunRequest, RunStatus
 from agent_runtime.run import Run
 from agent_runtime.runner import Runner, RunOutcome
+from agent_runtime.scopes import Scope, current_scope
 from agent_runtime.session_keys import session_pk
 from tests.runtime.durable import Killed
 
@@ -359,3 +360,19 @@ def test_what_a_turn_costs(talk: Talk, faulty: Any) -> None:
     assert writes(sets(a=2)) == (2 + 2 + 1, 1)
     assert writes(sets(a=3)) == (2 + 2 + 1, 1)
     assert writes(sets(a=4)) == (2 + 2 + 1 + 1, 1)
+
+
+def test_the_same_run_s_version_is_not_overwritten_by_a_worker_that_lost_the_session(
+    talk: Talk, aws: Any
+) -> None:
+    late = talk.runner(sets()).begin_turn("acme", "s", "f" * 32, 30)
+    assert late is not None
+    aws.clock.now += 31
+    talk.turn(sets(a="heir"), run_id="f" * 32)
+    memory = late.memory("")
+    token = current_scope.set(Scope(()))
+    memory["a"] = "late"
+    with pytest.raises(LeaseLost, match="version 1 of the memory was written in epoch 2"):
+        late.commit(memory)
+    current_scope.reset(token)
+    assert talk.remembers() == {"a": "heir"}
