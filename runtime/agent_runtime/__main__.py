@@ -63,6 +63,7 @@ def main() -> int:
         ),
         protection=TaskProtection(os.environ),
         measure=measure,
+        session_pins=parts.session_pins(settings.control_table),
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())

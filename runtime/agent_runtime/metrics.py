@@ -13,6 +13,7 @@ from agent_runtime.traces import RunTrace
 
 if TYPE_CHECKING:  # the reaper prints metrics, too, and runs nothing
     from agent_runtime.runner import RunOutcome
+    from agent_runtime.turns import MemoryFigures
 
 NAMESPACE: Final = "AgentHosting"
 SCORE: Final = "Score_"
@@ -21,6 +22,9 @@ DRIFTED: Final = "DriftedMetrics"
 _UNITS: Final = {
     "CopySpendUsd": "None",
     "DurationMs": "Milliseconds",
+    "MemoryBytes": "Bytes",
+    "MemoryChurn": "None",
+    "MemoryGainedBytes": "Bytes",
     "SpendUsd": "None",
     "TimeToEscalationMs": "Milliseconds",
 }
@@ -44,6 +48,8 @@ class RunFigures:
     """All that the run has used, input and output, over all workers; None where it goes on, or called no
     model."""
     trace: RunTrace = field(default_factory=RunTrace)
+    memory: "MemoryFigures | None" = None
+    """Of a run that changed what its session remembers."""
 
 
 def figures_of(outcome: "RunOutcome | None", *, failed: bool, duration_ms: float) -> RunFigures:
@@ -68,6 +74,7 @@ def figures_of(outcome: "RunOutcome | None", *, failed: bool, duration_ms: float
         if has_ended and outcome.trace is not None and used.model_calls
         else None,
         trace=trace,
+        memory=outcome.memory,
     )
 
 
@@ -117,6 +124,8 @@ def _of_a_run(figures: RunFigures) -> dict[str, float]:
             "SpendUsdSquares": spent.cost_usd * spent.cost_usd,
         }
     values |= {name: value for name, value in _traced(figures).items() if value is not None}
+    if figures.memory is not None:
+        values |= _remembered(figures.memory)
     return values | {f"{SCORE}{name}": score for name, score in figures.scores.items()}
 
 
@@ -132,6 +141,17 @@ def _traced(figures: RunFigures) -> dict[str, float | None]:
         "TraceQuality": trace.quality,
         "TimeToEscalationMs": waited,
         "TimeToEscalationMsSquares": None if waited is None else waited * waited,
+    }
+
+
+def _remembered(memory: "MemoryFigures") -> dict[str, float]:
+    return {
+        "MemoryBytes": memory.bytes,
+        "MemoryKeys": memory.keys,
+        "MemoryChurn": round(memory.changed, 6),
+        "MemoryContested": memory.contested,
+        "MemoryGainedBytes": memory.gained_bytes,
+        "MemoryGainedBytesSquares": memory.gained_bytes * memory.gained_bytes,
     }
 
 

@@ -80,6 +80,12 @@ def outlast(run, name, argument):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def remember(run, key):
+    """Adds the run to a list in its session's memory; whoever is there twice was remembered twice."""
+    run.memory[key] = [*run.memory.get(key, []), run.run_id]
+    return len(run.memory[key])
+
+
 DOES = {
     "step": lambda run, name, argument: run.step(name, count, run, name, argument),
     "effect": lambda run, name, argument: run.effect(name, outside, name),
@@ -94,6 +100,7 @@ DOES = {
     ),
     "approve": lambda run, name, argument: run.approve(name, summary=argument),
     "large": lambda run, name, argument: run.step(name, lambda: "x" * argument),
+    "remember": lambda run, name, argument: remember(run, argument),
     "emit": lambda run, name, argument: run.emit("progress", argument),
     "secret": lambda run, name, argument: run.step(name, lambda: len(run.secret("model-api-key").reveal())),
     "model": lambda run, name, argument: (

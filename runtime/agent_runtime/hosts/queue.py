@@ -21,9 +21,12 @@ class RunMessage:
     run_id: str
     tenant: str
     bundle_id: str
+    session: str | None = None
+    """Its session, where the sender knows it."""
 
     def body(self) -> str:
-        return json.dumps({"schema_version": SCHEMA_VERSION, **asdict(self)})
+        named = {name: value for name, value in asdict(self).items() if value is not None}
+        return json.dumps({"schema_version": SCHEMA_VERSION, **named})
 
     @staticmethod
     def read(body: str) -> "RunMessage":
@@ -38,7 +41,8 @@ class RunMessage:
         values = [given.get(name) for name in names]
         if not all(isinstance(value, str) and value for value in values):
             raise MessageUnreadable(f"the body needs the texts {', '.join(names)}")
-        return RunMessage(*[str(value) for value in values])
+        session = given.get("session")
+        return RunMessage(*[str(value) for value in values], session=str(session) if session else None)
 
 
 @dataclass(frozen=True)
