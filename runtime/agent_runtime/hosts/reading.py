@@ -3,19 +3,22 @@
 import logging
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent_runtime.approvals import VERDICTS, Decision
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import AgentRuntimeError
 from agent_runtime.events import events_after
-from agent_runtime.hosts.http import RUN, Answer, LambdaContext, Route
+from agent_runtime.hosts.http import RUN, Answer, Route
 from agent_runtime.hosts.problems import Problem, problem_of
 from agent_runtime.hosts.queue import RunMessage
 from agent_runtime.hosts.requests import HttpCall, json_fields
 from agent_runtime.ids import is_run_id
 from agent_runtime.people import cancel, decide
 from agent_runtime.records import Path, RunRecord, RunStatus, Usage, path_from
+
+if TYPE_CHECKING:  # the status function runs nothing
+    from agent_runtime.runner import RunOutcome
 
 _log = logging.getLogger("agent_runtime.hosts.reading")
 _CURSOR = re.compile(r"\d{6}-\d{6}")
@@ -38,7 +41,7 @@ class RunReader:
             Route("POST", re.compile(r"/approvals/([^/]+)"), self._decide),
         )
 
-    def _get_run(self, call: HttpCall, _context: LambdaContext, run_id: str) -> Answer:
+    def _get_run(self, call: HttpCall, run_id: str) -> Answer:
         with _Problems(run_id):
             record = self._store.get_run(call.tenant, run_id) if is_run_id(run_id) else None
             if record is None:
@@ -48,7 +51,7 @@ class RunReader:
                 names = self._store.step_names(call.tenant, run_id)
         return 200, recorded(record, names)
 
-    def _get_events(self, call: HttpCall, _context: LambdaContext, run_id: str) -> Answer:
+    def _get_events(self, call: HttpCall, run_id: str) -> Answer:
         cursor = call.query.get("after", "")
         if cursor and not _CURSOR.fullmatch(cursor):
             raise Problem(
@@ -62,7 +65,7 @@ class RunReader:
         last = found[-1]["cursor"] if found else cursor
         return 200, {"run_id": run_id, "status": head["status"], "events": found, "after": last}
 
-    def _cancel(self, call: HttpCall, _context: LambdaContext, run_id: str) -> Answer:
+    def _cancel(self, call: HttpCall, run_id: str) -> Answer:
         if not is_run_id(run_id):
             raise _no_such_run()
         with _Problems(run_id):
@@ -71,7 +74,7 @@ class RunReader:
             raise Problem(409, "run-ended", "The run has ended", f"it is {status.value}", run_id=run_id)
         return 200, {"run_id": run_id, "status": status.value}
 
-    def _decide(self, call: HttpCall, _context: LambdaContext, approval_id: str) -> Answer:
+    def _decide(self, call: HttpCall, approval_id: str) -> Answer:
         run_id, path = _approval(approval_id)
         fields = json_fields(call.body, {"decision", "result"}, "`decision`")
         verdict = fields.get("decision")
@@ -114,6 +117,12 @@ def recorded(record: RunRecord, names: tuple[str, ...]) -> dict[str, Any]:
     steps = [{"name": name, "replayed": False} for name in names]
     body = run_body(record.run_id, record.status, record.bundle_id, record.output, steps, record.usage)
     return body if record.error is None else {**body, "error": record.error}
+
+
+def finished(outcome: "RunOutcome") -> dict[str, Any]:
+    """A run as its caller gets it from the host that ran it."""
+    steps = [{"name": name, "replayed": replayed} for name, replayed in outcome.steps]
+    return run_body(outcome.run_id, outcome.status, outcome.bundle_id, outcome.output, steps, outcome.usage)
 
 
 def run_body(
