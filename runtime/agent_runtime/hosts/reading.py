@@ -42,7 +42,7 @@ class RunReader:
         )
 
     def _get_run(self, call: HttpCall, run_id: str) -> Answer:
-        with _Problems(run_id):
+        with RunProblems(run_id):
             record = self._store.get_run(call.tenant, run_id) if is_run_id(run_id) else None
             if record is None:
                 raise _no_such_run()
@@ -57,7 +57,7 @@ class RunReader:
             raise Problem(
                 400, "bad-request", "The cursor cannot be used", "`after` is the last event's cursor"
             )
-        with _Problems(run_id):
+        with RunProblems(run_id):
             head = self._store.find_head(call.tenant, run_id) if is_run_id(run_id) else None
             if head is None:
                 raise _no_such_run()
@@ -68,7 +68,7 @@ class RunReader:
     def _cancel(self, call: HttpCall, run_id: str) -> Answer:
         if not is_run_id(run_id):
             raise _no_such_run()
-        with _Problems(run_id):
+        with RunProblems(run_id):
             status = cancel(self._store, call.tenant, run_id)
         if status is not RunStatus.CANCELLED:
             raise Problem(409, "run-ended", "The run has ended", f"it is {status.value}", run_id=run_id)
@@ -84,7 +84,7 @@ class RunReader:
                 400, "bad-request", "The decision cannot be used", f"`decision` is one of {allowed}"
             )
         decision = Decision(str(verdict), call.subject, fields.get("result"))
-        with _Problems(run_id):
+        with RunProblems(run_id):
             bundle_id = decide(self._store, call.tenant, run_id, path, decision)
             if bundle_id is not None and self._send is not None:
                 self._tell(self._send, RunMessage(self._store.heads.agent, run_id, call.tenant, bundle_id))
@@ -97,7 +97,7 @@ class RunReader:
             _log.warning("run not told of a decision", extra={"run_id": message.run_id}, exc_info=error)
 
 
-class _Problems:
+class RunProblems:
     """Turns the runtime's errors into problem documents."""
 
     def __init__(self, run_id: str) -> None:
