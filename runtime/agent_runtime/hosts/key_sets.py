@@ -22,6 +22,10 @@ PAUSE_SECONDS: Final = 10
 """Between two times that the issuer is asked: anybody can send a token that names an unknown key."""
 _READ_SECONDS: Final = 3
 _MOST_BYTES: Final = 256 * 1024
+_UNREADABLE: Final = (
+    *(OSError, urllib3.exceptions.HTTPError, JoseError),
+    *(AttributeError, LookupError, TypeError, ValueError),
+)
 _PUBLIC: Final = ("RSA", "EC", "OKP")
 
 
@@ -50,14 +54,14 @@ class KeySets:
         """A set with the one key of this id, or None where the issuer has none such. Raises
         `IssuerUnavailable`."""
         is_old = self._clock() - self._read_at >= LIFETIME_SECONDS
-        if (is_old or key_id not in self._keys) and self._may_ask():
-            # One thread asks. While there are keys the others go on with those, and else they wait.
-            if self._reading.acquire(blocking=not self._keys):
-                try:
-                    if self._may_ask():
-                        self._read()
-                finally:
-                    self._reading.release()
+        is_wanted = (is_old or key_id not in self._keys) and self._may_ask()
+        # One thread asks. While there are keys the others go on with those, and else they wait.
+        if is_wanted and self._reading.acquire(blocking=not self._keys):
+            try:
+                if self._may_ask():
+                    self._read()
+            finally:
+                self._reading.release()
         if not self._keys:
             raise IssuerUnavailable(f"the keys of {self._issuer} cannot be read")
         return self._keys.get(key_id)
@@ -77,14 +81,7 @@ class KeySets:
                 if key.get("kid") and key.get("kty") in _PUBLIC and key.get("use", "sig") == "sig"
             }
             self._read_at = self._clock()
-        except (
-            OSError,
-            urllib3.exceptions.HTTPError,
-            JoseError,
-            LookupError,
-            TypeError,
-            ValueError,
-        ) as error:
+        except _UNREADABLE as error:
             # Keys that are at hand count on: an issuer that is down must not lock every caller out.
             _log.warning("keys not read", extra={"issuer": self._issuer}, exc_info=error)
         finally:
