@@ -30,6 +30,16 @@ class Standing:
         traffic = self._latest()
         return traffic is not None and self._bundle_id in traffic.rejected
 
+    def rejected(self) -> frozenset[str]:
+        """All releases that were sent back."""
+        traffic = self._latest()
+        return frozenset() if traffic is None else traffic.rejected
+
+    def stable(self) -> str | None:
+        """The release that serves, as far as it is known."""
+        traffic = self._latest()
+        return None if traffic is None else traffic.stable
+
     def stops_running(self) -> bool:
         """Whether runs in hand stop at their next step, too."""
         return self.is_rejected() and self._traffic is not None and self._traffic.stops

@@ -106,19 +106,27 @@ class Worker:
         """Begin to drain. May be called by a signal handler."""
         self._stopping.set()
 
-    @property
     def is_stopping(self) -> bool:
         return self._stopping.is_set()
+
+    def wait_for_stop(self, seconds: float) -> bool:
+        """Wait for so long at most; whether it is to stop."""
+        return self._stopping.wait(seconds)
 
     def has_room(self, tenant: str) -> bool:
         """Whether a turn of the tenant could begin now."""
         with self._changed:
             return not self._stopping.is_set() and self._held.has_room(group_of(tenant))
 
+    def has_turn(self, tenant: str, run_id: str) -> bool:
+        """Whether the run is under way here as a turn."""
+        with self._changed:
+            return _turn_id(tenant, run_id) in self._turns
+
     def turn(self, message: RunMessage) -> "Future[JobDone]":
         """Work now on a run that was submitted and not sent; one that is under way as a turn here is not
         begun again. Raises `NoRoom`."""
-        key = f"{message.tenant}#{message.run_id}"
+        key = _turn_id(message.tenant, message.run_id)
         with self._changed:
             if key in self._turns:
                 return self._turns[key]
@@ -127,7 +135,7 @@ class Worker:
             if job is None:
                 raise NoRoom
             done = self._turns[key] = Future[JobDone]()
-        threading.Thread(target=self._turn, args=(job, message, done), name="turn", daemon=True).start()
+        threading.Thread(target=self._turn, args=(job, message), name="turn", daemon=True).start()
         return done
 
     def run(self) -> None:
@@ -147,6 +155,9 @@ class Worker:
             self._safely(self._queue.hide, [received.receipt_handle for received in left], 0)
             self._changed.wait_for(lambda: not self._held.under_way, max(0.0, ends - self._clock()))
             unfinished = len(self._held.under_way)
+            for answer in self._turns.values():
+                answer.set_result(JobDone())
+            self._turns.clear()
         self._delete(at_least=1)
         self._protection.keep(is_working=False)
         # What has not come to a step's end stays leased: the next worker takes it when the lease is over.
@@ -194,13 +205,14 @@ class Worker:
             self._changed.notify_all()
         self._delete(at_least=BATCH)
 
-    def _turn(self, job: Job, message: RunMessage, answer: "Future[JobDone]") -> None:
+    def _turn(self, job: Job, message: RunMessage) -> None:
         done = self._worked(job, self._queue.without_message(message))
         with self._changed:
             self._held.end_turn(job)
-            del self._turns[job.received.message_id]
+            answer = self._turns.pop(job.received.message_id, None)
             self._changed.notify_all()
-        answer.set_result(done)
+        if answer is not None:  # else its caller was sent away when the time to stop was over
+            answer.set_result(done)
 
     def _worked(self, job: Job, queue: Queue) -> JobDone:
         began = self._clock()
@@ -281,3 +293,7 @@ class Worker:
             call(*args)
         except (ClientError, BotoCoreError) as error:
             _log.warning("queue not written", exc_info=error)
+
+
+def _turn_id(tenant: str, run_id: str) -> str:
+    return f"{tenant}#{run_id}"

@@ -1,0 +1,181 @@
+"""A pod of a release: `python -m agent_runtime serve`. It answers callers over HTTP, and works off its queue.
+
+A turn is served where its session is: here, by another pod that is in a turn of it, or by the release that it
+is pinned to. Any pod tells how runs stand.
+"""
+
+import logging
+import os
+import re
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from agent_runtime.errors import CheckpointUnavailable
+from agent_runtime.hosts.activity import Activity
+from agent_runtime.hosts.forwarding import FORWARDED, AnswerLost, NotReached, forward
+from agent_runtime.hosts.http import Answer, Route
+from agent_runtime.hosts.key_sets import KeySets
+from agent_runtime.hosts.listening import Listener
+from agent_runtime.hosts.problems import Problem, problem_of
+from agent_runtime.hosts.queue import RunMessage
+from agent_runtime.hosts.reading import RunReader
+from agent_runtime.hosts.requests import HttpCall, run_request
+from agent_runtime.hosts.routing import Busy, Forward, Here, Pinned, Serve, Session, route, to_release
+from agent_runtime.hosts.start import start
+from agent_runtime.hosts.tokens import Tokens
+from agent_runtime.hosts.turns import Turns, full
+from agent_runtime.hosts.work import queue_of, standing_of, stop_on_signals, worker_of
+from agent_runtime.hosts.wsgi import Edge
+from agent_runtime.ids import new_run_id, run_id_for_key
+from agent_runtime.metrics import sessions_line
+from agent_runtime.records import RunRequest
+from agent_runtime.settings import ServerSettings
+from agent_runtime.standing import Standing
+
+_READING_THREADS: Final = 8
+"""For everything but waiting for a turn: probes are answered also where every place is taken."""
+_FORWARD_MARGIN_SECONDS: Final = 3
+"""Beyond the turn time, in which the other pod answers 202 at the latest."""
+_CLOSE_SECONDS: Final = 5
+
+
+class Finds(Protocol):
+    """What is used of `Sessions`."""
+
+    def find(self, tenant: str, session: str) -> Session | None: ...
+
+
+class ServerHost:
+    """The routes of one pod. `sessions` is None for an agent without memory, whose runs any pod serves."""
+
+    def __init__(
+        self,
+        turns: Turns,
+        here: Here,
+        standing: Standing,
+        sessions: Finds | None,
+        *,
+        seats: int,
+        is_stopping: Callable[[], bool],
+        send: Callable[[RunMessage], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._turns = turns
+        self._here = here
+        self._standing = standing
+        self._sessions = sessions
+        self._seats = threading.BoundedSemaphore(seats)
+        self._is_stopping = is_stopping
+        self._clock = clock
+        self._agent: Final = turns.store.heads.agent
+        reader = RunReader(turns.store, send)
+        self.routes: Final = (Route("POST", re.compile("/runs"), self._post_run), *reader.routes())
+
+    def _post_run(self, call: HttpCall) -> Answer:
+        if self._is_stopping():
+            raise Problem(503, "stopping", "This process is being stopped", "ask again", retry_after=1)
+        request = run_request(call, self._agent)
+        if not self._seats.acquire(blocking=False):
+            raise full()
+        try:
+            return self._answer(call, request)
+        finally:
+            self._seats.release()
+
+    def _answer(self, call: HttpCall, request: RunRequest) -> Answer:
+        where = self._route(request)
+        if isinstance(where, Forward) and FORWARDED not in call.headers:
+            try:
+                return self._forwarded(call, request, where.url)
+            except NotReached:
+                where = Busy() if where.bundle_id is None else Pinned(where.bundle_id)
+        match where:
+            case Serve():
+                return self._turns.answer(request)
+            case Pinned(bundle_id):
+                return self._turns.accept_for(request, bundle_id)
+            case Busy(seconds) if self._turns.is_known(request):
+                return self._turns.answer(request)
+            case Busy(seconds):
+                detail = "another turn of it is under way"
+                raise Problem(409, "session-busy", "The session is in use", detail, retry_after=seconds)
+            case Forward():
+                detail = "the call was forwarded here, and its session has moved on since"
+                raise Problem(409, "session-elsewhere", "The session is elsewhere", detail, retry_after=1)
+
+    def _route(self, request: RunRequest) -> Serve | Forward | Pinned | Busy:
+        rejected, stable = self._standing.rejected(), self._standing.stable()
+        if self._here.bundle_id in rejected and stable is not None:
+            return to_release(stable, self._here)  # what a rejected release keeps, the stable one settles
+        if request.session is None or self._sessions is None:
+            return Serve()
+        try:
+            found = self._sessions.find(request.tenant, request.session)
+        except CheckpointUnavailable as error:
+            raise problem_of(error, None) from error
+        return route(found, self._here, self._clock(), rejected)
+
+    def _forwarded(self, call: HttpCall, request: RunRequest, url: str) -> Answer:
+        """Raises `Problem` and `NotReached`."""
+        key = call.headers.get("idempotency-key") or f"forwarded-{new_run_id()}"
+        try:
+            return forward(call, url, key, self._turns.seconds + _FORWARD_MARGIN_SECONDS)
+        except AnswerLost:
+            return self._turns.as_it_stands(request.tenant, run_id_for_key(self._agent, request.tenant, key))
+
+
+def serve() -> None:
+    """Answer callers and work off the queue until SIGTERM. Raises `SettingsError`."""
+    settings = ServerSettings.from_environment(os.environ)
+    parts = start(settings)
+    logging.getLogger("waitress").handlers = logging.getLogger("agent_runtime").handlers
+    logging.getLogger("waitress").propagate = False
+    bundle_id, queue = parts.bundle.bundle_id, queue_of(settings)
+    standing = standing_of(settings, parts)
+    worker = worker_of(settings, parts, queue, standing, settings.turn_concurrency)
+    activity = Activity()
+
+    def send(message: RunMessage) -> None:
+        # A run of another release is left to the reaper, which knows that one's queue.
+        if message.bundle_id == bundle_id:
+            queue.send(message)
+
+    def tell(sessions: int) -> None:
+        named = {"agent": settings.agent_name, "bundle_id": bundle_id}
+        sys.stdout.write(sessions_line(**named, sessions=sessions, now=time.time()) + "\n")
+        sys.stdout.flush()
+
+    host = ServerHost(
+        Turns(
+            parts.store,
+            worker,
+            send,
+            parts.brake.reason,
+            bundle_id,
+            settings.turn_timeout_seconds,
+            activity,
+        ),
+        Here(bundle_id, settings.pod_name, settings.release_url),
+        standing,
+        None,
+        seats=settings.turn_concurrency,
+        is_stopping=worker.is_stopping,
+        send=send,
+    )
+    tokens = Tokens(KeySets(settings.jwt_issuer), settings.jwt_issuer, settings.jwt_audiences)
+    listener = Listener(
+        Edge(host.routes, tokens, settings.tenants, lambda: not worker.is_stopping()),
+        settings.listen_address,
+        settings.port,
+        settings.turn_concurrency + _READING_THREADS,
+        worker.is_stopping,
+    )
+    stop_on_signals(worker)
+    activity.tell_each_minute(tell, worker.wait_for_stop)
+    listener.start()
+    logging.getLogger("agent_runtime.hosts.server").info("listening", extra={"port": listener.port})
+    worker.run()
+    listener.close(_CLOSE_SECONDS)
