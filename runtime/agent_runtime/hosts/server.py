@@ -26,7 +26,7 @@ from agent_runtime.hosts.requests import HttpCall, run_request
 from agent_runtime.hosts.routing import Busy, Forward, Here, Pinned, Serve, Session, route, to_release
 from agent_runtime.hosts.start import start
 from agent_runtime.hosts.tokens import Tokens
-from agent_runtime.hosts.turns import Turns, full
+from agent_runtime.hosts.answering import Answering, full
 from agent_runtime.hosts.work import queue_of, standing_of, stop_on_signals, worker_of
 from agent_runtime.hosts.wsgi import Edge
 from agent_runtime.ids import new_run_id, run_id_for_key
@@ -53,7 +53,7 @@ class ServerHost:
 
     def __init__(
         self,
-        turns: Turns,
+        answering: Answering,
         here: Here,
         standing: Standing,
         sessions: Finds | None,
@@ -63,15 +63,15 @@ class ServerHost:
         send: Callable[[RunMessage], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._turns = turns
+        self._answering = answering
         self._here = here
         self._standing = standing
         self._sessions = sessions
         self._seats = threading.BoundedSemaphore(seats)
         self._is_stopping = is_stopping
         self._clock = clock
-        self._agent: Final = turns.store.heads.agent
-        reader = RunReader(turns.store, send)
+        self._agent: Final = answering.store.heads.agent
+        reader = RunReader(answering.store, send)
         self.routes: Final = (Route("POST", re.compile("/runs"), self._post_run), *reader.routes())
 
     def _post_run(self, call: HttpCall) -> Answer:
@@ -94,11 +94,11 @@ class ServerHost:
                 where = Busy() if where.bundle_id is None else Pinned(where.bundle_id)
         match where:
             case Serve():
-                return self._turns.answer(request)
+                return self._answering.answer(request)
             case Pinned(bundle_id):
-                return self._turns.accept_for(request, bundle_id)
-            case Busy(seconds) if self._turns.is_known(request):
-                return self._turns.answer(request)
+                return self._answering.accept_for(request, bundle_id)
+            case Busy(seconds) if self._answering.is_known(request):
+                return self._answering.answer(request)
             case Busy(seconds):
                 detail = "another turn of it is under way"
                 raise Problem(409, "session-busy", "The session is in use", detail, retry_after=seconds)
@@ -122,9 +122,9 @@ class ServerHost:
         """Raises `Problem` and `NotReached`."""
         key = call.headers.get("idempotency-key") or f"forwarded-{new_run_id()}"
         try:
-            return forward(call, url, key, self._turns.seconds + _FORWARD_MARGIN_SECONDS)
+            return forward(call, url, key, self._answering.seconds + _FORWARD_MARGIN_SECONDS)
         except AnswerLost:
-            return self._turns.as_it_stands(request.tenant, run_id_for_key(self._agent, request.tenant, key))
+            return self._answering.as_it_stands(request.tenant, run_id_for_key(self._agent, request.tenant, key))
 
 
 def serve() -> None:
@@ -149,7 +149,7 @@ def serve() -> None:
         sys.stdout.flush()
 
     host = ServerHost(
-        Turns(
+        Answering(
             parts.store,
             worker,
             send,

@@ -21,7 +21,7 @@ from agent_runtime.hosts.worker import NoRoom
 from agent_runtime.moving import is_in_hand
 from agent_runtime.records import ENDED, RunRequest, RunStatus
 
-_log = logging.getLogger("agent_runtime.hosts.turns")
+_log = logging.getLogger("agent_runtime.hosts.answering")
 FULL_SECONDS: Final = 2
 """After which a caller may ask again that found every place taken."""
 
@@ -37,7 +37,7 @@ class Works(Protocol):
 
 
 @dataclass(frozen=True)
-class Turns:
+class Answering:
     """Turns of one release. `send` sends to its queue, `seen` is told of each turn that begins."""
 
     store: CheckpointStore
