@@ -32,6 +32,15 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class MemorySpec(_Frozen):
+    """How a session's long-term memory is kept."""
+
+    snapshots: int = Field(default=20, ge=1, le=100)
+    """Versions of it that are kept, the present one among them. Defaults to 20."""
+    snapshot_days: int = Field(default=30, ge=1, le=365)
+    """Days for which a version that is no longer the present one is kept. Defaults to 30."""
+
+
 class AgentManifest(_Frozen):
     """agent.yaml of an agent's folder."""
 
@@ -57,6 +66,8 @@ class AgentManifest(_Frozen):
     checkpoint_version: int | None = Field(default=None, ge=1)
     """Version of what the steps of a run mean: bundles with the same one can go on with each other's runs.
     Defaults to none, and then a bundle goes on with its own alone."""
+    memory: MemorySpec | None = None
+    """What `run.memory` keeps of each session. Defaults to none; `memory: {}` takes the defaults."""
 
     @model_validator(mode="after")
     def _is_consistent(self) -> "AgentManifest":
@@ -91,13 +102,18 @@ class Bundle(_Frozen):
     max_model_calls: int
     checkpoint_version: int | None = None
     """Bundles with the same version can go on with each other's runs."""
+    memory: MemorySpec | None = None
+    """None for an agent that remembers nothing between the runs of a session."""
     runtime_fingerprint: str = Field(min_length=1)
     """Hash of the runtime packed beside the agent: a new runtime is another bundle too."""
 
     def canonical_json(self) -> str:
         """The bundle as JSON with sorted keys and no spaces: the same text for the same bundle,
         everywhere."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        # What came after the first release is left out where it says nothing: ids are never made anew.
+        absent = {"memory"} if self.memory is None else set[str]()
+        held = self.model_dump(mode="json", exclude=absent)
+        return json.dumps(held, sort_keys=True, separators=(",", ":"))
 
     @cached_property
     def bundle_id(self) -> str:
@@ -163,6 +179,7 @@ def bundle_from_folder(
         max_steps=manifest.max_steps,
         max_model_calls=manifest.max_model_calls,
         checkpoint_version=manifest.checkpoint_version,
+        memory=manifest.memory,
         runtime_fingerprint=runtime_fingerprint,
     )
 

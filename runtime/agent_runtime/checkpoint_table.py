@@ -59,14 +59,19 @@ class CheckpointTable:
         values: Mapping[str, Value],
         *,
         increments: tuple[str, ...] = (),
+        defaults: Mapping[str, Value] | None = None,
         returning: bool = False,
     ) -> Update:
-        """Set `changes` (None removes) and add 1 to `increments`, if `condition` over `values` holds."""
+        """Set `changes` (None removes), add 1 to `increments` and set those of `defaults` that are absent, if
+        `condition` over `values` holds."""
         sets = [f"#{name} = :new_{name}" for name, value in changes.items() if value is not None]
         sets += [f"#{name} = if_not_exists(#{name}, :zero) + :one" for name in increments]
+        given_defaults = {name: value for name, value in (defaults or {}).items() if value is not None}
+        sets += [f"#{name} = if_not_exists(#{name}, :default_{name})" for name in given_defaults]
         removes = [f"#{name}" for name, value in changes.items() if value is None]
         expression = f"SET {', '.join(sets)}" + (f" REMOVE {', '.join(removes)}" if removes else "")
         given = {f":new_{name}": value for name, value in changes.items()} | dict(values)
+        given |= {f":default_{name}": value for name, value in given_defaults.items()}
         return self._write(
             self.client.update_item,
             Key=encode(key),
@@ -83,12 +88,23 @@ class CheckpointTable:
         return None if item is None else decode(item)
 
     def query(
-        self, pk: str, first: str, last: str, *, most: int | None = None, newest_first: bool = False
+        self,
+        pk: str,
+        first: str,
+        last: str,
+        *,
+        most: int | None = None,
+        newest_first: bool = False,
+        only: tuple[str, ...] = (),
     ) -> Iterator[dict[str, Any]]:
-        """Items with `first` <= sort key <= `last` in their order, or in the reverse of it: one request for
-        each started MiB, and with `most` only one."""
+        """Items with `first` <= sort key <= `last` in their order, or in the reverse of it, with the
+        attributes `only` beside their keys, if any are named: one request for each started MiB, and with
+        `most` only one."""
         page: dict[str, Any] = {} if most is None else {"Limit": most}
         order: dict[str, Any] = {"ScanIndexForward": False} if newest_first else {}
+        if only:
+            wanted = " ".join(f"#{name}" for name in ("pk", "sk", "schema_version", *only))
+            order |= {"ProjectionExpression": wanted.replace(" ", ", "), **_names(wanted)}
         while True:
             reply = self._send(
                 self.client.query,

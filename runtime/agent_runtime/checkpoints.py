@@ -99,8 +99,11 @@ class CheckpointStore:
         bundle_id: str,
         lease_seconds: float,
         session: str | None = None,
+        memory_from: str | None = None,
     ) -> OpenedRun:
         """Begin the run, go on with it, or find it ended (then `lease` is None and nothing may be written).
+
+        `memory_from` names the version of the session's memory that it begins with, if it begins now.
 
         A run that only waits is gone on with at once, a RUNNING one when its lease is over. Raises
         `RunInProgress`, `IdempotencyMismatch`, `BundleMismatch`, `CheckpointSchemaUnknown` and
@@ -108,16 +111,24 @@ class CheckpointStore:
         """
         now = self._milliseconds()
         head = self.heads.new(run_id, tenant, input, bundle_id, session, now)
-        found = self._put_head({**head, "lease_expires_at": now + lease_milliseconds(lease_seconds)})
+        head |= {"lease_expires_at": now + lease_milliseconds(lease_seconds), "memory_from": memory_from}
+        found = self._put_head(head)
         if found is None:
             return OpenedRun(record_from(head, self.blobs), self.heads.lease(head), {})
         check_same_input(found, head)
-        return self._go_on(found, bundle_id, lease_seconds)
+        return self._go_on(found, bundle_id, lease_seconds, memory_from=memory_from)
 
     def take_run(
-        self, *, run_id: str, tenant: str, bundle_id: str, lease_seconds: float, sent_at: int = 0
+        self,
+        *,
+        run_id: str,
+        tenant: str,
+        bundle_id: str,
+        lease_seconds: float,
+        sent_at: int = 0,
+        memory_from: str | None = None,
     ) -> OpenedRun:
-        """Take a run that was submitted; of one that has ended, `lease` is None.
+        """Take a run that was submitted; of one that has ended, `lease` is None. `memory_from` as above.
 
         `sent_at` is when its message was sent, in milliseconds: one sent after a run's death revives it.
         Raises `RunUnknown` beside the errors of `open_run`.
@@ -132,13 +143,14 @@ class CheckpointStore:
             "#status = :queued AND bundle_id = :bundle AND expires_at > :now",
             {":queued": RunStatus.QUEUED.value, ":bundle": bundle_id, ":now": now // 1000},
             increments=("epoch", "takes"),
+            defaults={"memory_from": memory_from},
             returning=True,
         )
         if done.is_written or done.item.get("holder") == token:
             return self._opened(done.item)
         if not done.item or done.item["expires_at"] <= now // 1000:
             raise RunUnknown(f"no run {run_id} of this tenant: it was never submitted here, or has expired")
-        return self._go_on(done.item, bundle_id, lease_seconds, sent_at)
+        return self._go_on(done.item, bundle_id, lease_seconds, sent_at, memory_from)
 
     def suspend(
         self,
@@ -218,7 +230,12 @@ class CheckpointStore:
         return self._clock()
 
     def _go_on(
-        self, found: dict[str, Any], bundle_id: str, lease_seconds: float, sent_at: int = 0
+        self,
+        found: dict[str, Any],
+        bundle_id: str,
+        lease_seconds: float,
+        sent_at: int = 0,
+        memory_from: str | None = None,
     ) -> OpenedRun:
         """Raise the epoch, unless the run has ended, is worked on, or is another bundle's."""
         run_id, status, now = found["run_id"], RunStatus(found["status"]), self._milliseconds()
@@ -243,6 +260,7 @@ class CheckpointStore:
             " AND ".join(f"#{name} = :old_{name}" for name in names if name in found),
             {f":old_{name}": found[name] for name in names if name in found},
             increments=("epoch",) if is_revived or not is_queued else ("epoch", "takes"),
+            defaults={"memory_from": memory_from},
             returning=True,
         )
         if not done.is_written and done.item.get("holder") != token:

@@ -35,8 +35,19 @@ def copied_run(run_id: str) -> str | None:
 class Recording:
     """What the run that is copied did: each result is given once."""
 
-    def __init__(self, output: Any, recorded: Mapping[Path, StepRecord], store: CheckpointStore) -> None:
+    def __init__(
+        self,
+        output: Any,
+        recorded: Mapping[Path, StepRecord],
+        store: CheckpointStore,
+        *,
+        session: str | None = None,
+        memory_from: str = "",
+    ) -> None:
         self.output: Final = output
+        self.session: Final = session
+        self.memory_from: Final = memory_from
+        """Which version of its session's memory that run began with."""
         self._steps = [step for _, step in sorted(recorded.items()) if step.state is StepState.DONE]
         self._store = store
         self._taken: set[Path] = set()
@@ -71,7 +82,8 @@ def recording_of(store: CheckpointStore, copy: RunRecord) -> Recording | None:
     if head is None:
         return Recording(None, {}, store)
     recorded = store.steps.read(head["pk"], head["birth"], head.get("compacted_to", 0))
-    return Recording(record_from(head, store.blobs, with_input=False).output, recorded, store)
+    record = record_from(head, store.blobs, with_input=False)
+    return Recording(record.output, recorded, store, session=record.session, memory_from=record.memory_from)
 
 
 def agreement(one: Any, other: Any) -> float:

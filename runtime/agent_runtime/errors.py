@@ -11,8 +11,12 @@ AgentRuntimeError
 │   ├── IdempotencyMismatch    the same key came with another input
 │   ├── LeaseLost              another worker took the run over: stop, and write nothing more
 │   ├── BundleMismatch         the run was begun by another bundle
+│   ├── SessionBusy            another turn of the session goes on; `retry_after_seconds`
+│   ├── SessionElsewhere       the session is pinned to another bundle
+│   ├── SessionStranded        its release takes no runs any more, and no other can go on with it
 │   ├── CheckpointSchemaUnknown  the item was written by a newer runtime
 │   ├── CheckpointBlobLost     what is kept in S3 is missing, altered or not JSON
+│   ├── MemoryGone             the version that a run began with is no longer kept
 │   └── CheckpointUnavailable  DynamoDB or S3 does not answer, after retries
 ├── RunError                   the agent's code broke a rule of the run
 │   ├── StepMismatch           the code changed order
@@ -20,6 +24,9 @@ AgentRuntimeError
 │   ├── StepInDoubt            nobody could say whether an effect happened
 │   ├── StepLimitExceeded
 │   ├── ModelCallLimitExceeded
+│   ├── MemoryUnavailable      the agent or the run has no memory
+│   ├── MemoryInStep           it was changed inside a step
+│   ├── MemoryTooLarge
 │   ├── ScoreInvalid
 │   └── ResultNotJson
 ├── Braked                     the brake is engaged; `reason`
@@ -85,12 +92,40 @@ class BundleMismatch(CheckpointError):
     """The run was begun by another bundle, and its steps may mean something else here."""
 
 
+class SessionBusy(CheckpointError):
+    """Another run or another owner holds the session."""
+
+    def __init__(self, message: str, owner: str, address: str, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.owner = owner
+        self.address = address
+        self.retry_after_seconds = retry_after_seconds
+
+
+class SessionElsewhere(CheckpointError):
+    """The session is pinned to another bundle."""
+
+    def __init__(self, message: str, bundle_id: str, address: str, checkpoint_version: str = "") -> None:
+        super().__init__(message)
+        self.bundle_id = bundle_id
+        self.address = address
+        self.checkpoint_version = checkpoint_version
+
+
+class SessionStranded(CheckpointError):
+    """The session's release takes no runs any more, and no other can go on with what it keeps."""
+
+
 class CheckpointSchemaUnknown(CheckpointError):
     """An item has a schema version that this runtime does not know."""
 
 
 class CheckpointBlobLost(CheckpointError):
     """What is kept in S3 is missing, altered or not JSON."""
+
+
+class MemoryGone(CheckpointError):
+    """A version of a session's memory is no longer kept."""
 
 
 class CheckpointUnavailable(CheckpointError):
@@ -119,6 +154,18 @@ class StepLimitExceeded(RunError):
 
 class ModelCallLimitExceeded(RunError):
     """The run has made as many model calls, or asks for as many tokens, as its manifest allows."""
+
+
+class MemoryUnavailable(RunError):
+    """The manifest declares no memory, or the run has no session."""
+
+
+class MemoryInStep(RunError):
+    """`run.memory` was changed inside a step: the replay would pass over it."""
+
+
+class MemoryTooLarge(RunError):
+    """A session would remember more than it may."""
 
 
 class ScoreInvalid(RunError):

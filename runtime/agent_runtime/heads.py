@@ -36,7 +36,7 @@ class Heads:
         self.agent = without_hash("agent", agent)
         self.inline_bytes = blobs.inline_bytes // 2  # the head holds two: input and output
         self._blobs = blobs
-        self._retention_seconds = retention_days * 86_400
+        self.retention_days = retention_days
 
     def new(
         self, run_id: str, tenant: str, given: Any, bundle_id: str, session: str | None, now: int
@@ -57,7 +57,7 @@ class Heads:
             "schema_version": SCHEMA_VERSION,
             "epoch": 1,
             "birth": f"{now:015d}-{token}",
-            "expires_at": now // 1000 + self._retention_seconds,
+            "expires_at": now // 1000 + self.retention_days * 86_400,
             "run_id": run_id,
             "tenant": tenant,
             "session": session,

@@ -107,7 +107,8 @@ class Reaper:
         elif self._postpone(head, verdict.due_at):
             agent = self._store.heads.agent
             try:
-                self._send(RunMessage(agent, head["run_id"], head["tenant"], head["bundle_id"]))
+                named = (head["run_id"], head["tenant"], head["bundle_id"], head.get("session"))
+                self._send(RunMessage(agent, *named))
             except Exception as error:  # noqa: BLE001  one release's queue must not keep the others waiting
                 _log.warning("run not sent", extra={"run_id": head["run_id"]}, exc_info=error)
                 unsent.append(error)

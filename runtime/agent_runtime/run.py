@@ -10,6 +10,7 @@ from agent_runtime.bundle import Bundle
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import (
     Braked,
+    MemoryUnavailable,
     ModelCallLimitExceeded,
     SecretNotDeclared,
     StepInDoubt,
@@ -17,6 +18,7 @@ from agent_runtime.errors import (
 )
 from agent_runtime.events import Events
 from agent_runtime.gather import gather
+from agent_runtime.memory import Memory
 from agent_runtime.models.client import Message, ModelClient, ModelReply
 from agent_runtime.progress import Progress
 from agent_runtime.records import Lease, OpenedRun, Path, RunStatus, StepRecord, StepState, Usage
@@ -51,6 +53,7 @@ class Run:
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
         compact_every: int = 0,
+        memory: Memory | None = None,
     ) -> None:
         """`interruption` gives the reason why the worker wants the run back to the queue, if it does."""
         self.input: Final[Any] = opened.record.input
@@ -75,6 +78,7 @@ class Run:
         )
         self.scores: Final[dict[str, float]] = {}
         """What the agent has reported so far."""
+        self._memory = memory
         self._events = Events(store.table, lease, clock)
         self._approvals = Approvals(store.table, clock)
         self._brake = brake
@@ -84,6 +88,16 @@ class Run:
         self._interruption = interruption
         self._clock = clock
         self._retries = Retries(sleep=sleep, may_pause=lambda seconds: seconds < remaining_seconds())
+
+    @property
+    def memory(self) -> Memory:
+        """What the run's session remembers; what the run changes is kept when it is DONE. Raises
+        `MemoryUnavailable`."""
+        if self._memory is not None:
+            return self._memory
+        if self.bundle.memory is None:
+            raise MemoryUnavailable("run.memory needs `memory: {}` in agent.yaml")
+        raise MemoryUnavailable("run.memory needs a session, and this run was begun without one")
 
     def step(self, name: str, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """The result of `fn(*args, **kwargs)`, as it comes back from JSON; a completed step is not done

@@ -2,22 +2,26 @@
 
 import importlib
 import logging
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from agent_runtime.brake import BrakeReader
-from agent_runtime.bundle import Bundle
+from agent_runtime.bundle import Bundle, MemorySpec
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.copied import CopiedRun
-from agent_runtime.copies import agreement, recording_of
+from agent_runtime.copies import agreement, copied_run, recording_of
 from agent_runtime.errors import (
     Braked,
+    CheckpointBlobLost,
     CheckpointUnavailable,
     LeaseLost,
+    MemoryGone,
+    MemoryTooLarge,
     ModelUnavailable,
     ResultNotJson,
     SettingsError,
@@ -30,10 +34,15 @@ from agent_runtime.records import Lease, OpenedRun, RunRecord, RunRequest, RunSt
 from agent_runtime.run import NOT_INTERRUPTED, Run
 from agent_runtime.scopes import Scope, current_scope
 from agent_runtime.secrets import SecretReader
+from agent_runtime.sessions import Sessions
+from agent_runtime.snapshots import Snapshots
 from agent_runtime.traces import RunTrace
+from agent_runtime.turns import MemoryFigures, Turn, Turns
 
 _log = logging.getLogger("agent_runtime.runner")
 Agent = Callable[[Run], Any]
+_MEMORY_REFUSED = (CheckpointBlobLost, MemoryGone, MemoryTooLarge, ResultNotJson)
+"""The agent's run cannot end with what it made of its memory."""
 PASSING = (Braked, ModelUnavailable)
 """What passes by itself: the run waits for it, and its text is the runtime's own."""
 
@@ -63,6 +72,8 @@ class RunOutcome:
     lease: Lease | None = field(default=None, repr=False)
     """Under which this call worked on the run; None likewise."""
     tenant: str = ""
+    memory: MemoryFigures | None = None
+    """What it left in its session's memory, if it changed it."""
 
 
 class Runner:
@@ -79,9 +90,12 @@ class Runner:
         models: ModelClient,
         tools: frozenset[str] | None = None,
         compact_every: int = 0,
+        owner: str = "",
+        address: str = "",
     ) -> None:
         """`tools` narrows the bundle's tools to those that this environment allows; after `compact_every`
-        steps a segment is written (0: never)."""
+        steps a segment is written (0: never). `owner` and `address` are told of the sessions that are held
+        here: who holds them, and where that one can be reached, if it can."""
         self._agent = agent
         self._compact_every = compact_every
         self._tools = tuple(tool.name for tool in bundle.tools if tools is None or tool.name in tools)
@@ -90,17 +104,43 @@ class Runner:
         self._brake = brake
         self._secrets = secrets
         self._models = models
+        self.turns: Final = None if bundle.memory is None else self._turns(bundle.memory, owner, address)
+        """None for an agent without memory."""
+
+    def begin_turn(self, tenant: str, session: str | None, run_id: str, seconds: float) -> Turn | None:
+        """Take the run's session, before the run; None where there is none to take, or no memory to keep.
+
+        Raises `SessionBusy` and `SessionElsewhere`. Whoever has the turn gives it back.
+        """
+        if self.turns is None or session is None or copied_run(run_id) is not None:
+            return None
+        return self.turns.begin(tenant, session, run_id, seconds)
 
     def run(
         self, request: RunRequest, *, lease_seconds: float, remaining_seconds: Callable[[], float]
     ) -> RunOutcome:
         """Begin the run or go on with it, and write down how it ended.
 
-        Raises `Braked` before anything is written, the errors of `CheckpointStore.open_run`, and
-        `LeaseLost` when another worker has taken over. An error of the agent itself is in the outcome.
+        Raises `Braked` before anything is written, the errors of `begin_turn` and of
+        `CheckpointStore.open_run`, and `LeaseLost` when another worker has taken over. An error of the agent
+        itself is in the outcome.
         """
         if (reason := self._brake.reason()) is not None:
             raise Braked(reason)
+        turn = self.begin_turn(request.tenant, request.session, request.run_id, lease_seconds)
+        try:
+            return self._run(request, turn, lease_seconds, remaining_seconds)
+        finally:
+            if turn is not None:
+                turn.give_back()
+
+    def _run(
+        self,
+        request: RunRequest,
+        turn: Turn | None,
+        lease_seconds: float,
+        remaining_seconds: Callable[[], float],
+    ) -> RunOutcome:
         opened = self._store.open_run(
             run_id=request.run_id,
             tenant=request.tenant,
@@ -108,12 +148,14 @@ class Runner:
             session=request.session,
             bundle_id=self._bundle.bundle_id,
             lease_seconds=lease_seconds,
+            memory_from=None if turn is None else turn.present,
         )
         if opened.lease is None:
             return ended(opened.record)
-        run = self.open(opened, opened.lease, remaining_seconds=remaining_seconds)
+        run = self.open(opened, opened.lease, remaining_seconds=remaining_seconds, turn=turn)
         output, error = self.call(run)
-        outcome = self.outcome(run, output, error)
+        outcome = self.outcome(run, output, error, turn)
+        error = outcome.error
         names = tuple(name for name, _ in outcome.steps)
         if isinstance(error, Suspended):
             self._store.suspend(
@@ -128,7 +170,7 @@ class Runner:
             self._store.finish(
                 opened.lease,
                 outcome.status,
-                output=output,
+                output=outcome.output,
                 steps=names,
                 usage=outcome.usage,
                 error=shown(error),
@@ -142,9 +184,13 @@ class Runner:
         *,
         remaining_seconds: Callable[[], float],
         interruption: Callable[[], str | None] = NOT_INTERRUPTED,
+        turn: Turn | None = None,
     ) -> Run:
         """What the agent's function is given."""
         recording = recording_of(self._store, opened.record)
+        memory = None if turn is None else turn.memory(opened.record.memory_from)
+        if recording is not None and recording.session is not None and self.turns is not None:
+            memory = self.turns.memory_of(opened.record.tenant, recording.session, recording.memory_from)
         made = Run if recording is None else partial(CopiedRun, recording)
         return made(
             opened,
@@ -158,6 +204,7 @@ class Runner:
             remaining_seconds=remaining_seconds,
             interruption=interruption,
             compact_every=self._compact_every,
+            memory=memory,
         )
 
     def call(self, run: Run) -> tuple[Any, Exception | None]:
@@ -183,9 +230,17 @@ class Runner:
             current_scope.reset(token)
         return output, None
 
-    def outcome(self, run: Run, output: Any, error: Exception | None) -> RunOutcome:
-        """How the run stands after its agent's function has returned."""
+    def outcome(self, run: Run, output: Any, error: Exception | None, turn: Turn | None = None) -> RunOutcome:
+        """How the run stands after its agent's function has returned. What it changed of its session's memory
+        counts from here on, if it is done: raises `LeaseLost` and `CheckpointUnavailable` where that cannot
+        be written."""
         done = run.progress
+        remembered: MemoryFigures | None = None
+        if error is None and turn is not None:
+            try:
+                remembered = turn.commit(run.memory)
+            except _MEMORY_REFUSED as refused:
+                output, error = None, refused
         status = _status(error)
         beside = None
         if isinstance(run, CopiedRun):
@@ -205,7 +260,22 @@ class Runner:
             trace=done.tally.trace(window, escalated_after_ms(self._store, run, error)),
             lease=run.lease,
             tenant=run.tenant,
+            memory=remembered,
         )
+
+    def _turns(self, spec: MemorySpec, owner: str, address: str) -> Turns:
+        store = self._store
+        sessions = Sessions(
+            store.table,
+            agent=store.heads.agent,
+            bundle_id=self._bundle.bundle_id,
+            checkpoint_version=self._bundle.checkpoint_version,
+            owner=owner or f"process-{os.urandom(4).hex()}",
+            address=address,
+            retention_days=store.heads.retention_days,
+            clock=store.now,
+        )
+        return Turns(sessions, Snapshots(store.table, store.blobs, store.heads.agent, store.now), spec)
 
 
 def ended(record: RunRecord) -> RunOutcome:

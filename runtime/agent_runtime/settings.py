@@ -68,6 +68,8 @@ class DoorSettings(TableSettings):
     queues: dict[str, str] = Field(min_length=1)
     """Queue URL of each release, by bundle id."""
     max_receives: int = Field(default=5, ge=1, le=1000)
+    memory: bool = False
+    """Whether a release has memory: then its sessions are looked up, since they stay. Defaults to no."""
 
 
 class Settings(TableSettings):

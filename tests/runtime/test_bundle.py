@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -255,3 +256,37 @@ def test_every_range_that_a_tool_may_ask_for_can_be_compared(comparisons: list[s
     assert comparisons
     for comparison in comparisons:
         assert semver.Version.parse("1.0.0").match(comparison) in (True, False)
+
+
+def test_the_ids_of_bundles_without_memory_are_what_they_were_before_there_was_any(
+    make_bundle: Callable[..., Bundle],
+) -> None:
+    bundle = make_bundle()
+    assert "memory" not in json.loads(bundle.canonical_json())
+    assert bundle.bundle_id == "3111171cee53"
+    assert Bundle.model_validate_json(bundle.canonical_json()) == bundle
+
+
+def test_memory_is_a_part_of_the_bundle_with_its_defaults_filled_in(folder: Path) -> None:
+    without = bundle_of(folder)
+    assert without.memory is None
+    (folder / "agent.yaml").write_text(MANIFEST + "memory: {}\n")
+    bundle = bundle_of(folder)
+    assert bundle.bundle_id != without.bundle_id
+    assert json.loads(bundle.canonical_json())["memory"] == {"snapshots": 20, "snapshot_days": 30}
+    assert Bundle.model_validate_json(bundle.canonical_json()) == bundle
+
+
+@pytest.mark.parametrize(
+    ("memory", "said"),
+    [
+        ("{snapshots: 0}", "memory.snapshots is 0: Input should be greater than or equal to 1"),
+        ("{snapshots: 101}", "memory.snapshots is 101: Input should be less than or equal to 100"),
+        ("{snapshot_days: 400}", "memory.snapshot_days is 400: Input should be less than or equal to 365"),
+        ("{days: 3}", "memory.days is 3: not a known field here"),
+    ],
+)
+def test_memory_that_cannot_be_is_refused_with_what_is_allowed(folder: Path, memory: str, said: str) -> None:
+    (folder / "agent.yaml").write_text(MANIFEST + f"memory: {memory}\n")
+    with pytest.raises(ManifestError, match=re.escape(said)):
+        load_manifest(folder)

@@ -95,8 +95,7 @@ class Answering:
             return self.store.find_head(request.tenant, request.run_id) is not None
 
     def accept_for(self, request: RunRequest, bundle_id: str) -> Answer:
-        """Accept a run of a release that cannot be reached, as one that sleeps: the reaper sends it to that
-        release's queue, which wakes it."""
+        """Accept a run for a release that cannot be reached from here: the reaper sends it to its queue."""
         self._refuse_braked()
         with RunProblems(request.run_id):
             self.store.submit(
@@ -121,7 +120,8 @@ class Answering:
 
     def _done(self, request: RunRequest) -> JobDone | None:
         """What became of the run; None if its caller has waited long enough, or another pod has it."""
-        message = RunMessage(self.store.heads.agent, request.run_id, request.tenant, self.bundle_id)
+        agent = self.store.heads.agent
+        message = RunMessage(agent, request.run_id, request.tenant, self.bundle_id, request.session)
         is_session = request.session is not None
         key = f"{request.tenant}#{request.session if is_session else request.run_id}"
         try:

@@ -8,6 +8,7 @@ from agent_runtime.errors import (
     AgentRuntimeError,
     Braked,
     ConfigurationError,
+    MemoryGone,
     ModelAuthFailed,
     ModelRejected,
     ModelUnavailable,
@@ -22,7 +23,14 @@ from agent_runtime.records import RunStatus
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 5, 600
 PARKED_SECONDS: Final = 120
 """Longest pause before a run that waits for a brake or a model is tried again."""
-_HOPELESS: Final = (ConfigurationError, ModelAuthFailed, ModelRejected, RunError, SecretNotDeclared)
+_HOPELESS: Final = (
+    ConfigurationError,
+    MemoryGone,
+    ModelAuthFailed,
+    ModelRejected,
+    RunError,
+    SecretNotDeclared,
+)
 
 
 @dataclass(frozen=True)

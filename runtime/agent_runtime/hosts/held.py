@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from agent_runtime.hosts.queue import Received
 from agent_runtime.records import Lease
 from agent_runtime.run import Run
+from agent_runtime.turns import Turn
 
 
 @dataclass
@@ -16,6 +17,8 @@ class Job:
     run: Run | None = None
     lease: Lease | None = None
     """Set while the run is this worker's."""
+    turn: Turn | None = None
+    """Of the run's session, for an agent with memory."""
     is_given_up: bool = False
     """The message is another's now: it is neither extended nor deleted."""
 

@@ -16,11 +16,16 @@ from agent_runtime.errors import (
     MessageUnreadable,
     RunInProgress,
     RunUnknown,
+    SessionBusy,
+    SessionElsewhere,
+    SessionStranded,
     Suspended,
+    TrafficUnknown,
 )
 from agent_runtime.hosts.endings import Ending, ending
 from agent_runtime.hosts.held import Job
 from agent_runtime.hosts.queue import Queue, RunMessage
+from agent_runtime.hosts.session_pins import SessionPins, end_stranded, send_run_to
 from agent_runtime.people import wake_if_decided
 from agent_runtime.records import OpenedRun, RunStatus
 from agent_runtime.run import Run
@@ -29,6 +34,9 @@ from agent_runtime.runner import Runner, RunOutcome
 _log = logging.getLogger("agent_runtime.hosts.job")
 TABLE_PAUSE_SECONDS: Final = 60
 """Longest pause before a run is tried again whose table did not answer."""
+SESSION_PAUSE_SECONDS: Final = 3
+"""Longest pause before a run is tried again whose session is in another turn: turns are short, and how long
+this one takes nobody knows."""
 _UNREADABLE = (CheckpointBlobLost, CheckpointSchemaUnknown, MessageUnreadable, RunUnknown)
 
 
@@ -55,17 +63,62 @@ def work_on(
     max_receives: int,
     interruption: Callable[[], str | None],
     jitter: Callable[[], float],
+    session_pins: SessionPins | None = None,
 ) -> JobDone:
     """Work on the run that a message names. Raises botocore's errors where the queue cannot be written."""
+    try:
+        message = RunMessage.read(job.received.body)
+        session = _session_of(message, store) if runner.turns is not None else None
+        job.turn = runner.begin_turn(message.tenant, session, message.run_id, lease_seconds)
+    except SessionBusy as error:
+        return _send_again(job, queue, min(error.retry_after_seconds, SESSION_PAUSE_SECONDS))
+    except SessionElsewhere as error:
+        return _go_to_the_session(job, queue, store, error, session_pins, jitter)
+    except _UNREADABLE as error:
+        return _bury(job, queue, error)
+    except CheckpointUnavailable as error:
+        return _wait_for_the_table(job, queue, error, jitter)
+    try:
+        return _work_on(
+            job,
+            message,
+            queue,
+            store,
+            runner,
+            bundle_id=bundle_id,
+            lease_seconds=lease_seconds,
+            max_receives=max_receives,
+            interruption=interruption,
+            jitter=jitter,
+        )
+    finally:
+        if job.turn is not None:
+            job.turn.give_back()
+
+
+def _work_on(
+    job: Job,
+    message: RunMessage,
+    queue: Queue,
+    store: CheckpointStore,
+    runner: Runner,
+    *,
+    bundle_id: str,
+    lease_seconds: float,
+    max_receives: int,
+    interruption: Callable[[], str | None],
+    jitter: Callable[[], float],
+) -> JobDone:
+    """The same, once the run's session is taken."""
     received = job.received
     try:
-        message = RunMessage.read(received.body)
         opened = store.take_run(
             run_id=message.run_id,
             tenant=message.tenant,
             bundle_id=bundle_id,
             lease_seconds=lease_seconds,
             sent_at=received.sent_at,
+            memory_from=None if job.turn is None else job.turn.present,
         )
     except RunInProgress as error:
         # Its worker has a message of its own, or the reaper sends one: this one may go before it is dead.
@@ -80,9 +133,7 @@ def work_on(
         )
         return JobDone(deletes=True)
     except _UNREADABLE as error:
-        _log.warning("message buried", extra={"message_id": received.message_id}, exc_info=error)
-        queue.bury(received, f"{type(error).__name__}: {error}")
-        return JobDone()
+        return _bury(job, queue, error)
     except CheckpointUnavailable as error:
         return _wait_for_the_table(job, queue, error, jitter)
     if opened.lease is None:
@@ -90,10 +141,15 @@ def work_on(
     job.lease = opened.lease
     try:
         run = job.run = runner.open(
-            opened, opened.lease, remaining_seconds=lambda: float("inf"), interruption=interruption
+            opened,
+            opened.lease,
+            remaining_seconds=lambda: float("inf"),
+            interruption=interruption,
+            turn=job.turn,
         )
         output, error = runner.call(run)
-        outcome = runner.outcome(run, output, error)
+        outcome = runner.outcome(run, output, error, job.turn)
+        error = outcome.error
         is_copy = copied_run(run.run_id) is not None
         takes = max_receives if is_copy else opened.record.takes  # one that fails has shown enough
         end = ending(error, takes=takes, max_receives=max_receives, now=store.now(), jitter=jitter)
@@ -144,9 +200,55 @@ def _give_back(
 def _wait_for_the_table(job: Job, queue: Queue, error: Exception, jitter: Callable[[], float]) -> JobDone:
     """A new message in the old one's place: an outage of the table must not count the run to death."""
     _log.warning("table not reached", exc_info=error)
+    return _send_again(job, queue, 1 + round(jitter() * TABLE_PAUSE_SECONDS))
+
+
+def _send_again(job: Job, queue: Queue, seconds: int) -> JobDone:
+    """A new message in the old one's place, whose receives are counted from one again."""
     try:
         message = RunMessage.read(job.received.body)
     except MessageUnreadable:
         return JobDone()
-    queue.send(message, delay_seconds=1 + round(jitter() * TABLE_PAUSE_SECONDS))
+    queue.send(message, delay_seconds=seconds)
     return JobDone(deletes=True)
+
+
+def _bury(job: Job, queue: Queue, error: Exception) -> JobDone:
+    _log.warning("message buried", extra={"message_id": job.received.message_id}, exc_info=error)
+    queue.bury(job.received, f"{type(error).__name__}: {error}")
+    return JobDone()
+
+
+def _session_of(message: RunMessage, store: CheckpointStore) -> str | None:
+    """Some messages do not tell: then the run's own item does."""
+    if message.session is not None:
+        return message.session
+    head = store.find_head(message.tenant, message.run_id)
+    return None if head is None else head.get("session")
+
+
+def _go_to_the_session(
+    job: Job,
+    queue: Queue,
+    store: CheckpointStore,
+    error: SessionElsewhere,
+    pins: SessionPins | None,
+    jitter: Callable[[], float],
+) -> JobDone:
+    """The run follows its session to another release, or the session comes here, or the run ends with the
+    reason why neither can be."""
+    message = RunMessage.read(job.received.body)
+    assert pins is not None, "an agent with memory needs the pins of its sessions"
+    try:
+        session = _session_of(message, store) or ""
+        bundle_id = pins.settle(message.tenant, session, error)
+        if bundle_id == pins.sessions.bundle_id:
+            return _send_again(job, queue, 0)
+        if send_run_to(store, message.tenant, message.run_id, bundle_id):
+            return JobDone(deletes=True)
+    except SessionStranded as stranded:
+        if end_stranded(store, message.tenant, message.run_id, str(stranded)):
+            return JobDone(deletes=True)
+    except (CheckpointUnavailable, SessionElsewhere, TrafficUnknown) as waits:
+        return _wait_for_the_table(job, queue, waits, jitter)
+    return _send_again(job, queue, SESSION_PAUSE_SECONDS)

@@ -10,12 +10,13 @@ from typing import Any, Final, TextIO
 
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.copies import copied_run, copy_id
-from agent_runtime.errors import BundleMismatch, Suspended
+from agent_runtime.errors import BundleMismatch, SessionElsewhere, Suspended
 from agent_runtime.hosts.http import Answer, LambdaContext, Route, let_in, respond
 from agent_runtime.hosts.pinned import Pins
 from agent_runtime.hosts.problems import Problem, problem_of
 from agent_runtime.hosts.reading import RunReader, finished
 from agent_runtime.hosts.requests import HttpCall, copy_of, direct_request, run_request
+from agent_runtime.hosts.session_pins import SessionPins
 from agent_runtime.metrics import figures_of, metrics_line
 from agent_runtime.records import ENDED, RunRequest, RunStatus, record_from
 from agent_runtime.runner import Runner, RunOutcome
@@ -123,6 +124,18 @@ class LambdaHost:
         except BundleMismatch:
             self._pins.settle(request)
             return run()
+        except SessionElsewhere as error:
+            if self._settled(request, error) != self._bundle_id:
+                raise
+            return run()
+
+    def _settled(self, request: RunRequest, found: SessionElsewhere) -> str:
+        """The release that the run's session goes on with. Raises `SessionStranded` and `TrafficUnknown`."""
+        turns, session = self._runner.turns, request.session
+        assert turns is not None
+        assert session is not None
+        pins = SessionPins(turns.sessions, self._pins.client, self._pins.table, has_queues=False)
+        return pins.settle(request.tenant, session, found)
 
     def _measure(
         self, request: RunRequest, outcome: RunOutcome | None, problem: Problem | None, begun: float

@@ -14,6 +14,9 @@ from agent_runtime.errors import (
     ModelUnavailable,
     RunInProgress,
     RunUnknown,
+    SessionBusy,
+    SessionElsewhere,
+    SessionStranded,
     TrafficUnknown,
 )
 
@@ -23,6 +26,9 @@ _OF_ERRORS: Final[tuple[tuple[type[AgentRuntimeError], int, str, str], ...]] = (
     (Braked, 429, "braked", "The agent is braked"),
     (RunInProgress, 409, "run-in-progress", "The run is being worked on"),
     (LeaseLost, 409, "run-in-progress", "The run was taken over by another worker"),
+    (SessionBusy, 409, "session-busy", "Another turn of the session goes on"),
+    (SessionElsewhere, 409, "session-elsewhere", "The session is pinned to another release"),
+    (SessionStranded, 409, "session-stranded", "No release can go on with the session"),
     (RunUnknown, 404, "not-found", "There is no such run"),
     (ApprovalRefused, 409, "decision-refused", "The decision does not count"),
     (TrafficUnknown, 503, "traffic-unknown", "No release can be chosen"),
@@ -66,10 +72,17 @@ def problem_of(error: Exception, run_id: str | None) -> Problem:
     return Problem(500, "agent-error", "The agent failed", detail, **more)
 
 
-_PASSING: Final = (BundleMismatch, LeaseLost, ModelUnavailable, CheckpointUnavailable, TrafficUnknown)
+_PASSING: Final = (
+    BundleMismatch,
+    CheckpointUnavailable,
+    LeaseLost,
+    ModelUnavailable,
+    SessionElsewhere,
+    TrafficUnknown,
+)
 
 
 def _retry_after(error: AgentRuntimeError) -> int | None:
-    if isinstance(error, RunInProgress):
+    if isinstance(error, RunInProgress | SessionBusy):
         return max(1, math.ceil(error.retry_after_seconds))
     return 1 if isinstance(error, _PASSING) else None

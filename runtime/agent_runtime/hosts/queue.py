@@ -23,6 +23,8 @@ class RunMessage:
     run_id: str
     tenant: str
     bundle_id: str
+    session: str | None = None
+    """Its session, where the sender knows it."""
 
     def body(self) -> str:
         return json.dumps({"schema_version": SCHEMA_VERSION, **asdict(self)})
@@ -40,7 +42,8 @@ class RunMessage:
         values = [given.get(name) for name in names]
         if not all(isinstance(value, str) and value for value in values):
             raise MessageUnreadable(f"the body needs the texts {', '.join(names)}")
-        return RunMessage(*[str(value) for value in values])
+        session = given.get("session")
+        return RunMessage(*[str(value) for value in values], session=str(session) if session else None)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import Final, Protocol
 
 from agent_runtime.errors import CheckpointUnavailable
 from agent_runtime.hosts.activity import Activity
+from agent_runtime.hosts.answering import Answering, full
 from agent_runtime.hosts.forwarding import FORWARDED, AnswerLost, NotReached, forward
 from agent_runtime.hosts.http import Answer, Route
 from agent_runtime.hosts.key_sets import KeySets
@@ -23,10 +24,19 @@ from agent_runtime.hosts.problems import Problem, problem_of
 from agent_runtime.hosts.queue import RunMessage
 from agent_runtime.hosts.reading import RunReader
 from agent_runtime.hosts.requests import HttpCall, run_request
-from agent_runtime.hosts.routing import Busy, Forward, Here, Pinned, Serve, Session, route, to_release
+from agent_runtime.hosts.routing import (
+    Accept,
+    Busy,
+    Forward,
+    Here,
+    Serve,
+    Session,
+    Where,
+    route,
+    to_release,
+)
 from agent_runtime.hosts.start import start
 from agent_runtime.hosts.tokens import Tokens
-from agent_runtime.hosts.answering import Answering, full
 from agent_runtime.hosts.work import queue_of, standing_of, stop_on_signals, worker_of
 from agent_runtime.hosts.wsgi import Edge
 from agent_runtime.ids import new_run_id, run_id_for_key
@@ -40,6 +50,8 @@ _READING_THREADS: Final = 8
 _FORWARD_MARGIN_SECONDS: Final = 3
 """Beyond the turn time, in which the other pod answers 202 at the latest."""
 _CLOSE_SECONDS: Final = 5
+_ELSEWHERE: Final = "The session is pinned to another release"
+_BUSY: Final = "Another turn of the session goes on"
 
 
 class Finds(Protocol):
@@ -86,30 +98,26 @@ class ServerHost:
             self._seats.release()
 
     def _answer(self, call: HttpCall, request: RunRequest) -> Answer:
-        where = self._route(request)
-        if isinstance(where, Forward) and FORWARDED not in call.headers:
+        where = self._where(request)
+        if isinstance(where, Forward):
+            if FORWARDED in call.headers:
+                detail = "the call was forwarded here, and its session is elsewhere by now"
+                raise Problem(409, "session-elsewhere", _ELSEWHERE, detail, retry_after=1)
             try:
                 return self._forwarded(call, request, where.url)
             except NotReached:
-                where = Busy() if where.bundle_id is None else Pinned(where.bundle_id)
-        match where:
-            case Serve():
-                return self._answering.answer(request)
-            case Pinned(bundle_id):
-                return self._answering.accept_for(request, bundle_id)
-            case Busy(seconds) if self._answering.is_known(request):
-                return self._answering.answer(request)
-            case Busy(seconds):
-                detail = "another turn of it is under way"
-                raise Problem(409, "session-busy", "The session is in use", detail, retry_after=seconds)
-            case Forward():
-                detail = "the call was forwarded here, and its session has moved on since"
-                raise Problem(409, "session-elsewhere", "The session is elsewhere", detail, retry_after=1)
+                where = where.otherwise
+        if isinstance(where, Accept):
+            return self._answering.accept_for(request, where.bundle_id)
+        if isinstance(where, Busy) and not self._answering.is_known(request):
+            seconds = where.retry_after_seconds
+            raise Problem(409, "session-busy", _BUSY, "ask again when it has ended", retry_after=seconds)
+        return self._answering.answer(request)
 
-    def _route(self, request: RunRequest) -> Serve | Forward | Pinned | Busy:
+    def _where(self, request: RunRequest) -> Where:
         rejected, stable = self._standing.rejected(), self._standing.stable()
         if self._here.bundle_id in rejected and stable is not None:
-            return to_release(stable, self._here)  # what a rejected release keeps, the stable one settles
+            return to_release(stable, self._here, Accept(stable))
         if request.session is None or self._sessions is None:
             return Serve()
         try:
@@ -124,13 +132,16 @@ class ServerHost:
         try:
             return forward(call, url, key, self._answering.seconds + _FORWARD_MARGIN_SECONDS)
         except AnswerLost:
-            return self._answering.as_it_stands(request.tenant, run_id_for_key(self._agent, request.tenant, key))
+            return self._answering.as_it_stands(
+                request.tenant, run_id_for_key(self._agent, request.tenant, key)
+            )
 
 
 def serve() -> None:
     """Answer callers and work off the queue until SIGTERM. Raises `SettingsError`."""
     settings = ServerSettings.from_environment(os.environ)
-    parts = start(settings)
+    owner = settings.pod_name or f"process-{os.urandom(4).hex()}"
+    parts = start(settings, owner=owner, address=settings.address)
     logging.getLogger("waitress").handlers = logging.getLogger("agent_runtime").handlers
     logging.getLogger("waitress").propagate = False
     bundle_id, queue = parts.bundle.bundle_id, queue_of(settings)
@@ -158,9 +169,9 @@ def serve() -> None:
             settings.turn_timeout_seconds,
             activity,
         ),
-        Here(bundle_id, settings.pod_name, settings.release_url),
+        Here(bundle_id, owner, settings.release_url),
         standing,
-        None,
+        None if parts.runner.turns is None else parts.runner.turns.sessions,
         seats=settings.turn_concurrency,
         is_stopping=worker.is_stopping,
         send=send,

@@ -12,6 +12,7 @@ from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import SettingsError
 from agent_runtime.hosts.clients import client_of, lazily, store_of
 from agent_runtime.hosts.providers import provider_of
+from agent_runtime.hosts.session_pins import SessionPins
 from agent_runtime.logs import log_to
 from agent_runtime.models.client import ModelClient
 from agent_runtime.runner import Runner, load_agent
@@ -32,9 +33,19 @@ class HostParts:
     """boto3's client."""
     sampler: Sampler
 
+    def session_pins(self, control_table: str) -> SessionPins | None:
+        """Where sessions go on, for a host that has queues; None for an agent without memory."""
+        turns = self.runner.turns
+        if turns is None:
+            return None
+        return SessionPins(turns.sessions, self.dynamodb, control_table, has_queues=True)
 
-def start(settings: Settings) -> HostParts:
-    """Read the bundle and import the agent. Raises `SettingsError`: a host that is wrong stops."""
+
+def start(settings: Settings, *, owner: str = "", address: str = "") -> HostParts:
+    """Read the bundle and import the agent. Raises `SettingsError`: a host that is wrong stops.
+
+    `owner` and `address` are those of a host that can be reached, for the sessions that it holds.
+    """
     bundle = settings.load_bundle()
     undeclared = sorted(set(bundle.secrets) - settings.secrets.keys())
     if undeclared:
@@ -58,6 +69,8 @@ def start(settings: Settings) -> HostParts:
         models=ModelClient(bundle.model, provider),
         tools=settings.tools,
         compact_every=settings.compact_every,
+        owner=owner,
+        address=address,
     )
     sampler = Sampler(SampleStore(store.table, settings.agent_name), settings.sample_basis_points)
     return HostParts(bundle, store, runner, brake, dynamodb, sampler)

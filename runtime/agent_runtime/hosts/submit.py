@@ -17,7 +17,8 @@ from agent_runtime.hosts.http import Answer, LambdaContext, Route, respond
 from agent_runtime.hosts.problems import Problem, problem_of
 from agent_runtime.hosts.queue import RunMessage
 from agent_runtime.hosts.requests import HttpCall, json_fields, make_request
-from agent_runtime.records import RunStatus
+from agent_runtime.records import RunRequest, RunStatus
+from agent_runtime.sessions import Sessions
 
 _log = logging.getLogger("agent_runtime.hosts.submit")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -39,8 +40,9 @@ class SubmitHost:
         uploads: Any,
         bucket: str,
         tenants: frozenset[str] | None = None,
+        sessions: Sessions | None = None,
     ) -> None:
-        """`uploads` is boto3's S3 client."""
+        """`uploads` is boto3's S3 client; `sessions` are those of an agent with memory."""
         self._store = store
         self._control = control
         self._send = send
@@ -48,6 +50,7 @@ class SubmitHost:
         self._uploads = uploads
         self._bucket = bucket
         self._tenants = tenants
+        self._sessions = sessions
         self._routes: Final = (
             Route("POST", re.compile("/runs"), self._post_run),
             Route("POST", re.compile("/uploads"), self._post_upload),
@@ -66,7 +69,7 @@ class SubmitHost:
             fields["input"] = self._uploaded(call.tenant, upload)
         request = make_request(agent, call.tenant, fields, call.headers.get("idempotency-key"))
         try:
-            bundle_id = self._release_for(request.session or request.run_id)
+            bundle_id = self._release_for(request)
             submitted = self._store.submit(
                 run_id=request.run_id,
                 tenant=request.tenant,
@@ -75,7 +78,7 @@ class SubmitHost:
                 session=request.session,
             )
             if submitted.is_new:
-                self._send(RunMessage(agent, request.run_id, request.tenant, bundle_id))
+                self._send(RunMessage(agent, request.run_id, request.tenant, bundle_id, request.session))
         except AgentRuntimeError as error:
             _log.warning("run not accepted", extra={"run_id": request.run_id}, exc_info=error)
             raise problem_of(error, request.run_id) from error
@@ -90,11 +93,16 @@ class SubmitHost:
         body = {"run_id": request.run_id, "status": submitted.status.value, "bundle_id": submitted.bundle_id}
         return (200 if is_done else 202), {**body, "location": f"/runs/{request.run_id}"}
 
-    def _release_for(self, key: str) -> str:
+    def _release_for(self, request: RunRequest) -> str:
+        """That of its session, if it is pinned to one that takes runs; else by the traffic record."""
         reason, traffic = self._control.read()
         if reason is not None:
             raise Braked(reason)
-        bundle_id = traffic.bundle_for(key)
+        if self._sessions is not None and request.session is not None:
+            known = self._sessions.find(request.tenant, request.session)
+            if known is not None and known.bundle_id in self._bundles - traffic.rejected:
+                return known.bundle_id
+        bundle_id = traffic.bundle_for(request.session or request.run_id)
         if bundle_id not in self._bundles:
             raise TrafficUnknown(f"the traffic record names {bundle_id}, which has no queue here")
         return bundle_id
@@ -153,14 +161,17 @@ def _start() -> SubmitHost:
     log_to(sys.stdout)
     settings = DoorSettings.from_environment(os.environ)
     dynamodb = client_of("dynamodb")
+    store = store_of(settings, dynamodb)
+    sessions = Sessions(store.table, agent=settings.agent_name, bundle_id="", owner="")
     return SubmitHost(
-        store_of(settings, dynamodb),
+        store,
         ControlReader(dynamodb, settings.control_table, settings.agent_name),
         senders(client_of("sqs"), settings.queues),
         bundles=frozenset(settings.queues),
         uploads=lazily("s3"),
         bucket=settings.checkpoint_bucket,
         tenants=settings.tenants,
+        sessions=sessions if settings.memory else None,
     )
 
 

@@ -74,6 +74,7 @@ def worker_of(
         standing=standing,
         protection=TaskProtection(os.environ),
         measure=measure,
+        session_pins=parts.session_pins(settings.control_table),
     )
 
 

@@ -23,6 +23,7 @@ from agent_runtime.hosts.held import Held, Job
 from agent_runtime.hosts.job import JobDone, work_on
 from agent_runtime.hosts.protection import TaskProtection
 from agent_runtime.hosts.queue import BATCH, Queue, Received, RunMessage, group_of
+from agent_runtime.hosts.session_pins import SessionPins
 from agent_runtime.runner import Runner
 from agent_runtime.standing import Standing
 
@@ -63,7 +64,8 @@ class NoRoom(Exception):
 
 
 class Worker:
-    """One process's share of the queue. `clock` is monotonic, in seconds."""
+    """One process's share of the queue. `clock` is monotonic, in seconds; `session_pins` is needed for an
+    agent with memory."""
 
     def __init__(
         self,
@@ -77,6 +79,7 @@ class Worker:
         standing: Standing,
         protection: TaskProtection,
         measure: Measure,
+        session_pins: SessionPins | None = None,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -86,6 +89,7 @@ class Worker:
         self._standing = standing
         self._protection = protection
         self._measure = measure
+        self._session_pins = session_pins
         self._clock = clock
         self._jitter = jitter
         self._stopping = threading.Event()
@@ -228,6 +232,7 @@ class Worker:
                 max_receives=self._limits.max_receives,
                 interruption=lambda: self._interruption(began),
                 jitter=self._jitter,
+                session_pins=self._session_pins,
             )
         except Exception as error:  # noqa: BLE001  one run must not end the worker of all others
             # The message comes back when its time is over; nothing else is known of the run.
@@ -272,6 +277,8 @@ class Worker:
             return
         try:
             self._store.extend_lease(lease, self._limits.visibility_seconds)
+            if job.turn is not None:
+                job.turn.extend(self._limits.visibility_seconds)
         except LeaseLost as error:
             if job.lease is not None:  # else it was given back in the meantime
                 job.is_given_up = True

@@ -72,6 +72,6 @@ class QueueTraffic:
             due = int(self.store.now() * 1000) + QUEUED_SECONDS * 1000
             if not adopt(self.store, head, record.stable, due_at=due):
                 return False
-        good.send(RunMessage(message.agent, message.run_id, message.tenant, record.stable))
+        good.send(RunMessage(message.agent, message.run_id, message.tenant, record.stable, message.session))
         _log.info("run moved", extra={"run_id": message.run_id, "bundle": record.stable})
         return True
