@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.pods import Pods, issuer_at
+from tests.faults.pods import ClusterNames, Pods, issuer_at
 from tests.faults.world import World, server
 from tests.servers import serve_fixture  # noqa: F401
 
@@ -28,4 +28,5 @@ def world(cloud: tuple[str, list[dict[str, Any]]], tmp_path: Path) -> Iterator[W
 
 @pytest.fixture
 def pods(world: World, serve: Callable[[Any], str], tmp_path: Path) -> Pods:
-    return Pods(world, issuer_at(tmp_path, serve))
+    names = ClusterNames()
+    return Pods(world, issuer_at(tmp_path, serve), names, serve(names).removesuffix("/v1"))

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from agent_runtime.bundle import Bundle, MemorySpec
 from embedded_aws.http_apis.issuer import Issuer
 from tests.faults.world import TENANT, World
 
@@ -30,6 +32,30 @@ def issuer_at(folder: Path, serve: Callable[[Any], str]) -> Issuer:
 
     issuer = Issuer(serve(documents), folder / "issuer.pem")
     return issuer
+
+
+RELEASES = "http://agent-{bundle_id}.agents.svc.cluster.local"
+
+
+class ClusterNames:
+    """Leads names of Services to ports of this machine, as the proxy of pods on one machine does."""
+
+    def __init__(self) -> None:
+        self.urls: dict[str, str] = {}
+        """Base URL of each release that has a pod, by bundle id."""
+
+    def __call__(self, environ: Any, start_response: Any) -> list[bytes]:
+        asked = urlsplit(environ["PATH_INFO"])
+        bundle_id = (asked.hostname or "").partition(".")[0].removeprefix("agent-")
+        if bundle_id not in self.urls:
+            start_response("502 Bad Gateway", [("content-type", "text/plain")])
+            return [b"no pod"]
+        body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+        given = {n[5:].replace("_", "-").lower(): v for n, v in environ.items() if n.startswith("HTTP_")}
+        status, answer, headers = request(self.urls[bundle_id] + asked.path, "POST", body, given)
+        names = ("content-type", "retry-after")
+        start_response(f"{status} said", [(name, headers[name]) for name in names if name in headers])
+        return [json.dumps(answer).encode()]
 
 
 @dataclass
@@ -84,13 +110,37 @@ def request(url: str, method: str, body: Any, headers: dict[str, str], seconds: 
     return reply.status, json.loads(content), found
 
 
+@dataclass(frozen=True)
+class Release:
+    """A release of the world's agent, with a queue of its own."""
+
+    bundle_id: str
+    environment: dict[str, str]
+
+
 @dataclass
 class Pods:
     """Server processes of one world."""
 
     world: World
     issuer: Issuer
+    names: ClusterNames
+    proxy: str
     started: list[Pod] = field(default_factory=list)
+
+    def release(self, **changes: Any) -> Release:
+        """Another release of the world's agent, which has memory unless told otherwise."""
+        given = self.world.bundle.model_dump() | {"memory": MemorySpec(), **changes}
+        bundle = Bundle.model_validate(given)
+        folder = self.world.folder / bundle.bundle_id
+        shutil.copytree(self.world.folder / "agent", folder)
+        (folder / "bundle.json").write_text(bundle.model_dump_json())
+        name = f"{self.world.name}-{bundle.bundle_id}"
+        attributes = self.world.sqs.get_queue_attributes(
+            QueueUrl=self.world.queue_url, AttributeNames=["RedrivePolicy"]
+        )["Attributes"]
+        queue = self.world.sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+        return Release(bundle.bundle_id, {"LAMBDA_TASK_ROOT": str(folder), "AGENT_QUEUE_URL": queue})
 
     def token(self, tenant: str = TENANT, **more: Any) -> str:
         claims = {"tenant": tenant} | more.pop("claims", {})
@@ -108,6 +158,9 @@ class Pods:
             "AGENT_JWT_ISSUER": self.issuer.url,
             "AGENT_JWT_AUDIENCES": json.dumps([AUDIENCE]),
             "AGENT_TURN_TIMEOUT_SECONDS": "10",
+            "AGENT_RELEASE_URL": RELEASES,
+            "HTTP_PROXY": self.proxy,
+            "NO_PROXY": "127.0.0.1,localhost",
         }
         process = self.world.start_worker(
             {"command": "serve", **(plan or {})}, **(surroundings | environment)
