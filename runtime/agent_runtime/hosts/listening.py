@@ -49,10 +49,14 @@ class _Refusal(_ErrorTask):
 
 
 class _Response(_WSGITask):
-    """Tells callers of a process that stops to make their next call elsewhere."""
+    """Tells callers of a process that stops to make their next call elsewhere.
+
+    After a chunked request the connection is ended, too: one that gives its length as well could have been
+    divided otherwise by whoever is before us (RFC 9112, 6.1).
+    """
 
     def build_response_header(self) -> bytes:
-        if self.channel.server.is_stopping():
+        if self.channel.server.is_stopping() or self.request.chunked:
             self.set_close_on_finish()
         return super().build_response_header()
 
