@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from agent_hosting_cli import asking, local
+from agent_hosting_cli.memory_commands import memory
 from agent_hosting_cli.progress import console, errors, step
 from agent_hosting_cli.project import UserError, find_project
 from agent_hosting_cli.release_commands import release
@@ -19,6 +20,7 @@ bundle = typer.Typer(no_args_is_help=True, help="What releases are made of.")
 app.add_typer(bundle, name="bundle")
 app.add_typer(release, name="release")
 app.add_typer(brake, name="brake")
+app.add_typer(memory, name="memory")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Agent = Annotated[str, typer.Argument(help="Name of the agent in the stack's YAML.")]

@@ -92,10 +92,33 @@ def rollback(
     release: Annotated[
         str | None, typer.Option(help="Which one goes back. Defaults to what is being rolled out.")
     ] = None,
+    with_memory: Annotated[
+        bool, typer.Option(help="Also undo what it wrote to its sessions' memories. May be said again.")
+    ] = False,
     stack: Stack = "local",
+    as_json: Json = False,
 ) -> None:
-    """Send all new runs to the release before, now: one write, no deployment."""
-    _show(_rollouts(agent, stack).rollback(why, release))
+    """Send all new runs to the release before, now: one write, no deployment.
+
+    With --with-memory each session that the release wrote to gets the content of its last version that
+    another one wrote. Ends with 1 while sessions are left whose turns go on: say it again, with --release.
+    """
+    from agent_hosting_cli.memory_commands import memories, show_taken_back
+
+    rollouts = _rollouts(agent, stack)
+    bad, record = rollouts.sent_back(why, release, may_be_back=with_memory)
+    shown: dict[str, Any] = {"release": bad, "shares": record.shares, "version": record.version}
+    if not as_json:
+        _show(record)
+    if with_memory:
+        with step(f"memories that {bad} wrote") as current:
+            shown["memory"] = memories(agent, stack).take_back(bad, why, current.say)
+        if not as_json:
+            show_taken_back(shown["memory"])
+    if as_json:
+        console.print_json(data=shown)
+    if with_memory and shown["memory"]["counts"]["busy"]:
+        raise typer.Exit(1)
 
 
 @release.command("experiment")

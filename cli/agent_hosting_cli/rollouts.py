@@ -81,6 +81,17 @@ class Rollouts:
             ),
         )
 
+    def sent_back(
+        self, why: str, release: str | None = None, *, may_be_back: bool = False
+    ) -> tuple[str, Record]:
+        """Roll back, and say which release was: its id and the record. With `may_be_back` one that was sent
+        back before is left as it stands."""
+        before = told(lambda: self._store().read(self.found.agent)).record
+        if may_be_back and release is not None and release in before.rejected:
+            return release, before
+        record = self.rollback(why, release)
+        return max(record.rejected, key=lambda bundle: record.rejected[bundle]), record
+
     def rollback(self, why: str, release: str | None = None) -> Record:
         return self._move(
             "rollback", why, lambda state, _seen, now: moves.rollback(state.plan, state.record, now, release)

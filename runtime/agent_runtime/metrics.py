@@ -13,6 +13,7 @@ from agent_runtime.traces import RunTrace
 
 if TYPE_CHECKING:  # the reaper prints metrics, too, and runs nothing
     from agent_runtime.runner import RunOutcome
+    from agent_runtime.turns import MemoryFigures
 
 NAMESPACE: Final = "AgentHosting"
 SCORE: Final = "Score_"
@@ -22,6 +23,9 @@ ACTIVE: Final = "ActiveSessions"
 _UNITS: Final = {
     "CopySpendUsd": "None",
     "DurationMs": "Milliseconds",
+    "MemoryBytes": "Bytes",
+    "MemoryChurn": "None",
+    "MemoryGainedBytes": "Bytes",
     "SpendUsd": "None",
     "TimeToEscalationMs": "Milliseconds",
 }
@@ -45,6 +49,8 @@ class RunFigures:
     """All that the run has used, input and output, over all workers; None where it goes on, or called no
     model."""
     trace: RunTrace = field(default_factory=RunTrace)
+    memory: "MemoryFigures | None" = None
+    """Of a run that changed what its session remembers."""
 
 
 def figures_of(outcome: "RunOutcome | None", *, failed: bool, duration_ms: float) -> RunFigures:
@@ -69,6 +75,7 @@ def figures_of(outcome: "RunOutcome | None", *, failed: bool, duration_ms: float
         if has_ended and outcome.trace is not None and used.model_calls
         else None,
         trace=trace,
+        memory=outcome.memory,
     )
 
 
@@ -124,6 +131,8 @@ def _of_a_run(figures: RunFigures) -> dict[str, float]:
             "SpendUsdSquares": spent.cost_usd * spent.cost_usd,
         }
     values |= {name: value for name, value in _traced(figures).items() if value is not None}
+    if figures.memory is not None:
+        values |= _remembered(figures.memory)
     return values | {f"{SCORE}{name}": score for name, score in figures.scores.items()}
 
 
@@ -139,6 +148,16 @@ def _traced(figures: RunFigures) -> dict[str, float | None]:
         "TraceQuality": trace.quality,
         "TimeToEscalationMs": waited,
         "TimeToEscalationMsSquares": None if waited is None else waited * waited,
+    }
+
+
+def _remembered(memory: "MemoryFigures") -> dict[str, float]:
+    return {
+        "MemoryBytes": memory.bytes,
+        "MemoryKeys": memory.keys,
+        "MemoryChurn": round(memory.changed, 6),
+        "MemoryGainedBytes": memory.gained_bytes,
+        "MemoryGainedBytesSquares": memory.gained_bytes * memory.gained_bytes,
     }
 
 

@@ -48,6 +48,9 @@ class Snapshot:
     """Sort key and time of the versions before it that are kept, newest first."""
     runs: tuple[str, ...] = ()
     """Runs that made the versions before it, the newest first."""
+    most: int = 20
+    days: int = 30
+    """How its release keeps versions: so many, and for so long once they are no longer the present one."""
 
     @property
     def key(self) -> str:
@@ -107,7 +110,9 @@ class Snapshots:
                 "bytes": made.bytes,
                 "sha256": made.sha256,
                 "why": made.why or None,
-                "lineage": json.dumps({"kept": made.kept, "runs": made.runs}),
+                "lineage": json.dumps(
+                    {"kept": made.kept, "runs": made.runs, "most": made.most, "days": made.days}
+                ),
                 "body": inline,
                 "body_blob": blob,
             },
@@ -142,7 +147,7 @@ class Snapshots:
         changes: dict[str, Value] = {"body": None, "body_blob": None, "expires_at": int(self._clock())}
         self._table.update({"pk": pk, "sk": key}, changes, "attribute_exists(pk)", {})
 
-    def kept(self, pk: str, key: str, *, days: int) -> list[Snapshot]:
+    def kept(self, pk: str, key: str) -> list[Snapshot]:
         """The version of `key` and those before it that are kept, newest first."""
         if not key:
             return []
@@ -150,7 +155,7 @@ class Snapshots:
         found = {item["sk"]: _snapshot(item) for item in items}
         if key not in found:
             raise MemoryGone(f"version {snapshot_version(key)} of the session's memory is missing")
-        oldest = int((self._clock() - days * 86_400) * 1000)
+        oldest = int((self._clock() - found[key].days * 86_400) * 1000)
         before = [name for name, at in found[key].kept if at > oldest and name in found]
         return [found[name] for name in (key, *before)]
 
@@ -175,6 +180,8 @@ def following(
         sha256=hashlib.sha256(body).hexdigest(),
         kept=kept,
         runs=runs[:REMEMBERED_RUNS],
+        most=most,
+        days=days,
     )
     return made, [entry[0] for entry in dated if entry not in kept]
 
@@ -196,4 +203,6 @@ def _snapshot(item: Mapping[str, Any]) -> Snapshot:
         why=item.get("why", ""),
         kept=tuple((name, at) for name, at in lineage["kept"]),
         runs=tuple(lineage["runs"]),
+        most=lineage["most"],
+        days=lineage["days"],
     )

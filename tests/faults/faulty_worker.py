@@ -23,6 +23,8 @@ from botocore.exceptions import ClientError, ReadTimeoutError  # noqa: E402
 from agent_runtime.__main__ import main  # noqa: E402
 from agent_runtime.hosts import endings, job, worker  # noqa: E402
 from agent_runtime.hosts.queue import Queue  # noqa: E402
+from agent_runtime.sessions import Sessions  # noqa: E402
+from agent_runtime.snapshots import Snapshots  # noqa: E402
 from agent_runtime.steps import StepStore  # noqa: E402
 
 chance = random.Random(PLAN.get("seed", 0))
@@ -54,6 +56,8 @@ def around(owner: type, name: str, before: str, after: str) -> None:
 
 around(StepStore, "claim", "before claim", "after claim")
 around(StepStore, "save", "before checkpoint", "after checkpoint")
+around(Snapshots, "write", "before snapshot", "after snapshot")
+around(Sessions, "release", "before pointer", "after pointer")
 around(Queue, "delete", "before delete", "after delete")
 
 _call = botocore.client.BaseClient._make_api_call
@@ -71,7 +75,7 @@ def faulty_call(self, operation, request):
 botocore.client.BaseClient._make_api_call = faulty_call
 if PLAN.get("no_heartbeat"):
     worker.Worker._keep = lambda self: None
-worker.POLL_SECONDS = job.TABLE_PAUSE_SECONDS = 1
+worker.POLL_SECONDS = job.TABLE_PAUSE_SECONDS = job.SESSION_PAUSE_SECONDS = 1
 endings.FIRST_RETRY_SECONDS, endings.PARKED_SECONDS = 0.5, 2  # the same paths, sooner
 
 if __name__ == "__main__":

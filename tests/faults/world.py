@@ -19,7 +19,7 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.server import ThreadedMotoServer
 
 from agent_runtime.blobs import BlobStore
-from agent_runtime.bundle import Bundle, ModelSpec
+from agent_runtime.bundle import Bundle, MemorySpec, ModelSpec
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.hosts.queue import Queue, RunMessage
 from agent_runtime.reaper import Reaper
@@ -67,12 +67,23 @@ class World:
     def queue(self) -> Queue:
         return Queue(self.sqs, self.queue_url)
 
-    def submit(self, do: Sequence[Any], *, tenant: str = TENANT, run_id: str = "", sends: int = 1) -> str:
+    def submit(
+        self,
+        do: Sequence[Any],
+        *,
+        tenant: str = TENANT,
+        run_id: str = "",
+        sends: int = 1,
+        session: str | None = None,
+    ) -> str:
         """Submit a run as the front door does; `sends` is how often its message is delivered."""
         run_id = run_id or uuid.uuid4().hex
-        self.store().submit(run_id=run_id, tenant=tenant, input={"do": list(do)}, bundle_id=self.bundle_id)
+        given = {"do": list(do)}
+        self.store().submit(
+            run_id=run_id, tenant=tenant, input=given, bundle_id=self.bundle_id, session=session
+        )
         for _ in range(sends):
-            self.queue().send(RunMessage(AGENT, run_id, tenant, self.bundle_id))
+            self.queue().send(RunMessage(AGENT, run_id, tenant, self.bundle_id, session))
         return run_id
 
     def start_worker(self, plan: dict[str, Any] | None = None, **environment: str) -> subprocess.Popen[bytes]:
@@ -260,6 +271,7 @@ def _bundle() -> Bundle:
         secrets=("model-api-key",),
         max_steps=500,
         max_model_calls=10,
+        memory=MemorySpec(),
         runtime_fingerprint="test",
     )
 

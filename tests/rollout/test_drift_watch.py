@@ -19,9 +19,10 @@ from agent_runtime.rollout.drift_watch import measured_drift, tell_of_drift
 from agent_runtime.rollout.record import Record
 from agent_runtime.rollout.store import State
 from agent_runtime.traces import RunTrace
+from agent_runtime.turns import MemoryFigures
 from embedded_aws.moto_gaps import cloudwatch
 from embedded_aws.patches import replace as patched
-from tests.rollout.samples import AGENT, NOW, B, canary, plan, watched
+from tests.rollout.samples import AGENT, NOW, A, B, canary, plan, watched
 from tests.runtime.faulty import FaultyClient
 
 BEGAN = NOW / 1000
@@ -49,10 +50,10 @@ class World:
             raise RuntimeError("the table is gone")
         return self.state
 
-    def ran(self, figures: RunFigures, times: int, hours: float) -> None:
+    def ran(self, figures: RunFigures, times: int, hours: float, bundle_id: str = B) -> None:
         """`times` runs that many hours after the release took every run."""
         at = BEGAN + hours * HOUR
-        line = json.loads(metrics_line(agent=AGENT, bundle_id=B, run_id="r", figures=figures, now=at))
+        line = json.loads(metrics_line(agent=AGENT, bundle_id=bundle_id, run_id="r", figures=figures, now=at))
         (directive,) = line["_aws"]["CloudWatchMetrics"]
         dimensions = [{"Name": name, "Value": line[name]} for name in ("agent", "bundle")]
         data = [
@@ -170,3 +171,44 @@ def test_what_goes_wrong_is_no_error_of_the_controller(
     two_windows.is_broken = True
     assert two_windows.tell() == []
     assert "drift not measured" in caplog.text
+
+
+def changed(gained: int, churn: float) -> RunFigures:
+    return replace(GOOD, memory=MemoryFigures(bytes=2_000, gained_bytes=gained, keys=10, changed=churn))
+
+
+def verdicts_of_memory(world: World) -> dict[str, Verdict]:
+    found = measured_drift(world.client, world.state, BEGAN + 3 * HOUR)
+    return {drift.metric: drift.verdict for drift in found if drift.metric.startswith("memory")}
+
+
+def test_a_release_that_bloats_the_memories_drifts_from_the_release_before(world: World) -> None:
+    world.state = replace(world.state, record=replace(world.state.record, previous=A))
+    for gained in (90, 110):
+        world.ran(changed(gained, 0.1), 50, hours=-0.5, bundle_id=A)
+    for gained in (900, 1_100):
+        world.ran(changed(gained, 0.1), 50, hours=2.5)
+    assert verdicts_of_memory(world) == {
+        "memory_growth_bytes": Verdict.DRIFTED,
+        "memory_churn": Verdict.STEADY,
+    }
+
+
+def test_a_release_that_rewrites_the_memories_drifts_and_one_that_shrinks_them_does_not(world: World) -> None:
+    world.state = replace(world.state, record=replace(world.state.record, previous=A))
+    world.ran(changed(100, 0.1), 100, hours=-0.5, bundle_id=A)
+    world.ran(changed(-100, 0.9), 100, hours=2.5)
+    assert verdicts_of_memory(world) == {
+        "memory_growth_bytes": Verdict.STEADY,
+        "memory_churn": Verdict.DRIFTED,
+    }
+
+
+def test_of_an_agent_without_memory_and_of_a_release_without_one_before_nothing_is_said(world: World) -> None:
+    world.state = replace(world.state, record=replace(world.state.record, previous=A))
+    world.ran(GOOD, 100, hours=2.5)
+    assert verdicts_of_memory(world) == {}
+    world.ran(changed(100, 0.1), 100, hours=2.5)
+    assert set(verdicts_of_memory(world).values()) == {Verdict.UNKNOWN}, "it had none, or too few"
+    world.state = replace(world.state, record=replace(world.state.record, previous=None))
+    assert verdicts_of_memory(world) == {}

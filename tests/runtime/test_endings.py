@@ -40,11 +40,18 @@ PARKED, SLEEPING, WAITING = RunStatus.PARKED, RunStatus.SLEEPING, RunStatus.WAIT
 CLASSES = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)] + [ValueError, OSError, KeyError]
 statuses = st.sampled_from([QUEUED, SLEEPING, WAITING])
 
+GIVEN: dict[type[Exception], tuple[Any, ...]] = {
+    errors.RunInProgress: ("busy", 5),
+    errors.SessionBusy: ("busy", "pod-0", "", 5),
+    errors.SessionElsewhere: ("elsewhere", "b1", ""),
+}
+"""What those are made with that have more than a message."""
+
 
 def made(kind: type[Exception], status: RunStatus = SLEEPING, due_in: float = 60.0) -> Exception:
     if issubclass(kind, Suspended):
         return kind("waits", status.value, NOW + due_in)
-    return kind("busy", 5) if kind is errors.RunInProgress else kind("because")
+    return kind(*GIVEN.get(kind, ("because",)))
 
 
 def end(error: Exception | None, takes: int = 1, max_receives: int = 5, jitter: float = 1.0) -> Ending:

@@ -43,7 +43,7 @@ class Talk:
         request = RunRequest(run_id or f"{self.turn_number:032x}", "acme", {}, self.session)
         return self.runner(agent, **more).run(request, lease_seconds=30, remaining_seconds=lambda: 30.0)
 
-    def remembers(self, agent: Agent = lambda _run: None) -> dict[str, Any]:
+    def remembers(self) -> dict[str, Any]:
         """What the next run finds."""
         found: dict[str, Any] = {}
 
@@ -63,7 +63,7 @@ class Talk:
     def versions(self) -> list[int]:
         turns = self.runner(lambda _run: {}).turns
         assert turns is not None
-        kept = turns.snapshots.kept(session_pk("answers", "acme", "s"), self.record.memory.key, days=2)
+        kept = turns.snapshots.kept(session_pk("answers", "acme", "s"), self.record.memory.key)
         return [snapshot.version for snapshot in kept]
 
 
@@ -168,12 +168,13 @@ def test_a_death_at_any_write_of_the_end_loses_nothing_and_doubles_nothing(
         return {}
 
     def is_it(request: dict[str, Any]) -> bool:
-        key = request.get("Item", request.get("Key"))
-        is_session = key["sk"]["S"] == "session" and ":new_memory_key" in request["ExpressionAttributeValues"]
-        is_end = key["sk"]["S"] == "run" and ":new_output" in request.get("ExpressionAttributeValues", {})
-        return {"snapshot": key["sk"]["S"].startswith("memory#"), "pointer": is_session, "end": is_end}[
-            dies_at
-        ]
+        key: str = (request.get("Item") or request["Key"])["sk"]["S"]
+        given = request.get("ExpressionAttributeValues", {})
+        return {
+            "snapshot": key.startswith("memory#"),
+            "pointer": key == "session" and ":new_memory_key" in given,
+            "end": key == "run" and ":new_output" in given,
+        }[dies_at]
 
     def die(request: dict[str, Any]) -> None:
         if is_it(request):
@@ -183,11 +184,12 @@ def test_a_death_at_any_write_of_the_end_loses_nothing_and_doubles_nothing(
             raise Killed
 
     faulty.before = {"put_item": die, "update_item": die}
-    turns = talk.runner(agent)
-    # A process that is gone gives nothing back.
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        patch.setattr("agent_runtime.turns.Turn.give_back", lambda _self: None)
-        turns.run(RunRequest("f" * 32, "acme", {}, "s"), lease_seconds=30, remaining_seconds=lambda: 30.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "agent_runtime.turns.Turn.give_back", lambda _self: None
+        )  # as of a process that is gone
+        with pytest.raises(Killed):
+            talk.turn(agent, run_id="f" * 32)
     faulty.before = {}
     aws.clock.now += 31
     assert talk.turn(agent, run_id="f" * 32).status is RunStatus.DONE

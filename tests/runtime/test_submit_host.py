@@ -31,7 +31,14 @@ def test_a_run_is_accepted_and_sent_to_its_release(door: Door) -> None:
     }
     assert is_run_id(run_id)
     assert door.messages() == [
-        {"schema_version": 1, "agent": "answers", "run_id": run_id, "tenant": "acme", "bundle_id": STABLE}
+        {
+            "schema_version": 1,
+            "agent": "answers",
+            "run_id": run_id,
+            "tenant": "acme",
+            "bundle_id": STABLE,
+            "session": "s-1",
+        }
     ]
     record = door.store.get_run("acme", run_id)
     assert record is not None

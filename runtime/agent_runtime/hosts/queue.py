@@ -27,7 +27,8 @@ class RunMessage:
     """Its session, where the sender knows it."""
 
     def body(self) -> str:
-        return json.dumps({"schema_version": SCHEMA_VERSION, **asdict(self)})
+        named = {name: value for name, value in asdict(self).items() if value is not None}
+        return json.dumps({"schema_version": SCHEMA_VERSION, **named})
 
     @staticmethod
     def read(body: str) -> "RunMessage":

@@ -1,4 +1,5 @@
-"""Whether a release has drifted from its own first day: six metrics, in the bad direction alone. Pure.
+"""Whether a release has drifted: six metrics against its own first day, and its memory against that of the
+release before, in the bad direction alone. Pure.
 
 A release that passed its gate and its canary still changes: its inputs, its tools and the model's own
 surroundings do. What it did on the first day it served everyone is what it is held to.
@@ -64,11 +65,16 @@ class Window:
     """Share of a run's steps whose record is not whole, 0 to 1."""
     escalation_ms: Amounts | None = None
     """Milliseconds to a run's first question to a person, of runs that asked one."""
+    memory_gained: Amounts | None = None
+    """Bytes by which a run made its session's memory larger, of runs that changed it."""
+    memory_churn: Amounts | None = None
+    """Share of the keys of that memory that such a run changed, 0 to 1."""
 
 
 @dataclass(frozen=True)
 class Drift:
-    """One metric against the first day. `p_value` or `ratio` is what the verdict rests on."""
+    """One metric against the first day or the release before. `p_value` or `ratio` is what the verdict rests
+    on."""
 
     metric: str
     verdict: Verdict
@@ -90,6 +96,21 @@ def drifts(first: Window, last: Window) -> list[Drift]:
         _mean("context_utilisation", first.context_utilisation, last.context_utilisation),
         _mean("trace_quality", first.trace_defects, last.trace_defects, shown=lambda defects: 1 - defects),
         _mean("time_to_escalation_ms", first.escalation_ms, last.escalation_ms),
+    ]
+
+
+def memory_drifts(before: Window, last: Window) -> list[Drift]:
+    """What the release makes of its sessions' memory, against what the release before made of it in the
+    window before the watch; nothing of an agent without memory.
+
+    Sizes themselves are no measure: new sessions are pinned to the new release, so that its memories are the
+    younger ones. How much a run adds, and how much of what is there it changes, depends less on that.
+    """
+    if not any(window.memory_churn and window.memory_churn.count for window in (before, last)):
+        return []
+    return [
+        _mean("memory_growth_bytes", before.memory_gained, last.memory_gained),
+        _mean("memory_churn", before.memory_churn, last.memory_churn),
     ]
 
 

@@ -5,7 +5,17 @@ from typing import Any, Final, TextIO
 
 from agent_runtime.metrics import drift_line
 from agent_runtime.rollout.comparing import Amounts
-from agent_runtime.rollout.drift import Drift, Percentile, Share, Verdict, Window, drifts, is_due, windows
+from agent_runtime.rollout.drift import (
+    Drift,
+    Percentile,
+    Share,
+    Verdict,
+    Window,
+    drifts,
+    is_due,
+    memory_drifts,
+    windows,
+)
 from agent_runtime.rollout.measuring import PERIOD_SECONDS, query_of, values_of
 from agent_runtime.rollout.record import Phase
 from agent_runtime.rollout.store import RolloutStore, State
@@ -21,8 +31,11 @@ _SUMS: Final = (
     "TraceQuality",
     "TimeToEscalationMs",
     "TimeToEscalationMsSquares",
+    "MemoryChurn",
+    "MemoryGainedBytes",
+    "MemoryGainedBytesSquares",
 )
-_COUNTS: Final = ("ContextUtilisation", "TraceQuality", "TimeToEscalationMs")
+_COUNTS: Final = ("ContextUtilisation", "TraceQuality", "TimeToEscalationMs", "MemoryChurn")
 _TOKENS: Final = "RunTokens"
 
 
@@ -54,8 +67,8 @@ def tell_of_drift(store: RolloutStore, cloudwatch: Any, agent: str, now: float, 
 
 
 def measured_drift(cloudwatch: Any, state: State, now: float) -> list[Drift]:
-    """The six metrics of the release that took every run when the watch began; none outside of the watch,
-    and none before its first window is over."""
+    """The metrics of the release that took every run when the watch began; none outside of the watch, and
+    none before its first window is over."""
     record, plan = state.record, state.plan
     if record.phase is not Phase.WATCH:
         return []
@@ -63,11 +76,17 @@ def measured_drift(cloudwatch: Any, state: State, now: float) -> list[Drift]:
     if both is None:
         return []
     dimensions = {"agent": plan.agent, "bundle": record.stable}
-    first, last = (_window(cloudwatch, dimensions, begin, end) for begin, end in both)
-    return drifts(first, last)
+    first, last = (window_of(cloudwatch, dimensions, begin, end) for begin, end in both)
+    found = drifts(first, last)
+    if record.previous is not None and last.memory_churn is not None and last.memory_churn.count:
+        before = {"agent": plan.agent, "bundle": record.previous}
+        ends = record.since / 1000
+        found += memory_drifts(window_of(cloudwatch, before, ends - plan.drift_window_seconds, ends), last)
+    return found
 
 
-def _window(client: Any, dimensions: dict[str, str], begin: float, end: float) -> Window:
+def window_of(client: Any, dimensions: dict[str, str], begin: float, end: float) -> Window:
+    """What runs with these dimensions did between two times, in seconds since 1970."""
     queries = [query_of(f"sum_{name}", name, "Sum", dimensions, PERIOD_SECONDS) for name in _SUMS]
     queries += [query_of(f"n_{name}", name, "SampleCount", dimensions, PERIOD_SECONDS) for name in _COUNTS]
     found = values_of(client, queries, begin, end)
@@ -81,6 +100,7 @@ def _window(client: Any, dimensions: dict[str, str], begin: float, end: float) -
     def share(bad: str, of: float) -> Share:
         return Share(round(total(f"sum_{bad}")), round(of))
 
+    changes, churn = round(total("n_MemoryChurn")), total("sum_MemoryChurn")
     context, traces = total("sum_ContextUtilisation"), total("sum_TraceQuality")
     traced = round(total("n_TraceQuality"))
     defects = max(0.0, traced - traces)
@@ -97,6 +117,8 @@ def _window(client: Any, dimensions: dict[str, str], begin: float, end: float) -
             total("sum_TimeToEscalationMs"),
             total("sum_TimeToEscalationMsSquares"),
         ),
+        memory_gained=Amounts(changes, total("sum_MemoryGainedBytes"), total("sum_MemoryGainedBytesSquares")),
+        memory_churn=Amounts(changes, churn, churn),
     )
 
 
