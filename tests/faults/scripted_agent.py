@@ -74,7 +74,7 @@ def fail_until(run, name, file):
     return file
 
 
-def remember(run, word):
+def say(run, word):
     """What the session has said so far, this turn's word with it."""
     run.memory["said"] = [*run.memory.get("said", []), word]
     return run.memory["said"]
@@ -107,6 +107,7 @@ DOES = {
     "approve": lambda run, name, argument: run.approve(name, summary=argument),
     "large": lambda run, name, argument: run.step(name, lambda: "x" * argument),
     "remember": lambda run, name, argument: remember(run, argument),
+    "say": lambda run, name, argument: say(run, argument),
     "emit": lambda run, name, argument: run.emit("progress", argument),
     "secret": lambda run, name, argument: run.step(name, lambda: len(run.secret("model-api-key").reveal())),
     "model": lambda run, name, argument: (

@@ -19,7 +19,7 @@ def in_background(call: Any) -> Any:
 
 
 def say(pod: Pod, word: str, **more: Any) -> Answered:
-    return pod.post([["remember", word]], session="s-1", **more)
+    return pod.post([["say", word]], session="s-1", **more)
 
 
 def said(answer: Answered) -> list[str]:
@@ -49,14 +49,14 @@ def test_a_second_turn_is_handed_to_the_pod_that_is_in_one_and_refused_there(
     pods: Pods, release: Release
 ) -> None:
     one, other = (pods.start(**release.environment) for _ in range(2))
-    first = in_background(lambda: one.post([["wait", "go"], ["remember", "a"]], session="s-1", key="k-1"))
+    first = in_background(lambda: one.post([["wait", "go"], ["say", "a"]], session="s-1", key="k-1"))
     pods.world.wait_for_file("go.begun")
     status, problem, headers = say(other, "b")
     assert (status, problem["type"]) == (409, "urn:agent-hosting:problem:session-busy")
     assert int(headers["retry-after"]) >= 1
     assert len(runs_of(pods.world)) == 1, "what is refused is not accepted"
     # The run itself may be asked for again, of any pod: it is joined where it is.
-    again = in_background(lambda: other.post([["wait", "go"], ["remember", "a"]], session="s-1", key="k-1"))
+    again = in_background(lambda: other.post([["wait", "go"], ["say", "a"]], session="s-1", key="k-1"))
     pods.world.allow("go")
     assert said(first.result(20)) == said(again.result(20)) == ["a"]
     assert said(say(other, "b")) == ["a", "b"]
@@ -90,14 +90,13 @@ def test_two_pods_whose_address_leads_to_each_other_end_the_call(pods: Pods, rel
 def test_a_session_whose_pod_is_killed_in_a_turn_goes_on_in_another_once_its_lease_is_over(
     pods: Pods, release: Release
 ) -> None:
-    doomed = pods.start(**release.environment)
+    doomed, pod = (pods.start(**release.environment) for _ in range(2))
     assert said(say(doomed, "a")) == ["a"]
     answer = in_background(lambda: doomed.post([["wait", "never"]], session="s-1", key="k-1"))
     pods.world.wait_for_file("never.begun")
     doomed.kill()
     with pytest.raises((OSError, HTTPException)):
         answer.result(20)
-    pod = pods.start(**release.environment)
     status, body, _ = say(pod, "b")
     assert (status, body["status"]) == (202, "QUEUED"), "accepted; its turn comes when the lease is over"
     pods.world.wait_for_status([body["run_id"]], "DONE")
@@ -121,7 +120,7 @@ def test_a_turn_of_a_session_of_another_release_is_handed_to_that_release(
     assert (status, body["bundle_id"]) == (200, old.bundle_id)
     assert body["output"] == {"results": [["a", "b"]]}
     assert say(fresh, "b", idempotency_key="k-1")[1] == body | {"steps": []}, "the key went with it"
-    status, body, _ = fresh.post([["remember", "x"]], session="s-2")
+    status, body, _ = fresh.post([["say", "x"]], session="s-2")
     assert (status, body["bundle_id"]) == (200, new.bundle_id), "new sessions are its own"
 
 

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, Protocol
 
 from agent_runtime.errors import CheckpointUnavailable
@@ -51,6 +52,7 @@ _FORWARD_MARGIN_SECONDS: Final = 3
 """Beyond the turn time, in which the other pod answers 202 at the latest."""
 _CLOSE_SECONDS: Final = 5
 _ELSEWHERE: Final = "The session is pinned to another release"
+_LOST: Final = "The pod that has the session did not answer"
 _BUSY: Final = "Another turn of the session goes on"
 
 
@@ -131,10 +133,11 @@ class ServerHost:
         key = call.headers.get("idempotency-key") or f"forwarded-{new_run_id()}"
         try:
             return forward(call, url, key, self._answering.seconds + _FORWARD_MARGIN_SECONDS)
-        except AnswerLost:
-            return self._answering.as_it_stands(
-                request.tenant, run_id_for_key(self._agent, request.tenant, key)
-            )
+        except AnswerLost as error:
+            sent = replace(request, run_id=run_id_for_key(self._agent, request.tenant, key))
+            if self._answering.is_known(sent):
+                return self._answering.as_it_stands(sent.tenant, sent.run_id)
+            raise Problem(503, "answer-lost", _LOST, "ask again with the same key", retry_after=1) from error
 
 
 def serve() -> None:
