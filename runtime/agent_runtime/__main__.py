@@ -15,7 +15,7 @@ def main() -> int:
         return 2
     try:
         if command == ["serve"]:
-            from agent_runtime.hosts.server import serve
+            from agent_runtime.hosts.serve import serve
 
             serve()
         else:

@@ -23,6 +23,7 @@ from agent_runtime.hosts.routing import Here
 from agent_runtime.hosts.server import ServerHost
 from agent_runtime.hosts.worker import Limits, NoRoom, Worker
 from agent_runtime.ids import run_id_for_key
+from agent_runtime.metrics import sessions_line
 from agent_runtime.records import RunStatus
 from agent_runtime.standing import Standing
 from tests.runtime.lambdas import Api, answer
@@ -194,6 +195,30 @@ def test_what_is_under_way_is_active_however_long_it_takes() -> None:
     assert activity.count() == 1
     activity.end("a", is_session=False)
     assert activity.count() == 0
+
+
+def test_the_count_is_told_until_the_process_stops() -> None:
+    activity, told, waits = Activity(), list[int](), [False, False, True]
+    is_over = threading.Event()
+    activity.begin("a")
+
+    def until(seconds: float) -> bool:
+        assert seconds == 60
+        if waits[0]:
+            is_over.set()
+        return waits.pop(0)
+
+    activity.tell_each_minute(told.append, until)
+    assert is_over.wait(5)
+    assert told == [1, 1]
+
+
+def test_active_sessions_are_a_metric_of_the_release_alone() -> None:
+    line = json.loads(sessions_line(agent="answers", bundle_id="b1", sessions=3, now=1.5))
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert directive["Dimensions"] == [["agent", "bundle"]]
+    assert directive["Metrics"] == [{"Name": "ActiveSessions", "Unit": "Count"}]
+    assert (line["agent"], line["bundle"], line["ActiveSessions"]) == ("answers", "b1", 3)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,10 @@
-"""A pod of a release: `python -m agent_runtime serve`. It answers callers over HTTP, and works off its queue.
+"""What a pod of a release answers: `python -m agent_runtime serve`.
 
 A turn is served where its session is: here, by another pod that is in a turn of it, or by the release that it
 is pinned to. Any pod tells how runs stand.
 """
 
-import logging
-import os
 import re
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,12 +12,9 @@ from dataclasses import replace
 from typing import Final, Protocol
 
 from agent_runtime.errors import CheckpointUnavailable
-from agent_runtime.hosts.activity import Activity
 from agent_runtime.hosts.answering import Answering, full
 from agent_runtime.hosts.forwarding import FORWARDED, AnswerLost, NotReached, forward
 from agent_runtime.hosts.http import Answer, Route
-from agent_runtime.hosts.key_sets import KeySets
-from agent_runtime.hosts.listening import Listener
 from agent_runtime.hosts.problems import Problem, problem_of
 from agent_runtime.hosts.queue import RunMessage
 from agent_runtime.hosts.reading import RunReader
@@ -36,21 +30,12 @@ from agent_runtime.hosts.routing import (
     route,
     to_release,
 )
-from agent_runtime.hosts.start import start
-from agent_runtime.hosts.tokens import Tokens
-from agent_runtime.hosts.work import queue_of, standing_of, stop_on_signals, worker_of
-from agent_runtime.hosts.wsgi import Edge
 from agent_runtime.ids import new_run_id, run_id_for_key
-from agent_runtime.metrics import sessions_line
 from agent_runtime.records import RunRequest
-from agent_runtime.settings import ServerSettings
 from agent_runtime.standing import Standing
 
-_READING_THREADS: Final = 8
-"""For everything but waiting for a turn: probes are answered also where every place is taken."""
 _FORWARD_MARGIN_SECONDS: Final = 3
 """Beyond the turn time, in which the other pod answers 202 at the latest."""
-_CLOSE_SECONDS: Final = 5
 _ELSEWHERE: Final = "The session is pinned to another release"
 _LOST: Final = "The pod that has the session did not answer"
 _BUSY: Final = "Another turn of the session goes on"
@@ -138,58 +123,3 @@ class ServerHost:
             if self._answering.is_known(sent):
                 return self._answering.as_it_stands(sent.tenant, sent.run_id)
             raise Problem(503, "answer-lost", _LOST, "ask again with the same key", retry_after=1) from error
-
-
-def serve() -> None:
-    """Answer callers and work off the queue until SIGTERM. Raises `SettingsError`."""
-    settings = ServerSettings.from_environment(os.environ)
-    owner = settings.pod_name or f"process-{os.urandom(4).hex()}"
-    parts = start(settings, owner=owner, address=settings.address)
-    logging.getLogger("waitress").handlers = logging.getLogger("agent_runtime").handlers
-    logging.getLogger("waitress").propagate = False
-    bundle_id, queue = parts.bundle.bundle_id, queue_of(settings)
-    standing = standing_of(settings, parts)
-    worker = worker_of(settings, parts, queue, standing, settings.turn_concurrency)
-    activity = Activity()
-
-    def send(message: RunMessage) -> None:
-        # A run of another release is left to the reaper, which knows that one's queue.
-        if message.bundle_id == bundle_id:
-            queue.send(message)
-
-    def tell(sessions: int) -> None:
-        named = {"agent": settings.agent_name, "bundle_id": bundle_id}
-        sys.stdout.write(sessions_line(**named, sessions=sessions, now=time.time()) + "\n")
-        sys.stdout.flush()
-
-    host = ServerHost(
-        Answering(
-            parts.store,
-            worker,
-            send,
-            parts.brake.reason,
-            bundle_id,
-            settings.turn_timeout_seconds,
-            activity,
-        ),
-        Here(bundle_id, owner, settings.release_url),
-        standing,
-        None if parts.runner.turns is None else parts.runner.turns.sessions,
-        seats=settings.turn_concurrency,
-        is_stopping=worker.is_stopping,
-        send=send,
-    )
-    tokens = Tokens(KeySets(settings.jwt_issuer), settings.jwt_issuer, settings.jwt_audiences)
-    listener = Listener(
-        Edge(host.routes, tokens, settings.tenants, lambda: not worker.is_stopping()),
-        settings.listen_address,
-        settings.port,
-        settings.turn_concurrency + _READING_THREADS,
-        worker.is_stopping,
-    )
-    stop_on_signals(worker)
-    activity.tell_each_minute(tell, worker.wait_for_stop)
-    listener.start()
-    logging.getLogger("agent_runtime.hosts.server").info("listening", extra={"port": listener.port})
-    worker.run()
-    listener.close(_CLOSE_SECONDS)

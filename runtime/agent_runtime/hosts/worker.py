@@ -142,8 +142,9 @@ class Worker:
         threading.Thread(target=self._turn, args=(job, message), name="turn", daemon=True).start()
         return done
 
-    def run(self) -> None:
-        """Work until `stop`; then wait for the runs that are under way, at most for the stop time."""
+    def run(self) -> float:
+        """Work until `stop`; then wait for the runs that are under way, at most for the stop time. Gives the
+        seconds that are left of that."""
         threads = [
             threading.Thread(target=target, name=target.__name__.strip("_"), daemon=True)
             for target in (self._receive, self._keep)
@@ -166,6 +167,7 @@ class Worker:
         self._protection.keep(is_working=False)
         # What has not come to a step's end stays leased: the next worker takes it when the lease is over.
         _log.info("drained", extra={"unfinished": unfinished})
+        return max(0.0, ends - self._clock())
 
     def _receive(self) -> None:
         while not self._stopping.is_set():
