@@ -156,6 +156,7 @@ def _remembered(memory: "MemoryFigures") -> dict[str, float]:
         "MemoryBytes": memory.bytes,
         "MemoryKeys": memory.keys,
         "MemoryChurn": round(memory.changed, 6),
+        "MemoryContested": memory.contested,
         "MemoryGainedBytes": memory.gained_bytes,
         "MemoryGainedBytesSquares": memory.gained_bytes * memory.gained_bytes,
     }

@@ -2,8 +2,9 @@
 
 One item a session. Two owners never serve one at the same time: a lease is taken for a turn by one
 conditional write that raises the epoch, and every later write of its holder names that epoch. As with runs,
-wall clocks decide only when somebody may try to take over. What the release before the present one made of
-a session, no other touches: a session stays on the release that took it first, until `repin` moves it.
+wall clocks decide only when somebody may try to take over. A turn whose owner died has `GRACE_SECONDS` to be
+taken up again before another one begins: its message comes back, and its changes come before theirs. A
+session stays on the release that took it first, until `repin` moves it.
 """
 
 import math
@@ -15,7 +16,7 @@ from typing import Any, Final
 
 from agent_runtime.checkpoint_table import CheckpointTable
 from agent_runtime.errors import LeaseLost, SessionBusy, SessionElsewhere
-from agent_runtime.heads import lease_milliseconds, without_hash
+from agent_runtime.heads import GRACE_SECONDS, lease_milliseconds, without_hash
 from agent_runtime.records import SCHEMA_VERSION, Value
 from agent_runtime.session_keys import SESSION, session_pk
 
@@ -175,8 +176,10 @@ class Sessions:
             "holder": token,
             "expires_at": now // 1000 + self.retention_seconds,
         }
-        is_free, lives, is_ours = "lease_expires_at <= :ms", "expires_at > :now", "bundle_id = :bundle"
-        values: dict[str, Value] = {":ms": now, ":now": now // 1000}
+        is_over, lives, is_ours = "lease_expires_at <= :ms", "expires_at > :now", "bundle_id = :bundle"
+        is_free = f"{is_over} AND (run_id = :run OR lease_expires_at <= :ms_of_others)"
+        values: dict[str, Value] = {":ms": now, ":now": now // 1000, ":run": run_id}
+        values |= {":ms_of_others": now - GRACE_SECONDS * 1000}
         done = self.table.update(
             _key(pk),
             held,
@@ -196,7 +199,7 @@ class Sessions:
             if there is None:
                 return _lease(fresh)
             found = there
-        raise self._refusal(session, found, now, is_pinned_here=is_pinned_here)
+        raise self._refusal(session, found, run_id, now, is_pinned_here=is_pinned_here)
 
     def _fresh(
         self, tenant: str, session: str, pk: str, token: str, now: int, expired: Mapping[str, Any]
@@ -226,7 +229,7 @@ class Sessions:
         return None if found is None or found.get("holder") == fresh["holder"] else found
 
     def _refusal(
-        self, session: str, found: Mapping[str, Any], now: int, *, is_pinned_here: bool
+        self, session: str, found: Mapping[str, Any], run_id: str, now: int, *, is_pinned_here: bool
     ) -> SessionBusy | SessionElsewhere:
         owner, address = found.get("owner", ""), found.get("address", "")
         if found and is_pinned_here and found["bundle_id"] != self.bundle_id:
@@ -236,7 +239,8 @@ class Sessions:
                 address,
                 found.get("checkpoint_version", ""),
             )
-        wait = max(1, math.ceil((found.get("lease_expires_at", now) - now) / 1000))
+        grace = 0 if found.get("run_id") == run_id else GRACE_SECONDS
+        wait = max(1, math.ceil((found.get("lease_expires_at", now) - now) / 1000) + grace)
         return SessionBusy(f"session {session} is in another turn, on {owner}", owner, address, wait)
 
     def _update(

@@ -7,7 +7,7 @@ the version it began with, which its head names, and finds by the pointer whethe
 
 import copy
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final
@@ -35,6 +35,9 @@ class MemoryFigures:
     keys: int
     changed: float
     """Share of the keys, before and after, that were set, changed or deleted."""
+    contested: int
+    """Keys of those that another run had changed since this one began; the later change counts, and the
+    version before has the earlier one."""
 
 
 class Turns:
@@ -124,7 +127,12 @@ class Turn:
             self._turns.snapshots.note_writer(self.lease, made.bundle_id, expires_at=self._expires_at(now))
         self._release(MemoryPointer(made.version, made.key, made.bundle_id, now))
         self._forget(dropped)
-        return _figures(present, made, values, len(changes))
+        contested = self._contested(present.values, changes)
+        if contested:
+            _log.warning(
+                "memory changed by two runs", extra={"run_id": self.lease.run_id, "keys": len(contested)}
+            )
+        return _figures(present, made, values, len(changes), len(contested))
 
     def give_back(self) -> None:
         """Give the session back without a change, unless `commit` has. What cannot be written is logged: the
@@ -141,6 +149,10 @@ class Turn:
         if began is not None and (began.snapshot.key if began.snapshot else "") == self.present:
             return began
         return self._turns.snapshots.read(self.lease.pk, self.present)
+
+    def _contested(self, present: Mapping[str, Any], changes: Mapping[str, Any]) -> list[str]:
+        began = {} if self._began is None else self._began.values
+        return [key for key in changes if began.get(key) != present.get(key)]
 
     def _must_renew(self, now: int) -> bool:
         age_seconds = (now - self.lease.memory.renewed_at) / 1000
@@ -174,7 +186,10 @@ class Turn:
             _log.warning("old versions not dropped", extra={"run_id": self.lease.run_id}, exc_info=error)
 
 
-def _figures(before: Remembered, made: Snapshot, values: dict[str, object], changed: int) -> MemoryFigures:
+def _figures(
+    before: Remembered, made: Snapshot, values: dict[str, Any], changed: int, contested: int
+) -> MemoryFigures:
     was = before.snapshot.bytes if before.snapshot else 0
     keys = len(before.values.keys() | values.keys())
-    return MemoryFigures(made.bytes, made.bytes - was, len(values), min(1.0, changed / keys) if keys else 0.0)
+    share = min(1.0, changed / keys) if keys else 0.0
+    return MemoryFigures(made.bytes, made.bytes - was, len(values), share, contested)

@@ -174,7 +174,9 @@ def test_what_goes_wrong_is_no_error_of_the_controller(
 
 
 def changed(gained: int, churn: float) -> RunFigures:
-    return replace(GOOD, memory=MemoryFigures(bytes=2_000, gained_bytes=gained, keys=10, changed=churn))
+    return replace(
+        GOOD, memory=MemoryFigures(bytes=2_000, gained_bytes=gained, keys=10, changed=churn, contested=0)
+    )
 
 
 def verdicts_of_memory(world: World) -> dict[str, Verdict]:

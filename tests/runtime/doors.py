@@ -11,6 +11,7 @@ from agent_runtime.hosts.http import respond
 from agent_runtime.hosts.queue import senders
 from agent_runtime.hosts.reading import RunReader
 from agent_runtime.hosts.submit import SubmitHost
+from agent_runtime.sessions import Sessions
 from tests.runtime.faulty import FaultyClient
 
 STABLE, CANDIDATE = "aaaaaaaaaaaa", "bbbbbbbbbbbb"
@@ -36,15 +37,29 @@ class Door:
         send = senders(self.sqs, {STABLE: self.url, CANDIDATE: self.url})
         blobs = BlobStore(self.s3, "checkpoint-blobs")
         self.store = CheckpointStore(self.dynamodb, "checkpoints", blobs, agent="answers", clock=aws.clock)
-        self.submit = SubmitHost(
+        self._send = send
+        self.submit = self._submit(None)
+        self._status_routes = RunReader(self.store, send).routes()
+
+    def sessions(self, bundle_id: str) -> Sessions:
+        """As a release of an agent with memory has them."""
+        table, clock = self.store.table, self.aws.clock
+        return Sessions(table, agent="answers", bundle_id=bundle_id, owner="worker", clock=clock)
+
+    def has_memory(self) -> None:
+        """From now on the submit function is that of an agent with memory."""
+        self.submit = self._submit(self.sessions(""))
+
+    def _submit(self, sessions: Sessions | None) -> SubmitHost:
+        return SubmitHost(
             self.store,
-            ControlReader(self.dynamodb, "control", "answers", clock=aws.clock),
-            send,
+            ControlReader(self.dynamodb, "control", "answers", clock=self.aws.clock),
+            self._send,
             bundles=frozenset({STABLE, CANDIDATE}),
             uploads=self.s3,
             bucket="checkpoint-blobs",
+            sessions=sessions,
         )
-        self._status_routes = RunReader(self.store, send).routes()
 
     def post(self, body: Any, *, path: str = "/runs", key: str | None = None, tenant: str = "acme") -> Reply:
         """Call the submit function."""

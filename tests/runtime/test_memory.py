@@ -146,6 +146,16 @@ def test_a_run_that_goes_on_begins_from_the_version_it_began_with(talk: Talk) ->
     assert talk.remembers() == {"a": 2, "b": 2, "mine": 1}, "its changes are laid over the others'"
 
 
+def test_what_two_runs_changed_is_the_later_one_s_and_is_counted(talk: Talk) -> None:
+    talk.turn(sets(a=0, b=0))
+    talk.turn(fails, run_id="f" * 32)
+    talk.turn(sets(a=1, b=1))
+    figures = talk.turn(sets(a=2, c=2), run_id="f" * 32).memory
+    assert talk.remembers() == {"a": 2, "b": 1, "c": 2}
+    assert figures is not None
+    assert figures.contested == 1
+
+
 def test_a_run_whose_version_is_no_longer_kept_says_so(talk: Talk) -> None:
     talk.turn(sets(a=0))
     talk.turn(fails, run_id="f" * 32)
@@ -197,10 +207,31 @@ def test_a_death_at_any_write_of_the_end_loses_nothing_and_doubles_nothing(
     assert (talk.record.memory_version, talk.record.turns) == (2, 3)
 
 
+def test_a_run_that_had_counted_before_its_death_does_not_undo_what_came_after_it(
+    talk: Talk, aws: Any, faulty: Any
+) -> None:
+    def agent(run: Run) -> dict[str, Any]:
+        run.memory["runs"] = [*run.memory.get("runs", []), run.run_id[-1]]
+        return {}
+
+    def die(request: dict[str, Any]) -> None:
+        if ":new_output" in request["ExpressionAttributeValues"]:
+            raise Killed
+
+    faulty.before = {"update_item": die}
+    with pytest.raises(Killed):
+        talk.turn(agent, run_id="f" * 32)
+    faulty.before = {}
+    talk.turn(agent, run_id="e" * 32)
+    aws.clock.now += 31
+    assert talk.turn(agent, run_id="f" * 32).status is RunStatus.DONE
+    assert talk.remembers() == {"runs": ["f", "e"]}
+
+
 def test_a_late_worker_writes_neither_the_version_nor_the_pointer(talk: Talk, aws: Any) -> None:
     def late(run: Run) -> dict[str, Any]:
         run.memory["a"] = "late"
-        aws.clock.now += 31
+        aws.clock.now += 91
         talk.turn(sets(a="other"))
         return {}
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from agent_runtime.errors import CheckpointError, LeaseLost, SessionBusy, SessionElsewhere
+from agent_runtime.heads import GRACE_SECONDS
 from agent_runtime.sessions import MemoryPointer, Sessions
 
 Make = Callable[..., Sessions]
@@ -42,11 +43,11 @@ def test_a_new_session_is_pinned_to_the_release_that_takes_it(make: Make) -> Non
 def test_a_session_that_is_held_is_busy_for_everyone_with_the_time_to_wait(make: Make, aws: Any) -> None:
     take(make())
     aws.clock.now += 10
-    for owner, run_id in (("pod-0", "2"), ("pod-1", "2"), ("pod-0", "1")):
+    for owner, run_id, seconds in (("pod-0", "2", 80), ("pod-1", "2", 80), ("pod-0", "1", 20)):
         with pytest.raises(SessionBusy) as busy:
             take(make(owner), run_id)
         assert (busy.value.owner, busy.value.address) == ("pod-0", "http://pod-0")
-        assert busy.value.retry_after_seconds == 20
+        assert busy.value.retry_after_seconds == seconds
 
 
 def test_a_session_that_was_given_back_is_taken_at_once_and_remembers_where_it_was(make: Make) -> None:
@@ -61,13 +62,22 @@ def test_a_session_that_was_given_back_is_taken_at_once_and_remembers_where_it_w
 def test_the_lease_of_a_dead_owner_runs_out_and_what_it_does_later_is_refused(make: Make, aws: Any) -> None:
     dead, heir = make(), make("pod-1")
     lost = take(dead)
-    aws.clock.now += SECONDS + 1
+    aws.clock.now += SECONDS + GRACE_SECONDS
     held = take(heir, "2")
     assert held.epoch == lost.epoch + 1
     for late in (lambda: dead.extend(lost, 60), lambda: dead.release(lost, has_ended=True)):
         with pytest.raises(LeaseLost):
             late()
     heir.extend(held, 60)
+
+
+def test_a_turn_whose_owner_died_is_taken_up_again_before_another_one_begins(make: Make, aws: Any) -> None:
+    take(make())
+    aws.clock.now += SECONDS + 1
+    with pytest.raises(SessionBusy) as busy:
+        take(make("pod-1"), "2")
+    assert busy.value.retry_after_seconds == GRACE_SECONDS - 1
+    assert take(make("pod-1"), "1").epoch == 2
 
 
 def test_a_lease_that_was_given_back_can_be_neither_extended_nor_given_back_again(make: Make) -> None:

@@ -255,3 +255,32 @@ def _accepted(run_id: str) -> dict[str, Any]:
 
 def _unmeasured(head: dict[str, Any]) -> None:
     raise AssertionError(f"no worker of {head['run_id']} died")
+
+
+def test_a_session_goes_to_the_release_it_is_pinned_to_while_the_weights_move(door: Door) -> None:
+    door.has_memory()
+    sessions = door.sessions(CANDIDATE)
+    sessions.release(sessions.take("acme", "s-1", run_id="r", seconds=10))
+    assert door.post(QUESTION | {"session": "s-1"})[1]["bundle_id"] == CANDIDATE
+    assert door.post(QUESTION | {"session": "new"})[1]["bundle_id"] == STABLE
+    assert door.post(QUESTION | {"session": "s-1"}, tenant="globex")[1]["bundle_id"] == STABLE
+
+
+def test_a_session_of_a_release_that_was_sent_back_or_is_gone_goes_by_the_traffic_record(door: Door) -> None:
+    door.has_memory()
+    for session, bundle_id in (("s-1", CANDIDATE), ("s-2", "cccccccccccc")):
+        sessions = door.sessions(bundle_id)
+        sessions.release(sessions.take("acme", session, run_id="r", seconds=10))
+    door.set_traffic(rejected={"M": {CANDIDATE: {"N": "1"}}})
+    for session in ("s-1", "s-2"):
+        assert door.post(QUESTION | {"session": session})[1]["bundle_id"] == STABLE
+
+
+def test_only_agents_with_memory_pay_for_a_look_at_the_session(door: Door) -> None:
+    door.post(QUESTION | {"session": "s-1"})
+    assert door.dynamodb.calls["get_item"] == 0
+    door.has_memory()
+    door.post(QUESTION | {"session": "s-1"})
+    assert door.dynamodb.calls["get_item"] == 1
+    door.post(QUESTION)
+    assert door.dynamodb.calls["get_item"] == 1
