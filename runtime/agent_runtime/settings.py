@@ -39,7 +39,7 @@ class TableSettings(BaseModel):
     """Tenants that are let in, divided by commas. Absent: every tenant that the token's issuer vouches
     for."""
 
-    @field_validator("secrets", "queues", mode="before", check_fields=False)
+    @field_validator("secrets", "queues", "jwt_audiences", mode="before", check_fields=False)
     @classmethod
     def _from_json(cls, value: object) -> object:
         return json.loads(value) if isinstance(value, str) else value
@@ -96,16 +96,7 @@ class Settings(TableSettings):
     @field_validator("model_endpoint")
     @classmethod
     def _is_private(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        url = urlsplit(value)
-        if url.username or url.password:
-            raise ValueError("a URL without a user name and password; keys belong in a secret")
-        if not url.hostname or not (
-            url.scheme == "https" or (url.scheme == "http" and url.hostname in _LOOPBACK)
-        ):
-            raise ValueError("an https URL, or http on this machine")
-        return value.rstrip("/")
+        return None if value is None else _private_url(value).rstrip("/")
 
     def load_bundle(self) -> Bundle:
         """Read bundle.json of the task root. Raises `SettingsError` if it is not the bundle of this
@@ -142,3 +133,38 @@ class WorkerSettings(Settings):
     tenant_share: float = Field(default=1.0, gt=0, le=1)
     """Most of the slots that one tenant may have. Defaults to 1: a share below it leaves slots idle when one
     tenant is alone."""
+
+
+class ServerSettings(WorkerSettings):
+    """Surroundings of a pod: it works off its release's queue, and answers callers itself."""
+
+    port: int = Field(default=8080, ge=0, le=65535)
+    listen_address: str = "0.0.0.0"  # noqa: S104  a pod's own network: a NetworkPolicy says who may call
+    address: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    """Base URL at which the other pods reach this one; empty where they cannot."""
+    pod_name: str = ""
+    release_url: str = Field(default="", pattern=r"^(https?://\S*\{bundle_id\}\S*)?$")
+    """Base URL of another release, with `{bundle_id}` for its id; empty where it cannot be reached."""
+    jwt_issuer: str = Field(min_length=1)
+    """Who signs the callers' tokens, exactly as they name it."""
+    jwt_audiences: frozenset[str] = Field(min_length=1)
+    """Audiences of tokens that count here, as a JSON list."""
+    turn_concurrency: int = Field(default=16, ge=1, le=256)
+    """Turns at once, beside the runs of the queue. Defaults to 16: a turn waits for its model most of the
+    time, and each is a thread; a caller beyond them is refused at once."""
+
+    @field_validator("jwt_issuer")
+    @classmethod
+    def _is_issuer(cls, value: str) -> str:
+        return _private_url(value)
+
+
+def _private_url(value: str) -> str:
+    url = urlsplit(value)
+    if url.username or url.password:
+        raise ValueError("a URL without a user name and password; keys belong in a secret")
+    if not url.hostname or not (
+        url.scheme == "https" or (url.scheme == "http" and url.hostname in _LOOPBACK)
+    ):
+        raise ValueError("an https URL, or http on this machine")
+    return value

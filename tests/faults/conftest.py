@@ -1,13 +1,15 @@
 """One server for the fault tests of a process, and a world of its own for each test."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.faults.pods import ClusterNames, Pods, issuer_at
 from tests.faults.world import World, server
+from tests.servers import serve_fixture  # noqa: F401
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +24,9 @@ def world(cloud: tuple[str, list[dict[str, Any]]], tmp_path: Path) -> Iterator[W
     made = World(*cloud[:1], tmp_path, cloud[1])
     yield made
     made.close()
+
+
+@pytest.fixture
+def pods(world: World, serve: Callable[[Any], str], tmp_path: Path) -> Pods:
+    names = ClusterNames()
+    return Pods(world, issuer_at(tmp_path, serve), names, serve(names).removesuffix("/v1"))

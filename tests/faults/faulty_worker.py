@@ -1,6 +1,7 @@
 """A real worker whose process dies, whose clock is wrong or whose calls fail where the plan says so.
 
-Started as a script: the plan is JSON in FAULT_PLAN. Everything else is `python -m agent_runtime work`.
+Started as a script: the plan is JSON in FAULT_PLAN. Everything else is `python -m agent_runtime work`,
+or the plan's other command.
 """
 
 import json
@@ -78,5 +79,5 @@ worker.POLL_SECONDS = job.TABLE_PAUSE_SECONDS = job.SESSION_PAUSE_SECONDS = 1
 endings.FIRST_RETRY_SECONDS, endings.PARKED_SECONDS = 0.5, 2  # the same paths, sooner
 
 if __name__ == "__main__":
-    sys.argv = ["agent_runtime", "work"]
+    sys.argv = ["agent_runtime", PLAN.get("command", "work")]
     sys.exit(main())

@@ -74,6 +74,12 @@ def fail_until(run, name, file):
     return file
 
 
+def say(run, word):
+    """What the session has said so far, this turn's word with it."""
+    run.memory["said"] = [*run.memory.get("said", []), word]
+    return run.memory["said"]
+
+
 def outlast(run, name, argument):
     """Dies by its own hand each time, as a run that uses up the memory would."""
     note(f"{run.run_id} {name}")
@@ -101,6 +107,7 @@ DOES = {
     "approve": lambda run, name, argument: run.approve(name, summary=argument),
     "large": lambda run, name, argument: run.step(name, lambda: "x" * argument),
     "remember": lambda run, name, argument: remember(run, argument),
+    "say": lambda run, name, argument: say(run, argument),
     "emit": lambda run, name, argument: run.emit("progress", argument),
     "secret": lambda run, name, argument: run.step(name, lambda: len(run.secret("model-api-key").reveal())),
     "model": lambda run, name, argument: (

@@ -73,7 +73,7 @@ class Door:
         """Call the status function."""
         claims = {"tenant": tenant, "sub": "ann"}
         event = self._event(method, path, body, claims=claims, queryStringParameters=query)
-        return _reply(respond(event, Context(), self._status_routes, None))
+        return _reply(respond(event, self._status_routes, None))
 
     def set_traffic(self, **changes: dict[str, Any] | None) -> None:
         """Write the traffic record; an attribute that is None is left out."""

@@ -86,6 +86,13 @@ def test_the_status_and_reaper_functions_load_no_runner_either() -> None:
         assert packages(loaded) <= packages(modules_after(TWO_CLIENTS))
 
 
+def test_what_the_server_host_needs_is_loaded_by_no_other() -> None:
+    others = ("lambda_", "submit", "status", "reaper", "start", "work")
+    loaded = modules_after("import " + ", ".join(f"agent_runtime.hosts.{host}" for host in others))
+    assert not loaded & {"waitress", "joserfc", "cryptography", "agent_runtime.hosts.listening"}
+    assert {"waitress", "joserfc"} <= modules_after("import agent_runtime.hosts.serve")
+
+
 def test_a_worker_that_never_retries_does_not_load_what_retries() -> None:
     assert "tenacity" not in modules_after("import agent_runtime.hosts.worker, agent_runtime.run")
 

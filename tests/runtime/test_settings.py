@@ -5,7 +5,7 @@ import pytest
 
 from agent_runtime.bundle import Bundle
 from agent_runtime.errors import SettingsError
-from agent_runtime.settings import DoorSettings, Settings, WorkerSettings
+from agent_runtime.settings import DoorSettings, ServerSettings, Settings, WorkerSettings
 
 ENVIRONMENT = {
     "AGENT_NAME": "answers",
@@ -129,3 +129,35 @@ def test_a_doors_surroundings_name_the_queue_of_each_release() -> None:
     for wrong in ("", "{}", "[]", "not json"):
         with pytest.raises(SettingsError, match="AGENT_QUEUES"):
             DoorSettings.from_environment({**DOOR, "AGENT_QUEUES": wrong})
+
+
+SERVER = ENVIRONMENT | {
+    "AGENT_QUEUE_URL": "https://sqs.example/runs",
+    "AGENT_JWT_ISSUER": "https://login.example/",
+    "AGENT_JWT_AUDIENCES": '["agents"]',
+}
+
+
+def test_a_server_takes_the_issuer_exactly_as_it_names_itself() -> None:
+    settings = ServerSettings.from_environment(SERVER | {"AGENT_RELEASE_URL": "http://a-{bundle_id}.svc"})
+    assert (settings.jwt_issuer, settings.jwt_audiences) == ("https://login.example/", {"agents"})
+    assert (settings.port, settings.listen_address, settings.address) == (8080, "0.0.0.0", "")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("AGENT_JWT_ISSUER", "http://login.example"),
+        ("AGENT_JWT_ISSUER", ""),
+        ("AGENT_JWT_AUDIENCES", "[]"),
+        ("AGENT_JWT_AUDIENCES", "agents"),
+        ("AGENT_RELEASE_URL", "http://agents.svc"),
+        ("AGENT_RELEASE_URL", "a-{bundle_id}.svc"),
+        ("AGENT_ADDRESS", "10.0.0.1:8080"),
+        ("AGENT_PORT", "65536"),
+        ("AGENT_TURN_CONCURRENCY", "0"),
+    ],
+)
+def test_a_wrong_variable_of_a_server_is_named(variable: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=variable):
+        ServerSettings.from_environment(SERVER | {variable: value})

@@ -17,10 +17,9 @@ from agent_runtime.errors import (
     Suspended,
 )
 from agent_runtime.heads import QUEUED_SECONDS
+from agent_runtime.hosts.queue import LONGEST_DELAY_SECONDS
 from agent_runtime.records import RunStatus
 
-LONGEST_DELAY_SECONDS: Final = 900
-"""https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-delay-queues.html"""
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 5, 600
 PARKED_SECONDS: Final = 120
 """Longest pause before a run that waits for a brake or a model is tried again."""

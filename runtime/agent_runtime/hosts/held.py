@@ -35,7 +35,18 @@ class Held:
     suspects: deque[Received] = field(default_factory=deque[Received])
     waiting: dict[str, deque[Received]] = field(default_factory=dict[str, deque[Received]])
     working: dict[str, Job] = field(default_factory=dict[str, Job])
+    turn_slots: int = 0
+    """Most runs that are worked on without a message, since their callers wait for them."""
+    tenant_turns: int = 0
+    """Most of those that one tenant has."""
+    turns: dict[str, Job] = field(default_factory=dict[str, Job])
     _slots_of: Counter[str] = field(default_factory=Counter[str])
+    _turns_of: Counter[str] = field(default_factory=Counter[str])
+
+    @property
+    def under_way(self) -> list[Job]:
+        """Everything that is worked on."""
+        return [*self.working.values(), *self.turns.values()]
 
     def add(self, received: Received) -> None:
         if received.receive_count >= self.suspect_receives:
@@ -64,6 +75,22 @@ class Held:
         self.working[received.message_id] = job
         self._slots_of[received.group] += 1
         return job
+
+    def has_room(self, group: str) -> bool:
+        """Whether another turn of a tenant may begin."""
+        return len(self.turns) < self.turn_slots and self._turns_of[group] < self.tenant_turns
+
+    def begin_turn(self, received: Received) -> Job | None:
+        """A run that has no message in the queue; None if there is no room for it."""
+        if not self.has_room(received.group):
+            return None
+        job = self.turns[received.message_id] = Job(received)
+        self._turns_of[received.group] += 1
+        return job
+
+    def end_turn(self, job: Job) -> None:
+        del self.turns[job.received.message_id]
+        self._turns_of[job.received.group] -= 1
 
     @property
     def _is_alone(self) -> bool:

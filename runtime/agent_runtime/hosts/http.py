@@ -1,4 +1,6 @@
-"""Answers API Gateway's events by a table of routes, with problem documents for what goes wrong."""
+"""Answers calls by a table of routes, with problem documents for what goes wrong: the same for calls that
+come as API Gateway's events and for those that come over a socket.
+"""
 
 import json
 import re
@@ -27,24 +29,53 @@ class Route:
     method: str
     path: re.Pattern[str]
     answer: Callable[..., Answer]
-    """Called with (call, context, *groups)."""
+    """Called with (call, *groups)."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A response, whatever carries it."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
 
 
 RUN: Final = r"/runs/([^/]+)"
 
 
 def respond(
-    event: Mapping[str, Any], context: LambdaContext, routes: Sequence[Route], tenants: frozenset[str] | None
+    event: Mapping[str, Any], routes: Sequence[Route], tenants: frozenset[str] | None
 ) -> dict[str, Any]:
     """The response to an event of payload format 2.0. `tenants` are those let in, None for all."""
+    reply = replied(str(event.get("rawPath", "/")), lambda: http_call(event), routes, tenants)
+    return {
+        "statusCode": reply.status,
+        "headers": reply.headers,
+        "body": reply.body,
+        "isBase64Encoded": False,
+    }
+
+
+def replied(
+    path: str, read: Callable[[], HttpCall], routes: Sequence[Route], tenants: frozenset[str] | None
+) -> Reply:
+    """The reply to the call that `read` gives, or to what it raises as a `Problem` of `path`."""
     try:
-        call = http_call(event)
+        call = read()
         let_in(call.tenant, tenants)
-        status, body = _routed(call, context, routes)
-        return _response(status, "application/json", body)
+        status, body = _routed(call, routes)
+        return Reply(status, {"content-type": "application/json"}, json.dumps(body))
     except Problem as problem:
-        document = problem.document(str(event.get("rawPath", "/")))
-        return _response(problem.status, CONTENT_TYPE, document, problem.retry_after)
+        return problem_reply(problem, path)
+
+
+def problem_reply(problem: Problem, path: str) -> Reply:
+    """The reply that is a problem document."""
+    headers = {"content-type": CONTENT_TYPE}
+    if problem.retry_after is not None:
+        headers["retry-after"] = str(problem.retry_after)
+    return Reply(problem.status, headers, json.dumps(problem.document(path)))
 
 
 def let_in(tenant: str, tenants: frozenset[str] | None) -> None:
@@ -53,17 +84,8 @@ def let_in(tenant: str, tenants: frozenset[str] | None) -> None:
         raise Problem(403, "tenant-refused", "The tenant is not let in", "this agent serves other tenants")
 
 
-def _routed(call: HttpCall, context: LambdaContext, routes: Sequence[Route]) -> Answer:
+def _routed(call: HttpCall, routes: Sequence[Route]) -> Answer:
     for route in routes:
         if route.method == call.method and (match := route.path.fullmatch(call.path)):
-            return route.answer(call, context, *match.groups())
+            return route.answer(call, *match.groups())
     raise Problem(404, "not-found", "There is no such resource", f"{call.method} {call.path} is not served")
-
-
-def _response(
-    status: int, content_type: str, document: dict[str, Any], retry_after: int | None = None
-) -> dict[str, Any]:
-    headers = {"content-type": content_type}
-    if retry_after is not None:
-        headers["retry-after"] = str(retry_after)
-    return {"statusCode": status, "headers": headers, "body": json.dumps(document), "isBase64Encoded": False}

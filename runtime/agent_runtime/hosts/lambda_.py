@@ -14,7 +14,7 @@ from agent_runtime.errors import BundleMismatch, SessionElsewhere, Suspended
 from agent_runtime.hosts.http import Answer, LambdaContext, Route, let_in, respond
 from agent_runtime.hosts.pinned import Pins
 from agent_runtime.hosts.problems import Problem, problem_of
-from agent_runtime.hosts.reading import RunReader, run_body
+from agent_runtime.hosts.reading import RunReader, finished
 from agent_runtime.hosts.requests import HttpCall, copy_of, direct_request, run_request
 from agent_runtime.hosts.session_pins import SessionPins
 from agent_runtime.metrics import figures_of, metrics_line
@@ -60,7 +60,7 @@ class LambdaHost:
         self._tenants = tenants
         self._clock = clock
         self._now = now
-        self._routes: Final = (Route("POST", re.compile("/runs"), self._post_run), *RunReader(store).routes())
+        self._routes_of_runs: Final = RunReader(store).routes()
 
     def handle(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         """An HTTP response for an API Gateway event; for a direct invocation the run, or `{"problem":
@@ -75,7 +75,8 @@ class LambdaHost:
                 return self._run(request, context)
             except Problem as problem:
                 return {"problem": problem.document("urn:agent-hosting:invoke")}
-        return respond(event, context, self._routes, self._tenants)
+        post = Route("POST", re.compile("/runs"), lambda call: self._post_run(call, context))
+        return respond(event, (post, *self._routes_of_runs), self._tenants)
 
     def _copy_request(self, wanted: object) -> RunRequest:
         """The copy that the rollout controller asks for. Raises `Problem` 400 and 404."""
@@ -110,7 +111,7 @@ class LambdaHost:
             raise problem from error
         assert outcome is not None
         self._sampler.see(outcome, self._now())
-        return _finished(outcome)
+        return finished(outcome)
 
     def _once(
         self, request: RunRequest, lease_seconds: float, remaining_seconds: Callable[[], float]
@@ -156,11 +157,6 @@ class LambdaHost:
         )
         self._metrics.write(line + "\n")
         self._metrics.flush()
-
-
-def _finished(outcome: RunOutcome) -> dict[str, Any]:
-    steps = [{"name": name, "replayed": replayed} for name, replayed in outcome.steps]
-    return run_body(outcome.run_id, outcome.status, outcome.bundle_id, outcome.output, steps, outcome.usage)
 
 
 def _start() -> LambdaHost:

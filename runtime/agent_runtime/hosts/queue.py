@@ -9,6 +9,8 @@ from typing import Any, Final
 from agent_runtime.errors import MessageUnreadable
 
 SCHEMA_VERSION: Final = 1
+LONGEST_DELAY_SECONDS: Final = 900
+"""https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-delay-queues.html"""
 BATCH: Final = 10
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html"""
 
@@ -114,6 +116,10 @@ class Queue:
         )
         self.delete([received.receipt_handle])
 
+    def without_message(self, message: RunMessage) -> "Queue":
+        """This queue, as it is for a run that has no message in it."""
+        return _NoMessage(self._client, self.url, message)
+
     def _dead_letters(self) -> str:
         """The dead-letter queue's address: it stands beside this queue, in the same account and region."""
         if self._dead_letter_url is None:
@@ -121,6 +127,20 @@ class Queue:
             arn: str = json.loads(reply["Attributes"]["RedrivePolicy"])["deadLetterTargetArn"]
             self._dead_letter_url = f"{self.url.rsplit('/', 1)[0]}/{arn.rsplit(':', 1)[1]}"
         return self._dead_letter_url
+
+
+class _NoMessage(Queue):
+    """A run that was begun without a message is seen again by sending one."""
+
+    def __init__(self, client: Any, url: str, message: RunMessage) -> None:
+        super().__init__(client, url)
+        self._message = message
+
+    def hide(self, receipt_handles: Sequence[str], seconds: int) -> None:  # noqa: ARG002  there are none
+        self.send(self._message, delay_seconds=min(seconds, LONGEST_DELAY_SECONDS))
+
+    def delete(self, receipt_handles: Sequence[str]) -> None:
+        """Nothing is there to delete."""
 
 
 def senders(client: Any, queues: Mapping[str, str]) -> Callable[[RunMessage], None]:

@@ -3,19 +3,22 @@
 import logging
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent_runtime.approvals import VERDICTS, Decision
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import AgentRuntimeError
 from agent_runtime.events import events_after
-from agent_runtime.hosts.http import RUN, Answer, LambdaContext, Route
+from agent_runtime.hosts.http import RUN, Answer, Route
 from agent_runtime.hosts.problems import Problem, problem_of
 from agent_runtime.hosts.queue import RunMessage
 from agent_runtime.hosts.requests import HttpCall, json_fields
 from agent_runtime.ids import is_run_id
 from agent_runtime.people import cancel, decide
 from agent_runtime.records import Path, RunRecord, RunStatus, Usage, path_from
+
+if TYPE_CHECKING:  # the status function runs nothing
+    from agent_runtime.runner import RunOutcome
 
 _log = logging.getLogger("agent_runtime.hosts.reading")
 _CURSOR = re.compile(r"\d{6}-\d{6}")
@@ -38,8 +41,8 @@ class RunReader:
             Route("POST", re.compile(r"/approvals/([^/]+)"), self._decide),
         )
 
-    def _get_run(self, call: HttpCall, _context: LambdaContext, run_id: str) -> Answer:
-        with _Problems(run_id):
+    def _get_run(self, call: HttpCall, run_id: str) -> Answer:
+        with RunProblems(run_id):
             record = self._store.get_run(call.tenant, run_id) if is_run_id(run_id) else None
             if record is None:
                 raise _no_such_run()
@@ -48,13 +51,13 @@ class RunReader:
                 names = self._store.step_names(call.tenant, run_id)
         return 200, recorded(record, names)
 
-    def _get_events(self, call: HttpCall, _context: LambdaContext, run_id: str) -> Answer:
+    def _get_events(self, call: HttpCall, run_id: str) -> Answer:
         cursor = call.query.get("after", "")
         if cursor and not _CURSOR.fullmatch(cursor):
             raise Problem(
                 400, "bad-request", "The cursor cannot be used", "`after` is the last event's cursor"
             )
-        with _Problems(run_id):
+        with RunProblems(run_id):
             head = self._store.find_head(call.tenant, run_id) if is_run_id(run_id) else None
             if head is None:
                 raise _no_such_run()
@@ -62,16 +65,16 @@ class RunReader:
         last = found[-1]["cursor"] if found else cursor
         return 200, {"run_id": run_id, "status": head["status"], "events": found, "after": last}
 
-    def _cancel(self, call: HttpCall, _context: LambdaContext, run_id: str) -> Answer:
+    def _cancel(self, call: HttpCall, run_id: str) -> Answer:
         if not is_run_id(run_id):
             raise _no_such_run()
-        with _Problems(run_id):
+        with RunProblems(run_id):
             status = cancel(self._store, call.tenant, run_id)
         if status is not RunStatus.CANCELLED:
             raise Problem(409, "run-ended", "The run has ended", f"it is {status.value}", run_id=run_id)
         return 200, {"run_id": run_id, "status": status.value}
 
-    def _decide(self, call: HttpCall, _context: LambdaContext, approval_id: str) -> Answer:
+    def _decide(self, call: HttpCall, approval_id: str) -> Answer:
         run_id, path = _approval(approval_id)
         fields = json_fields(call.body, {"decision", "result"}, "`decision`")
         verdict = fields.get("decision")
@@ -81,7 +84,7 @@ class RunReader:
                 400, "bad-request", "The decision cannot be used", f"`decision` is one of {allowed}"
             )
         decision = Decision(str(verdict), call.subject, fields.get("result"))
-        with _Problems(run_id):
+        with RunProblems(run_id):
             bundle_id = decide(self._store, call.tenant, run_id, path, decision)
             if bundle_id is not None and self._send is not None:
                 self._tell(self._send, RunMessage(self._store.heads.agent, run_id, call.tenant, bundle_id))
@@ -94,7 +97,7 @@ class RunReader:
             _log.warning("run not told of a decision", extra={"run_id": message.run_id}, exc_info=error)
 
 
-class _Problems:
+class RunProblems:
     """Turns the runtime's errors into problem documents."""
 
     def __init__(self, run_id: str) -> None:
@@ -114,6 +117,12 @@ def recorded(record: RunRecord, names: tuple[str, ...]) -> dict[str, Any]:
     steps = [{"name": name, "replayed": False} for name in names]
     body = run_body(record.run_id, record.status, record.bundle_id, record.output, steps, record.usage)
     return body if record.error is None else {**body, "error": record.error}
+
+
+def finished(outcome: "RunOutcome") -> dict[str, Any]:
+    """A run as its caller gets it from the host that ran it."""
+    steps = [{"name": name, "replayed": replayed} for name, replayed in outcome.steps]
+    return run_body(outcome.run_id, outcome.status, outcome.bundle_id, outcome.output, steps, outcome.usage)
 
 
 def run_body(

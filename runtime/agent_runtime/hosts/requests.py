@@ -19,7 +19,7 @@ _DIRECT_FIELDS: Final = {"input", "session", "tenant", "idempotency_key"}
 
 @dataclass(frozen=True)
 class HttpCall:
-    """One call of the HTTP API (payload format 2.0)."""
+    """One call of the HTTP API."""
 
     method: str
     path: str
@@ -43,14 +43,33 @@ def http_call(event: Mapping[str, Any]) -> HttpCall:
         body = base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
     except binascii.Error as error:
         raise Problem(400, "bad-request", "The body cannot be read", "the body is not base64") from error
+    return call_of(
+        str(context["http"]["method"]),
+        path,
+        {name.lower(): value for name, value in event.get("headers", {}).items()},
+        body,
+        event.get("queryStringParameters") or {},
+        _claims(context.get("authorizer")),
+    )
+
+
+def call_of(
+    method: str,
+    path: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    query: Mapping[str, str],
+    claims: Mapping[str, Any],
+) -> HttpCall:
+    """A call whose token has these `claims`; `headers` have names in lower case. Raises `Problem` 403."""
     return HttpCall(
-        method=str(context["http"]["method"]).upper(),
+        method=method.upper(),
         path=path.rstrip("/") or "/",
-        headers={name.lower(): value for name, value in event.get("headers", {}).items()},
+        headers=headers,
         body=body,
-        tenant=_tenant(claims := _claims(context.get("authorizer"))),
+        tenant=_tenant(claims),
         subject=str(claims.get("sub") or claims.get("client_id") or claims["tenant"]),
-        query=event.get("queryStringParameters") or {},
+        query=query,
     )
 
 

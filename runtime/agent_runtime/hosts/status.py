@@ -21,7 +21,7 @@ def _start() -> Handle:
     settings = DoorSettings.from_environment(os.environ)
     store = store_of(settings, client_of("dynamodb"))
     routes = RunReader(store, senders(lazily("sqs"), settings.queues)).routes()
-    return lambda event, context: respond(event, context, routes, settings.tenants)
+    return lambda event, _context: respond(event, routes, settings.tenants)
 
 
 _handle: Handle | None = _start() if "AWS_LAMBDA_FUNCTION_NAME" in os.environ else None

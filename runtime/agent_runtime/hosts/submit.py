@@ -56,11 +56,11 @@ class SubmitHost:
             Route("POST", re.compile("/uploads"), self._post_upload),
         )
 
-    def handle(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+    def handle(self, event: Mapping[str, Any], _context: LambdaContext) -> dict[str, Any]:
         """An HTTP response for an API Gateway event."""
-        return respond(event, context, self._routes, self._tenants)
+        return respond(event, self._routes, self._tenants)
 
-    def _post_run(self, call: HttpCall, _context: LambdaContext) -> Answer:
+    def _post_run(self, call: HttpCall) -> Answer:
         agent = self._store.heads.agent
         fields = json_fields(call.body, {"input", "session", "upload"}, "`input` or `upload`")
         if (upload := fields.pop("upload", None)) is not None:
@@ -107,7 +107,7 @@ class SubmitHost:
             raise TrafficUnknown(f"the traffic record names {bundle_id}, which has no queue here")
         return bundle_id
 
-    def _post_upload(self, call: HttpCall, _context: LambdaContext) -> Answer:
+    def _post_upload(self, call: HttpCall) -> Answer:
         """A link that takes exactly the bytes with this hash, so that the run gets what was announced."""
         blob = self._blob(call.tenant, json_fields(call.body, {"sha256", "bytes"}, "`sha256` and `bytes`"))
         checksum = base64.b64encode(bytes.fromhex(blob.sha256)).decode()

@@ -10,6 +10,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -21,7 +22,7 @@ from agent_runtime.errors import CheckpointUnavailable, LeaseLost
 from agent_runtime.hosts.held import Held, Job
 from agent_runtime.hosts.job import JobDone, work_on
 from agent_runtime.hosts.protection import TaskProtection
-from agent_runtime.hosts.queue import BATCH, Queue
+from agent_runtime.hosts.queue import BATCH, Queue, Received, RunMessage, group_of
 from agent_runtime.hosts.session_pins import SessionPins
 from agent_runtime.runner import Runner
 from agent_runtime.standing import Standing
@@ -53,6 +54,13 @@ class Limits:
     visibility_seconds: int = 90
     max_receives: int = 5
     stop_seconds: int = 110
+    turn_slots: int = 0
+    """Runs at once whose callers wait for them, beside those of the queue."""
+    tenant_turns: int = 0
+
+
+class NoRoom(Exception):
+    """No turn can be begun here now: all places are taken, or the worker stops."""
 
 
 class Worker:
@@ -86,7 +94,14 @@ class Worker:
         self._jitter = jitter
         self._stopping = threading.Event()
         self._changed = threading.Condition()
-        self._held = Held(limits.slots, limits.tenant_slots, max(2, limits.max_receives - 1))
+        self._held = Held(
+            limits.slots,
+            limits.tenant_slots,
+            max(2, limits.max_receives - 1),
+            turn_slots=limits.turn_slots,
+            tenant_turns=limits.tenant_turns,
+        )
+        self._turns: dict[str, Future[JobDone]] = {}
         self._to_delete: list[str] = []
         self._kept_at = 0.0
         """Monotonic seconds at which what is held was last hidden anew."""
@@ -95,8 +110,41 @@ class Worker:
         """Begin to drain. May be called by a signal handler."""
         self._stopping.set()
 
-    def run(self) -> None:
-        """Work until `stop`; then wait for the runs that are under way, at most for the stop time."""
+    def is_stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    def wait_for_stop(self, seconds: float) -> bool:
+        """Wait for so long at most; whether it is to stop."""
+        return self._stopping.wait(seconds)
+
+    def has_room(self, tenant: str) -> bool:
+        """Whether a turn of the tenant could begin now."""
+        with self._changed:
+            return not self._stopping.is_set() and self._held.has_room(group_of(tenant))
+
+    def has_turn(self, tenant: str, run_id: str) -> bool:
+        """Whether the run is under way here as a turn."""
+        with self._changed:
+            return _turn_id(tenant, run_id) in self._turns
+
+    def turn(self, message: RunMessage) -> "Future[JobDone]":
+        """Work now on a run that was submitted and not sent; one that is under way as a turn here is not
+        begun again. Raises `NoRoom`."""
+        key = _turn_id(message.tenant, message.run_id)
+        with self._changed:
+            if key in self._turns:
+                return self._turns[key]
+            given = Received(key, "", message.body(), 1, 0, group_of(message.tenant), time.monotonic())
+            job = None if self._stopping.is_set() else self._held.begin_turn(given)
+            if job is None:
+                raise NoRoom
+            done = self._turns[key] = Future[JobDone]()
+        threading.Thread(target=self._turn, args=(job, message), name="turn", daemon=True).start()
+        return done
+
+    def run(self) -> float:
+        """Work until `stop`; then wait for the runs that are under way, at most for the stop time. Gives the
+        seconds that are left of that."""
         threads = [
             threading.Thread(target=target, name=target.__name__.strip("_"), daemon=True)
             for target in (self._receive, self._keep)
@@ -105,17 +153,21 @@ class Worker:
             thread.start()
         self._stopping.wait()
         ends = self._clock() + self._limits.stop_seconds - _MARGIN_SECONDS
-        _log.info("draining", extra={"runs": len(self._held.working)})
+        _log.info("draining", extra={"runs": len(self._held.under_way)})
         threads[0].join(POLL_SECONDS + 1)
         with self._changed:
             left = self._held.take_waiting()
             self._safely(self._queue.hide, [received.receipt_handle for received in left], 0)
-            self._changed.wait_for(lambda: not self._held.working, max(0.0, ends - self._clock()))
-            unfinished = len(self._held.working)
+            self._changed.wait_for(lambda: not self._held.under_way, max(0.0, ends - self._clock()))
+            unfinished = len(self._held.under_way)
+            for answer in self._turns.values():
+                answer.set_result(JobDone())
+            self._turns.clear()
         self._delete(at_least=1)
         self._protection.keep(is_working=False)
         # What has not come to a step's end stays leased: the next worker takes it when the lease is over.
         _log.info("drained", extra={"unfinished": unfinished})
+        return max(0.0, ends - self._clock())
 
     def _receive(self) -> None:
         while not self._stopping.is_set():
@@ -150,12 +202,31 @@ class Worker:
             threading.Thread(target=self._work, args=(job,), name="run", daemon=True).start()
 
     def _work(self, job: Job) -> None:
+        done = self._worked(job, self._queue)
+        with self._changed:
+            self._held.end(job)
+            if done.deletes and not job.is_given_up:
+                self._to_delete.append(job.received.receipt_handle)
+            self._start()
+            self._changed.notify_all()
+        self._delete(at_least=BATCH)
+
+    def _turn(self, job: Job, message: RunMessage) -> None:
+        done = self._worked(job, self._queue.without_message(message))
+        with self._changed:
+            self._held.end_turn(job)
+            answer = self._turns.pop(job.received.message_id, None)
+            self._changed.notify_all()
+        if answer is not None:  # else its caller was sent away when the time to stop was over
+            answer.set_result(done)
+
+    def _worked(self, job: Job, queue: Queue) -> JobDone:
         began = self._clock()
         self._protection.keep(is_working=True)
         try:
             done = work_on(
                 job,
-                self._queue,
+                queue,
                 self._store,
                 self._runner,
                 bundle_id=self._bundle_id,
@@ -171,13 +242,7 @@ class Worker:
             done = JobDone()
         if done.outcome is not None:
             self._measure(done.outcome.run_id, done, self._clock() - began)
-        with self._changed:
-            self._held.end(job)
-            if done.deletes and not job.is_given_up:
-                self._to_delete.append(job.received.receipt_handle)
-            self._start()
-            self._changed.notify_all()
-        self._delete(at_least=BATCH)
+        return done
 
     def _lease_seconds(self, job: Job) -> float:
         """Over before the message is seen again, or whoever gets it would have to wait."""
@@ -194,10 +259,10 @@ class Worker:
     def _keep(self) -> None:
         """Every third of the time for which they are hidden, extend leases first, then messages: a lease that
         is lost takes its message with it."""
-        while not self._stopping.is_set() or self._held.working:
+        while not self._stopping.is_set() or self._held.under_way:
             time.sleep(self._limits.visibility_seconds / 3)
             with self._changed:
-                jobs = list(self._held.working.values())
+                jobs = self._held.under_way
             for job in jobs:
                 self._extend(job)
             asked_at = time.monotonic()
@@ -237,3 +302,7 @@ class Worker:
             call(*args)
         except (ClientError, BotoCoreError) as error:
             _log.warning("queue not written", exc_info=error)
+
+
+def _turn_id(tenant: str, run_id: str) -> str:
+    return f"{tenant}#{run_id}"
