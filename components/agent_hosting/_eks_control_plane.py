@@ -34,7 +34,6 @@ class ControlPlane:
     Karpenter for them: https://docs.aws.amazon.com/eks/latest/userguide/automode.html"""
 
     name: str
-    cluster_name: str
     auto: bool
     version: str
     public: bool
@@ -58,7 +57,7 @@ class ControlPlane:
         )
         for policy in managed:
             aws.iam.RolePolicyAttachment(
-                f"{self.name}-{label}-{policy}",
+                f"{self.name}-{label}-{policy.rpartition('/')[2]}",
                 role=role.name,
                 policy_arn=f"{_MANAGED}{policy}",
                 opts=self._child,
@@ -70,27 +69,29 @@ class ControlPlane:
         trusted = statements.trust("eks.amazonaws.com")
         if self.auto:
             trusted["Action"] = ["sts:AssumeRole", "sts:TagSession"]
-        role = self.role("control-plane", trusted, _OF_AUTO_CLUSTER if self.auto else _OF_CLUSTER)
+        role = self.role("plane", trusted, _OF_AUTO_CLUSTER if self.auto else _OF_CLUSTER)
         key = aws.kms.Key(
             f"{self.name}-secrets-key",
-            description=f"Kubernetes secrets of {self.cluster_name}",
+            description=f"Kubernetes secrets of {self.name}",
             enable_key_rotation=True,
             deletion_window_in_days=7,
             policy=statements.policy([delegate_to_account(self.parent)]),
             tags=self.tags,
             opts=self._child,
         )
-        # EKS would make it without an end of retention: it must be there before the cluster is.
+        # The log group holds the cluster's name and must be there before the cluster is, since EKS would make
+        # it without an end of retention: so the name is known before, unique by the suffix of the role's.
+        called = role.name.apply(lambda made: f"{self.name}-{made.rpartition('-')[2]}")
         log = aws.cloudwatch.LogGroup(
             f"{self.name}-log",
-            name=f"/aws/eks/{self.cluster_name}/cluster",
+            name=pulumi.Output.concat("/aws/eks/", called, "/cluster"),
             retention_in_days=self.log_days,
             tags=self.tags,
             opts=self._child,
         )
         return aws.eks.Cluster(
             self.name,
-            name=self.cluster_name,
+            name=called,
             role_arn=role.arn,
             version=self.version,
             vpc_config={

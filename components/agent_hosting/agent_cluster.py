@@ -21,8 +21,8 @@ _AGENTS = "agents"
 _INTERFACES_OF_NODES = ("ec2", "eks", "eks-auth", "sts")
 """What nodes and pods call beside what workers do:
 https://docs.aws.amazon.com/eks/latest/userguide/private-clusters.html"""
-_LONGEST_NAME = 100
-"""https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html"""
+_LONGEST_NAME = 47
+"""With a label and a suffix behind it: names of roles have 64 characters."""
 
 
 class Nodes(str, Enum):
@@ -154,7 +154,8 @@ class AgentCluster(pulumi.ComponentResource):
         else:
             ready = self._make(plane)
         provider = provider_of(name, self.kubeconfig, self, ready)
-        wanted = args.get("operators") or (() if existing is not None else _DEFAULT_OPERATORS)
+        asked = args.get("operators")  # none at all may be asked for
+        wanted = (() if existing is not None else _DEFAULT_OPERATORS) if asked is None else asked
         install(
             plane,
             self.cluster_name,
@@ -186,15 +187,16 @@ class AgentCluster(pulumi.ComponentResource):
                 raise inputs.refuse(
                     "operators", operator, f"it is one of {', '.join(known)}", "Install others yourself."
                 )
-        cluster_name = f"{self._name}-{pulumi.get_stack()}"
-        if len(cluster_name) > _LONGEST_NAME:
+        if len(self._name) > _LONGEST_NAME:
             raise inputs.refuse(
-                "name", cluster_name, f"EKS takes {_LONGEST_NAME} characters", "Choose a shorter name."
+                "name",
+                self._name,
+                f"a cluster's name has {_LONGEST_NAME} characters at most",
+                "Choose a shorter one.",
             )
         nodes = inputs.one_of("nodes", Nodes, "Omit it for a managed node group.") or Nodes.MANAGED
         return ControlPlane(
             name=self._name,
-            cluster_name=cluster_name,
             auto=nodes is Nodes.KARPENTER,
             version=args.get("kubernetes_version") or "1.34",
             public=bool(args.get("public_access")),
@@ -270,11 +272,11 @@ class AgentCluster(pulumi.ComponentResource):
         lists = [
             aws.ec2.get_managed_prefix_list_output(
                 name=pulumi.Output.concat("com.amazonaws.", region, f".{service}"), opts=options
-            ).entries
+            ).entries.apply(lambda entries: [entry.cidr for entry in entries])
             for service in ("dynamodb", "s3")
         ]
         return pulumi.Output.all(vpc, *lists).apply(
-            lambda found: [found[0], *(entry.cidr for entries in found[1:] for entry in entries)]
+            lambda found: [found[0], *(block for blocks in found[1:] for block in blocks)]
         )
 
 
