@@ -29,6 +29,14 @@ _AUTO_POOLS = ("general-purpose", "system")
 
 
 @dataclass(frozen=True)
+class PlaneRole:
+    name: pulumi.Output[str]
+    arn: pulumi.Output[str]
+    """Known once its policies are attached: what takes the role before them fails, and what loses them first
+    cannot be taken down."""
+
+
+@dataclass(frozen=True)
 class ControlPlane:
     """What all parts of one cluster share. `auto` leaves nodes, network and volumes to EKS, which runs
     Karpenter for them: https://docs.aws.amazon.com/eks/latest/userguide/automode.html"""
@@ -46,7 +54,7 @@ class ControlPlane:
     def _child(self) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self.parent)
 
-    def role(self, label: str, trusted: statements.Statement, managed: Sequence[str]) -> aws.iam.Role:
+    def role(self, label: str, trusted: statements.Statement, managed: Sequence[str]) -> PlaneRole:
         """A role of the cluster's own machinery. It has no boundary of agents: it makes network cards, disks
         and load balancers, which no agent may."""
         role = aws.iam.Role(
@@ -55,14 +63,16 @@ class ControlPlane:
             tags=self.tags,
             opts=self._child,
         )
-        for policy in managed:
+        attached = [
             aws.iam.RolePolicyAttachment(
                 f"{self.name}-{label}-{policy.rpartition('/')[2]}",
                 role=role.name,
                 policy_arn=f"{_MANAGED}{policy}",
                 opts=self._child,
-            )
-        return role
+            ).id
+            for policy in managed
+        ]
+        return PlaneRole(role.name, pulumi.Output.all(role.arn, *attached).apply(lambda known: known[0]))
 
     def make(self, subnet_ids: pulumi.Input[Sequence[str]]) -> aws.eks.Cluster:
         """The control plane. Nobody enters by having made it: access entries alone say who may."""
@@ -184,6 +194,7 @@ class ControlPlane:
             cluster_name=cluster.name,
             node_role_arn=role.arn,
             subnet_ids=subnet_ids,
+            version=self.version,  # else nodes stay behind when the cluster goes on
             instance_types=list(instance_types),
             ami_type="AL2023_ARM_64_STANDARD",
             launch_template={

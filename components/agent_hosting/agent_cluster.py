@@ -10,7 +10,7 @@ import pulumi_aws as aws
 from agent_hosting import _eks_namespaces
 from agent_hosting._eks_addons import after_nodes, before_nodes
 from agent_hosting._eks_control_plane import ControlPlane
-from agent_hosting._eks_operators import Operator, install
+from agent_hosting._eks_operators import CHARTS, Operator, install
 from agent_hosting._keys import deployer_arn
 from agent_hosting._kubernetes import Objects, kubeconfig_of, provider_of
 from agent_hosting._validation import Inputs
@@ -36,7 +36,8 @@ class Nodes(str, Enum):
 
 class ChartArgs(TypedDict):
     chart: NotRequired[str]
-    """Name of the chart in its repository, or its whole `oci://` address. Defaults to the maker's."""
+    """Name of the chart in its repository, or its whole `oci://` address. Defaults to the maker's; needed
+    for agent-sandbox, whose maker publishes none."""
     repository: NotRequired[str]
     """Address of the repository, such as a mirror of your own. Defaults to the maker's."""
     version: NotRequired[str]
@@ -103,8 +104,8 @@ class AgentClusterArgs(TypedDict):
     nodes: NotRequired[Nodes]
     """Where pods run. Defaults to a managed node group."""
     operators: NotRequired[Sequence[Operator]]
-    """Operators to install: leave out what the cluster has. Defaults to keda, gateway, argo-rollouts and
-    agent-sandbox; to none in an `existing` cluster."""
+    """Operators to install: leave out what the cluster has. Defaults to keda, gateway and argo-rollouts; to
+    none in an `existing` cluster."""
     public_access: NotRequired[bool]
     """Whether the API is reached from the internet, too, by those who may enter. Defaults to false: then
     Pulumi must run inside of the network, or in one that is connected to it."""
@@ -114,7 +115,7 @@ class AgentClusterArgs(TypedDict):
     """Tags of every resource. Defaults to none."""
 
 
-_DEFAULT_OPERATORS = (Operator.KEDA, Operator.GATEWAY, Operator.ARGO_ROLLOUTS, Operator.AGENT_SANDBOX)
+_DEFAULT_OPERATORS = (Operator.KEDA, Operator.GATEWAY, Operator.ARGO_ROLLOUTS)
 _OF_OWN = (
     *("admin_arns", "boundary_arn", "kubernetes_version", "max_nodes", "min_nodes", "network"),
     *("node_instance_types", "nodes", "public_access"),
@@ -186,6 +187,16 @@ class AgentCluster(pulumi.ComponentResource):
             if operator not in known:
                 raise inputs.refuse(
                     "operators", operator, f"it is one of {', '.join(known)}", "Install others yourself."
+                )
+        for operator in args.get("operators") or ():
+            chart = CHARTS[Operator(operator)].chart
+            if not chart and not (args.get("charts") or {}).get(operator, {}).get("chart"):
+                raise inputs.refuse(
+                    f"charts.{Operator(operator).value}",
+                    None,
+                    "its maker publishes no chart",
+                    f"Push the one in its source at v{CHARTS[Operator(operator)].version} to a registry of "
+                    "yours and give its oci:// address as `chart`.",
                 )
         if len(self._name) > _LONGEST_NAME:
             raise inputs.refuse(
