@@ -56,7 +56,13 @@ def test_the_api_is_reached_from_within_and_from_the_internet_only_if_asked(
 
 def test_every_log_of_the_control_plane_is_kept_in_a_group_that_is_there_before(plain: Program) -> None:
     held, log = control_plane(plain), plain.one("LogGroup", "pods-log")
-    assert held["enabledClusterLogTypes"] == ["api", "audit", "authenticator", "controllerManager", "scheduler"]
+    assert held["enabledClusterLogTypes"] == [
+        "api",
+        "audit",
+        "authenticator",
+        "controllerManager",
+        "scheduler",
+    ]
     assert log.inputs["name"] == f"/aws/eks/{held['name']}/cluster"
     assert log.inputs["retentionInDays"] == 90
     assert log.urn in plain.one("aws:eks/cluster:Cluster").depends_on
@@ -92,7 +98,9 @@ def test_who_administers_it_can_be_named() -> None:
 def test_what_takes_a_role_waits_for_its_policies_and_goes_before_them(nodes: str) -> None:
     program = cluster(nodes=nodes)
     attached = {
-        made.inputs["role"]: {m.urn for m in program.all("RolePolicyAttachment") if m.inputs["role"] == made.inputs["role"]}
+        made.inputs["role"]: {
+            m.urn for m in program.all("RolePolicyAttachment") if m.inputs["role"] == made.inputs["role"]
+        }
         for made in program.all("RolePolicyAttachment")
     }
     takers = {"pods-plane-0a1b2c3": program.one("aws:eks/cluster:Cluster")}
@@ -112,7 +120,11 @@ def test_a_node_has_an_encrypted_disk_no_key_that_opens_it_and_credentials_out_o
     group, template = plain.one("NodeGroup").inputs, plain.one("LaunchTemplate").inputs
     assert template["metadataOptions"] == {"httpTokens": "required", "httpPutResponseHopLimit": 1}
     (disk,) = template["blockDeviceMappings"]
-    assert (disk["deviceName"], disk["ebs"]["encrypted"], disk["ebs"]["volumeType"]) == ("/dev/xvda", "true", "gp3")
+    assert (disk["deviceName"], disk["ebs"]["encrypted"], disk["ebs"]["volumeType"]) == (
+        "/dev/xvda",
+        "true",
+        "gp3",
+    )
     assert "keyName" not in template
     assert group["launchTemplate"] == {"id": "pods-nodes-0a1b2c3", "version": "1"}
     # EKS refuses what a launch template and its group both say:
@@ -127,7 +139,10 @@ def test_nodes_follow_the_version_of_the_cluster_and_their_number_is_bounded() -
     assert control_plane(program)["version"] == group.inputs["version"] == "1.33"
     assert group.inputs["scalingConfig"] == {"minSize": 3, "maxSize": 9, "desiredSize": 3}
     assert group.ignore_changes == ("scalingConfig.desiredSize",)
-    assert (group.inputs["instanceTypes"], group.inputs["amiType"]) == (["c7g.xlarge"], "AL2023_ARM_64_STANDARD")
+    assert (group.inputs["instanceTypes"], group.inputs["amiType"]) == (
+        ["c7g.xlarge"],
+        "AL2023_ARM_64_STANDARD",
+    )
     assert group.inputs["nodeRepairConfig"] == {"enabled": True}
 
 
@@ -153,7 +168,9 @@ def test_add_ons_have_roles_by_pod_identity_and_those_that_nodes_need_are_there_
         (trusted,) = plain.one("Role", role).document("assumeRolePolicy")["Statement"]
         assert trusted["Principal"] == {"Service": "pods.eks.amazonaws.com"}
         assert trusted["Action"] == ["sts:AssumeRole", "sts:TagSession"]
-    attached = {m.inputs["role"]: m.inputs["policyArn"].rpartition("/")[2] for m in plain.all("RolePolicyAttachment")}
+    attached = {
+        m.inputs["role"]: m.inputs["policyArn"].rpartition("/")[2] for m in plain.all("RolePolicyAttachment")
+    }
     assert attached["pods-cni-0a1b2c3"] == "AmazonEKS_CNI_Policy"
     assert attached["pods-disks-0a1b2c3"] == "AmazonEBSCSIDriverPolicy"
 
@@ -163,7 +180,9 @@ def test_the_network_add_on_enforces_network_policies(plain: Program) -> None:
     assert values == {"enableNetworkPolicy": "true"}
 
 
-def test_with_karpenter_eks_makes_nodes_network_and_disks_and_there_is_no_node_group(automatic: Program) -> None:
+def test_with_karpenter_eks_makes_nodes_network_and_disks_and_there_is_no_node_group(
+    automatic: Program,
+) -> None:
     held = control_plane(automatic)
     assert held["computeConfig"]["enabled"] is True
     assert held["computeConfig"]["nodePools"] == ["general-purpose", "system"]
@@ -269,8 +288,22 @@ def test_keda_reads_numbers_of_queues_of_agents_and_metrics_and_nothing_else(pla
 def test_without_a_network_one_is_made_with_the_endpoints_that_nodes_need() -> None:
     program = cluster(network=None, boundary_arn=PLATFORM["boundary_arn"])
     assert program.one("AgentNetwork").parent_name == "pods"
-    named = {made.inputs["serviceName"].removeprefix(f"com.amazonaws.{REGION}.") for made in program.all("VpcEndpoint")}
-    assert named >= {"ec2", "eks", "eks-auth", "sts", "sqs", "kms", "logs", "secretsmanager", "ecr.api", "ecr.dkr"}
+    named = {
+        made.inputs["serviceName"].removeprefix(f"com.amazonaws.{REGION}.")
+        for made in program.all("VpcEndpoint")
+    }
+    assert named >= {
+        "ec2",
+        "eks",
+        "eks-auth",
+        "sts",
+        "sqs",
+        "kms",
+        "logs",
+        "secretsmanager",
+        "ecr.api",
+        "ecr.dkr",
+    }
     subnets = program.outputs_of("AgentNetwork")["subnet_ids"]
     assert control_plane(program)["vpcConfig"]["subnetIds"] == subnets
     assert program.one("NodeGroup").inputs["subnetIds"] == subnets
@@ -308,7 +341,9 @@ def test_an_existing_cluster_gets_namespaces_and_nothing_of_eks_or_iam() -> None
     program = existing()
     assert [r.type for r in program.resources if r.type.startswith("aws:")] == []
     assert charts(program) == {}
-    assert {"Namespace/agents", "NetworkPolicy/default-deny", "StorageClass/agent-hosting"} == set(objects(program))
+    assert {"Namespace/agents", "NetworkPolicy/default-deny", "StorageClass/agent-hosting"} == set(
+        objects(program)
+    )
     outputs = program.outputs_of("AgentCluster")
     assert (outputs["cluster_name"], outputs["security_group_ids"]) == ("theirs", ["sg-theirs"])
     assert outputs["endpoint"] == f"https://theirs.gr7.{REGION}.eks.amazonaws.com"
