@@ -6,7 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from agent_hosting import statements
-from agent_hosting._eks_control_plane import ControlPlane
+from agent_hosting._eks_control_plane import ControlPlane, PlaneRole
 
 PODS = "pods.eks.amazonaws.com"
 _EBS_POLICY, _CNI_POLICY = "service-role/AmazonEBSCSIDriverPolicy", "AmazonEKS_CNI_Policy"
@@ -42,7 +42,7 @@ def _addon(
     cluster: aws.eks.Cluster,
     addon: str,
     configuration: object = None,
-    identity: tuple[str, aws.iam.Role] | None = None,
+    identity: tuple[str, PlaneRole] | None = None,
     after: pulumi.Resource | None = None,
 ) -> aws.eks.Addon:
     return aws.eks.Addon(

@@ -29,12 +29,19 @@ _AUTO_POOLS = ("general-purpose", "system")
 
 
 @dataclass(frozen=True)
+class PlaneRole:
+    name: pulumi.Output[str]
+    arn: pulumi.Output[str]
+    """Known once its policies are attached: what takes the role before them fails, and what loses them first
+    cannot be taken down."""
+
+
+@dataclass(frozen=True)
 class ControlPlane:
     """What all parts of one cluster share. `auto` leaves nodes, network and volumes to EKS, which runs
     Karpenter for them: https://docs.aws.amazon.com/eks/latest/userguide/automode.html"""
 
     name: str
-    cluster_name: str
     auto: bool
     version: str
     public: bool
@@ -47,7 +54,7 @@ class ControlPlane:
     def _child(self) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self.parent)
 
-    def role(self, label: str, trusted: statements.Statement, managed: Sequence[str]) -> aws.iam.Role:
+    def role(self, label: str, trusted: statements.Statement, managed: Sequence[str]) -> PlaneRole:
         """A role of the cluster's own machinery. It has no boundary of agents: it makes network cards, disks
         and load balancers, which no agent may."""
         role = aws.iam.Role(
@@ -56,41 +63,45 @@ class ControlPlane:
             tags=self.tags,
             opts=self._child,
         )
-        for policy in managed:
+        attached = [
             aws.iam.RolePolicyAttachment(
-                f"{self.name}-{label}-{policy}",
+                f"{self.name}-{label}-{policy.rpartition('/')[2]}",
                 role=role.name,
                 policy_arn=f"{_MANAGED}{policy}",
                 opts=self._child,
-            )
-        return role
+            ).id
+            for policy in managed
+        ]
+        return PlaneRole(role.name, pulumi.Output.all(role.arn, *attached).apply(lambda known: known[0]))
 
     def make(self, subnet_ids: pulumi.Input[Sequence[str]]) -> aws.eks.Cluster:
         """The control plane. Nobody enters by having made it: access entries alone say who may."""
         trusted = statements.trust("eks.amazonaws.com")
         if self.auto:
             trusted["Action"] = ["sts:AssumeRole", "sts:TagSession"]
-        role = self.role("control-plane", trusted, _OF_AUTO_CLUSTER if self.auto else _OF_CLUSTER)
+        role = self.role("plane", trusted, _OF_AUTO_CLUSTER if self.auto else _OF_CLUSTER)
         key = aws.kms.Key(
             f"{self.name}-secrets-key",
-            description=f"Kubernetes secrets of {self.cluster_name}",
+            description=f"Kubernetes secrets of {self.name}",
             enable_key_rotation=True,
             deletion_window_in_days=7,
             policy=statements.policy([delegate_to_account(self.parent)]),
             tags=self.tags,
             opts=self._child,
         )
-        # EKS would make it without an end of retention: it must be there before the cluster is.
+        # The log group holds the cluster's name and must be there before the cluster is, since EKS would make
+        # it without an end of retention: so the name is known before, unique by the suffix of the role's.
+        called = role.name.apply(lambda made: f"{self.name}-{made.rpartition('-')[2]}")
         log = aws.cloudwatch.LogGroup(
             f"{self.name}-log",
-            name=f"/aws/eks/{self.cluster_name}/cluster",
+            name=pulumi.Output.concat("/aws/eks/", called, "/cluster"),
             retention_in_days=self.log_days,
             tags=self.tags,
             opts=self._child,
         )
         return aws.eks.Cluster(
             self.name,
-            name=self.cluster_name,
+            name=called,
             role_arn=role.arn,
             version=self.version,
             vpc_config={
@@ -183,6 +194,7 @@ class ControlPlane:
             cluster_name=cluster.name,
             node_role_arn=role.arn,
             subnet_ids=subnet_ids,
+            version=self.version,  # else nodes stay behind when the cluster goes on
             instance_types=list(instance_types),
             ami_type="AL2023_ARM_64_STANDARD",
             launch_template={

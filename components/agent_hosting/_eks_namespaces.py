@@ -62,11 +62,45 @@ def network_policies_on(*, auto: bool) -> list[Document]:
     ]
 
 
+def arm64_nodes(*, auto: bool) -> list[Document]:
+    """Of the pools of EKS Auto Mode the one for everybody has x86_64 alone, and the other is for the
+    cluster's own: https://docs.aws.amazon.com/eks/latest/userguide/set-builtin-node-pools.html"""
+    if not auto:
+        return []
+    wanted = {
+        "kubernetes.io/arch": ["arm64"],
+        "karpenter.sh/capacity-type": ["on-demand"],
+        "eks.amazonaws.com/instance-category": ["c", "m", "r"],
+    }
+    return [
+        {
+            "apiVersion": "karpenter.sh/v1",
+            "kind": "NodePool",
+            "metadata": {"name": "agents-arm64"},
+            "spec": {
+                "template": {
+                    "spec": {
+                        "nodeClassRef": {
+                            "group": "eks.amazonaws.com",
+                            "kind": "NodeClass",
+                            "name": "default",
+                        },
+                        "requirements": [
+                            {"key": key, "operator": "In", "values": values} for key, values in wanted.items()
+                        ],
+                    }
+                },
+                "limits": {"cpu": "1000", "memory": "4000Gi"},
+            },
+        }
+    ]
+
+
 def make(
     objects: Objects, name: str, namespaces: Sequence[str], *, auto: bool, after: Sequence[pulumi.Resource]
 ) -> dict[str, pulumi.CustomResource]:
     """The namespaces by name, each ready for an agent."""
-    for document in (storage_class(auto=auto), *network_policies_on(auto=auto)):
+    for document in (storage_class(auto=auto), *network_policies_on(auto=auto), *arm64_nodes(auto=auto)):
         objects.apply(f"{name}-{_label(document)}", document, after=after)
     ready: dict[str, pulumi.CustomResource] = {}
     for each in namespaces:
@@ -76,4 +110,4 @@ def make(
 
 
 def _label(document: Any) -> str:
-    return {"StorageClass": "disks", "ConfigMap": "network-policies"}[document["kind"]]
+    return {"StorageClass": "disks", "ConfigMap": "network-policies", "NodePool": "arm64"}[document["kind"]]

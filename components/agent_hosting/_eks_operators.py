@@ -26,7 +26,8 @@ class Operator(str, Enum):
     ARGO_ROLLOUTS = "argo-rollouts"
     """Walks through the steps of a rollout. Agents with `workload: rollout` need it."""
     AGENT_SANDBOX = "agent-sandbox"
-    """Keeps one pod with its disk. Agents with `workload: sandbox` need it."""
+    """Keeps one pod with its disk. Agents with `workload: sandbox` need it, and you its chart: its maker
+    publishes none, so that `charts` must say where yours is."""
     EXTERNAL_SECRETS = "external-secrets"
     """Copies secrets into the cluster. No agent of ours needs it: theirs are read just in time."""
 
@@ -51,8 +52,8 @@ CHARTS: Mapping[Operator, Chart] = {
         "argo-rollouts", "2.40.5", "https://argoproj.github.io/argo-helm", "argo-rollouts", {}
     ),
     Operator.AGENT_SANDBOX: Chart(
-        "oci://registry.k8s.io/agent-sandbox/charts/agent-sandbox",
-        "0.5.0",
+        "",  # its maker publishes none: https://github.com/kubernetes-sigs/agent-sandbox/issues/1726
+        "0.4.6",  # 0.5 keeps no number of pods, by which KEDA puts a sandbox to sleep
         "",
         "agent-sandbox-system",
         {"controller": {"extensions": True}},

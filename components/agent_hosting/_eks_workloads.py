@@ -11,6 +11,11 @@ from agent_hosting._eks_namespaces import STORAGE_CLASS
 from agent_hosting._eks_pods import PORT, Pods, selector
 from agent_hosting._kubernetes import Document
 
+_DNS_OF_EKS = ("10.100.0.10/32", "172.20.0.10/32")
+"""Names in EKS Auto Mode, whose DNS is on the node and no pod: the service's address in the two blocks of
+which EKS takes one, https://docs.aws.amazon.com/eks/latest/APIReference/API_KubernetesNetworkConfigRequest.html"""
+_LONGEST_LOOK_BACK_SECONDS = 3600
+"""https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#stabilization-window"""
 KINDS: Mapping[Workload, tuple[str, str]] = {
     Workload.STATEFUL_SET: ("apps/v1", "StatefulSet"),
     Workload.SANDBOX: ("agents.x-k8s.io/v1alpha1", "Sandbox"),
@@ -136,7 +141,17 @@ def scaled_object(
             "minReplicaCount": least,
             "maxReplicaCount": limits.max_pods,
             "pollingInterval": 15,
+            # The first counts for the last pod alone, the second for those before it.
             "cooldownPeriod": limits.idle_seconds,
+            "advanced": {
+                "horizontalPodAutoscalerConfig": {
+                    "behavior": {
+                        "scaleDown": {
+                            "stabilizationWindowSeconds": min(limits.idle_seconds, _LONGEST_LOOK_BACK_SECONDS)
+                        }
+                    }
+                }
+            },
             "triggers": [
                 {"type": "aws-sqs-queue", "metadata": waiting, "authenticationRef": operator_looks},
                 {"type": "aws-cloudwatch", "metadata": sessions, "authenticationRef": operator_looks},
@@ -165,7 +180,10 @@ def network_policy(
     own = {"podSelector": {"matchLabels": selector(pods.agent)}}
     from_gateway = [_namespace(gateway_namespace)] if gateway_namespace else []
     http = [{"protocol": "TCP", "port": PORT}]
-    names = {"podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}, **_namespace("kube-system")}
+    names = [
+        {"podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}, **_namespace("kube-system")},
+        *({"ipBlock": {"cidr": address}} for address in _DNS_OF_EKS),
+    ]
     declared = [
         {
             "to": [{"ipBlock": {"cidr": destination["cidr_block"]}}],
@@ -186,7 +204,7 @@ def network_policy(
             "ingress": [{"from": [own, *from_gateway], "ports": http}],
             "egress": [
                 {
-                    "to": [names],
+                    "to": names,
                     "ports": [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")],
                 },
                 # The Pod Identity agent of the node, by which pods get their role:

@@ -1,5 +1,6 @@
 """Kubernetes objects as the documents that `kubectl` shows, so that a reader sees what the cluster gets."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ _KINDS: Mapping[str, Any] = {
     "storage.k8s.io/v1/StorageClass": lambda: kubernetes.storage.v1.StorageClass,
 }
 """Classes of the kinds that Kubernetes itself has, each imported when it is used."""
+_SNAKE = re.compile(r"(?<=[a-z])(?=[A-Z])")
+"""Where a word begins: the classes spell the fields of the document itself as Python does."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Objects:
             parent=self.parent, provider=self.provider, depends_on=list(after), ignore_changes=list(ignore)
         )
         if (known := _KINDS.get(f"{version}/{kind}")) is not None:
-            return known()(name, opts=opts, **held)
+            return known()(name, opts=opts, **{_SNAKE.sub("_", key).lower(): held[key] for key in held})
         return kubernetes.apiextensions.CustomResource(
             name, api_version=version, kind=kind, metadata=held["metadata"], spec=held["spec"], opts=opts
         )

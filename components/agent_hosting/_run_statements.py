@@ -214,10 +214,12 @@ def enter_network() -> Statement:
         "Sid": "EnterNetwork",
         "Effect": "Allow",
         "Action": [
+            "ec2:AssignPrivateIpAddresses",
             "ec2:CreateNetworkInterface",
             "ec2:DeleteNetworkInterface",
             "ec2:DescribeNetworkInterfaces",
             "ec2:DescribeSubnets",
+            "ec2:UnassignPrivateIpAddresses",
         ],
         # Lambda asks before there is a card, and refuses a function whose role names one:
         # the two that describe have no resource type, and the others are asked for with none.

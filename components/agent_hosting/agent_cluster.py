@@ -10,7 +10,7 @@ import pulumi_aws as aws
 from agent_hosting import _eks_namespaces
 from agent_hosting._eks_addons import after_nodes, before_nodes
 from agent_hosting._eks_control_plane import ControlPlane
-from agent_hosting._eks_operators import Operator, install
+from agent_hosting._eks_operators import CHARTS, Operator, install
 from agent_hosting._keys import deployer_arn
 from agent_hosting._kubernetes import Objects, kubeconfig_of, provider_of
 from agent_hosting._validation import Inputs
@@ -21,8 +21,8 @@ _AGENTS = "agents"
 _INTERFACES_OF_NODES = ("ec2", "eks", "eks-auth", "sts")
 """What nodes and pods call beside what workers do:
 https://docs.aws.amazon.com/eks/latest/userguide/private-clusters.html"""
-_LONGEST_NAME = 100
-"""https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html"""
+_LONGEST_NAME = 47
+"""With a label and a suffix behind it: names of roles have 64 characters."""
 
 
 class Nodes(str, Enum):
@@ -36,7 +36,8 @@ class Nodes(str, Enum):
 
 class ChartArgs(TypedDict):
     chart: NotRequired[str]
-    """Name of the chart in its repository, or its whole `oci://` address. Defaults to the maker's."""
+    """Name of the chart in its repository, or its whole `oci://` address. Defaults to the maker's; needed
+    for agent-sandbox, whose maker publishes none."""
     repository: NotRequired[str]
     """Address of the repository, such as a mirror of your own. Defaults to the maker's."""
     version: NotRequired[str]
@@ -103,8 +104,8 @@ class AgentClusterArgs(TypedDict):
     nodes: NotRequired[Nodes]
     """Where pods run. Defaults to a managed node group."""
     operators: NotRequired[Sequence[Operator]]
-    """Operators to install: leave out what the cluster has. Defaults to keda, gateway, argo-rollouts and
-    agent-sandbox; to none in an `existing` cluster."""
+    """Operators to install: leave out what the cluster has. Defaults to keda, gateway and argo-rollouts; to
+    none in an `existing` cluster."""
     public_access: NotRequired[bool]
     """Whether the API is reached from the internet, too, by those who may enter. Defaults to false: then
     Pulumi must run inside of the network, or in one that is connected to it."""
@@ -114,7 +115,7 @@ class AgentClusterArgs(TypedDict):
     """Tags of every resource. Defaults to none."""
 
 
-_DEFAULT_OPERATORS = (Operator.KEDA, Operator.GATEWAY, Operator.ARGO_ROLLOUTS, Operator.AGENT_SANDBOX)
+_DEFAULT_OPERATORS = (Operator.KEDA, Operator.GATEWAY, Operator.ARGO_ROLLOUTS)
 _OF_OWN = (
     *("admin_arns", "boundary_arn", "kubernetes_version", "max_nodes", "min_nodes", "network"),
     *("node_instance_types", "nodes", "public_access"),
@@ -154,7 +155,8 @@ class AgentCluster(pulumi.ComponentResource):
         else:
             ready = self._make(plane)
         provider = provider_of(name, self.kubeconfig, self, ready)
-        wanted = args.get("operators") or (() if existing is not None else _DEFAULT_OPERATORS)
+        asked = args.get("operators")  # none at all may be asked for
+        wanted = (() if existing is not None else _DEFAULT_OPERATORS) if asked is None else asked
         install(
             plane,
             self.cluster_name,
@@ -186,15 +188,26 @@ class AgentCluster(pulumi.ComponentResource):
                 raise inputs.refuse(
                     "operators", operator, f"it is one of {', '.join(known)}", "Install others yourself."
                 )
-        cluster_name = f"{self._name}-{pulumi.get_stack()}"
-        if len(cluster_name) > _LONGEST_NAME:
+        for operator in args.get("operators") or ():
+            chart = CHARTS[Operator(operator)].chart
+            if not chart and not (args.get("charts") or {}).get(operator, {}).get("chart"):
+                raise inputs.refuse(
+                    f"charts.{Operator(operator).value}",
+                    None,
+                    "its maker publishes no chart",
+                    f"Push the one in its source at v{CHARTS[Operator(operator)].version} to a registry of "
+                    "yours and give its oci:// address as `chart`.",
+                )
+        if len(self._name) > _LONGEST_NAME:
             raise inputs.refuse(
-                "name", cluster_name, f"EKS takes {_LONGEST_NAME} characters", "Choose a shorter name."
+                "name",
+                self._name,
+                f"a cluster's name has {_LONGEST_NAME} characters at most",
+                "Choose a shorter one.",
             )
         nodes = inputs.one_of("nodes", Nodes, "Omit it for a managed node group.") or Nodes.MANAGED
         return ControlPlane(
             name=self._name,
-            cluster_name=cluster_name,
             auto=nodes is Nodes.KARPENTER,
             version=args.get("kubernetes_version") or "1.34",
             public=bool(args.get("public_access")),
@@ -270,11 +283,11 @@ class AgentCluster(pulumi.ComponentResource):
         lists = [
             aws.ec2.get_managed_prefix_list_output(
                 name=pulumi.Output.concat("com.amazonaws.", region, f".{service}"), opts=options
-            ).entries
+            ).entries.apply(lambda entries: [entry.cidr for entry in entries])
             for service in ("dynamodb", "s3")
         ]
         return pulumi.Output.all(vpc, *lists).apply(
-            lambda found: [found[0], *(entry.cidr for entries in found[1:] for entry in entries)]
+            lambda found: [found[0], *(block for blocks in found[1:] for block in blocks)]
         )
 
 

@@ -247,10 +247,12 @@ def rollout_boundary() -> list[Statement]:
         "cloudwatch:DescribeAlarms",
         "cloudwatch:GetMetricData",
         # A function enters the network of a private cluster with a card of its own.
+        "ec2:AssignPrivateIpAddresses",
         "ec2:CreateNetworkInterface",
         "ec2:DeleteNetworkInterface",
         "ec2:DescribeNetworkInterfaces",
         "ec2:DescribeSubnets",
+        "ec2:UnassignPrivateIpAddresses",
         "lambda:GetAlias",
         "lambda:InvokeFunction",
         "lambda:UpdateAlias",

@@ -29,6 +29,9 @@ DEPLOYER = f"arn:aws:iam::{ACCOUNT}:role/deployer"
 SUFFIX = "-0a1b2c3"
 """What auto-naming adds: a physical name is never the logical one, so that a mix-up shows."""
 NOT_FOUND = "invocation returned an error: ResourceNotFoundException: Requested resource not found"
+VPC_BLOCK = "10.42.0.0/16"
+PREFIX_LISTS = {"s3": "52.218.0.0/17", "dynamodb": "52.94.24.0/23"}
+"""Addresses of the services whose endpoints are routes."""
 _STACK = "pulumi:pulumi:Stack"
 
 Answer = Callable[[dict[str, Any]], dict[str, Any]]
@@ -176,7 +179,13 @@ class Recorder(MockMonitor):
         ):  # the engine knows neither ids nor anything computed before it deploys
             return resource_pb2.RegisterResourceResponse(urn=urn, object=state)
         state.MergeFrom(
-            _struct({k: v for k, v in self._world.computed(request, inputs).items() if k not in inputs})
+            _struct(
+                {
+                    k: v
+                    for k, v in self._world.computed(request, inputs).items()
+                    if k not in inputs or k == "vpcConfig"
+                }
+            )
         )
         return resource_pb2.RegisterResourceResponse(urn=urn, id=f"{request.name}{SUFFIX}", object=state)
 
@@ -276,6 +285,12 @@ class World:
             "getAvailabilityZones": lambda _: {"names": [f"{REGION}{z}" for z in "abc"], "id": REGION},
             "getAlias": fails(),
             "getFunction": fails(),
+            "getVpc": lambda given: {"id": given["id"], "cidrBlock": VPC_BLOCK},
+            "getManagedPrefixList": lambda given: {
+                "id": given["name"],
+                "entries": [{"cidr": PREFIX_LISTS[given["name"].rpartition(".")[2]], "description": ""}],
+            },
+            "getCluster": _existing_cluster,
             **self.answers,
         }
 
@@ -322,6 +337,10 @@ class World:
         if kind == "Alias":
             found["arn"] = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{inputs['functionName']}:{physical}"
             found["invokeArn"] = f"{found['arn']}/invocations"
+        if request.type == "aws:eks/cluster:Cluster":
+            found |= _control_plane(physical, inputs["vpcConfig"])
+        if kind == "LaunchTemplate":
+            found["latestVersion"] = 1
         if kind == "VpcEndpoint":
             found["prefixListId"] = f"pl-{request.name}"
         if kind == "Bucket":
@@ -342,6 +361,21 @@ class World:
         made = [r.inputs for r in program.all(type_) if r.inputs["functionName"] == function]
         assert len(made) == 1, (function, made)
         return made[0]
+
+
+def _control_plane(name: str, network: Mapping[str, Any]) -> dict[str, Any]:
+    """What EKS says of a cluster that is there."""
+    return {
+        "endpoint": f"https://{name}.gr7.{REGION}.eks.amazonaws.com",
+        "certificateAuthority": {"data": "Q0E="},
+        "vpcConfig": {**network, "clusterSecurityGroupId": f"sg-{name}", "vpcId": f"vpc-{name}"},
+    }
+
+
+def _existing_cluster(given: dict[str, Any]) -> dict[str, Any]:
+    held = _control_plane(given["name"], {"subnetIds": ["subnet-x", "subnet-y"]})
+    authority = held.pop("certificateAuthority")
+    return {"name": given["name"], "id": given["name"], **held, "certificateAuthorities": [authority]}
 
 
 def run(

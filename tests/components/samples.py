@@ -12,12 +12,14 @@ from agent_hosting import (
     Agent,
     AgentBudget,
     AgentBundle,
+    AgentCluster,
     AgentIdentity,
     AgentNetwork,
     AgentPlatform,
     CanaryTraffic,
     CheckpointTable,
     EcsAgent,
+    EksAgent,
     FrontDoor,
     LambdaAgent,
     RolloutGroup,
@@ -40,6 +42,16 @@ PLATFORM = {
     "security_group_ids": ["sg-workers"],
 }
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/agents/handbook@sha256:{'a' * 64}"
+CLUSTER = {
+    "cluster_name": "pods",
+    "endpoint": f"https://pods.gr7.{REGION}.eks.amazonaws.com",
+    "certificate_authority": "Q0E=",
+    "kubeconfig": "{}",
+    "namespaces": ["agents"],
+    "subnet_ids": ["subnet-a", "subnet-b"],
+    "security_group_ids": ["sg-cluster"],
+    "aws_cidr_blocks": ["10.42.0.0/16", "52.94.24.0/23"],
+}
 KEY_ARN = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/queues"
 TOPIC_ARN = f"arn:aws:sns:{REGION}:{ACCOUNT}:alerts"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/agent"
@@ -124,6 +136,16 @@ def ecs_args(source: str) -> dict[str, Any]:
     return lambda_args(source, releases=releases, secret_variables={"API_KEY": "api-key"})
 
 
+def eks_args(source: str, **more: Any) -> dict[str, Any]:
+    """Inputs of an EksAgent that shows all that it can have."""
+    shown = {
+        "releases": [{"source": source, "image": IMAGE}],
+        "gateway": {"name": "inner", "namespace": "gateways", "hostnames": ["agents.example.com"]},
+        "destinations": [{"cidr_block": "203.0.113.0/24", "port": 8443}],
+    }
+    return lambda_args(source, **{**shown, **more})
+
+
 def given(component: type, name: str, source: str) -> dict[str, Any]:
     """Valid inputs of `component`. Called while a program runs: some are outputs."""
     return {
@@ -131,6 +153,8 @@ def given(component: type, name: str, source: str) -> dict[str, Any]:
         AgentNetwork: lambda: {"boundary_arn": PLATFORM["boundary_arn"], "tags": TAGS},
         RunQueue: lambda: {"key_arn": KEY_ARN, "alarm_topic_arn": TOPIC_ARN, "tags": TAGS},
         EcsAgent: lambda: ecs_args(source),
+        AgentCluster: lambda: {"boundary_arn": PLATFORM["boundary_arn"], "tags": TAGS},
+        EksAgent: lambda: eks_args(source),
         AgentIdentity: lambda: {"boundary_arn": PLATFORM["boundary_arn"], "statements": [], "tags": TAGS},
         SecretScope: lambda: {
             "reader_role_arn": ROLE_ARN,
@@ -177,6 +201,8 @@ COMPONENTS: list[type] = [
     AgentBundle,
     LambdaAgent,
     EcsAgent,
+    AgentCluster,
+    EksAgent,
     Agent,
     RolloutGroup,
 ]

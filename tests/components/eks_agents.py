@@ -1,0 +1,46 @@
+"""Agents on EKS, as several tests make them."""
+
+from typing import Any
+
+from agent_hosting import EksAgent
+from tests.components.recorder import Program, World, run
+from tests.components.samples import CLUSTER, PLATFORM, making
+
+
+def eks_agent(source: str, world: World | None = None, **changes: Any) -> Program:
+    """The agent `handbook` on a shared platform and a shared cluster."""
+    shared = {"platform": PLATFORM, "cluster": CLUSTER}
+    return run(making(EksAgent, "handbook", source, **{**shared, **changes}), world)
+
+
+def objects(program: Program) -> dict[str, dict[str, Any]]:
+    """What the cluster gets, by kind and name: each object's document."""
+    found: dict[str, dict[str, Any]] = {}
+    for made in program.resources:
+        if made.type.startswith("kubernetes:") and "helm" not in made.type:
+            key = f"{made.inputs['kind']}/{made.inputs['metadata']['name']}"
+            assert key not in found, key
+            found[key] = made.inputs
+    return found
+
+
+def only(program: Program, kind: str) -> dict[str, Any]:
+    """The one object of a kind."""
+    found = [held for key, held in objects(program).items() if key.startswith(f"{kind}/")]
+    assert len(found) == 1, (kind, sorted(objects(program)))
+    return found[0]
+
+
+def template(program: Program) -> dict[str, Any]:
+    """Pod template of the one release."""
+    return only(program, "StatefulSet")["spec"]["template"]
+
+
+def container(program: Program) -> dict[str, Any]:
+    (found,) = template(program)["spec"]["containers"]
+    return found
+
+
+def environment(program: Program) -> dict[str, str]:
+    """What a pod is told."""
+    return {entry["name"]: entry.get("value", "") for entry in container(program)["env"]}
