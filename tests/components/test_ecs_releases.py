@@ -99,9 +99,7 @@ def test_a_release_is_recorded_with_all_that_going_back_needs(source: str) -> No
         "item": {"S": f"release#{newest}#ecs"},
         "image": {"S": IMAGE},
         "checkpoint_version": {"S": ""},
-        "labels": {
-            "S": version_labels(bundle_from_folder(Path(source), runtime_fingerprint=runtime_fingerprint()))
-        },
+        "labels": {"S": version_labels(bundle)},
         "queue_url": {"S": queue["queue_url"]},
         "dead_letter_queue_url": {"S": queue["dead_letter_queue_url"]},
         "task_definition": {
