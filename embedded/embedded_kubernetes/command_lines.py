@@ -1,5 +1,6 @@
 """How each program of a cluster is called."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from embedded_kubernetes.plan import Server, Storage
@@ -8,6 +9,8 @@ from embedded_kubernetes.programs import Program
 from embedded_kubernetes.toolchain import Binaries
 
 SERVICES = "10.96.0.0/16"
+_MEMORY = "350MiB"
+"""Above it Go's collector works harder: a third less memory for definitions that are rarely read."""
 FAKE = "kwok.x-k8s.io/node=fake"
 """The annotation of the nodes that kwok plays."""
 
@@ -44,7 +47,7 @@ def api_server(binaries: Binaries, plan: Server, storage: Storage) -> Program:
         # An access entry that is taken away must not admit for two minutes more.
         "authentication_token_webhook_cache_ttl": "1s",
     }
-    return _program(
+    program = _program(
         "kube-apiserver",
         binaries.kube_apiserver,
         bind_address=HOST,
@@ -69,6 +72,7 @@ def api_server(binaries: Binaries, plan: Server, storage: Storage) -> Program:
         profiling="false",
         **(webhook if plan.token_webhook else {}),
     )
+    return replace(program, variables={"GOMEMLIMIT": _MEMORY})
 
 
 def controller_manager(binaries: Binaries, kubeconfig: Path, server: Server) -> Program:

