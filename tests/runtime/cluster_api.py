@@ -1,4 +1,4 @@
-"""A cluster's API over real HTTPS on this machine: objects by path, with the rules that a patch is held to."""
+"""A cluster's API over real HTTPS on this machine: objects by path, with a patch's own rules."""
 
 import base64
 import datetime
@@ -111,9 +111,9 @@ def cluster_api(folder: Path) -> Iterator[ClusterApi]:
             except OSError:
                 pass  # the caller has gone, as a test meant it to
 
-        do_GET = do_PATCH = _answer
+        do_GET = do_PATCH = _answer  # noqa: N815  http.server's own names
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, *args: Any) -> None:
             pass
 
     server = ThreadingHTTPServer((HOST, 0), Handler)
