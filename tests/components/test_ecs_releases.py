@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from agent_hosting import EcsAgent
-from agent_hosting._packaging import Target, packed_before
+from agent_hosting._container_releases import version_labels
+from agent_hosting._packaging import Target, packed_before, runtime_fingerprint
 from agent_hosting._traffic import Traffic
+from agent_runtime.bundle import bundle_from_folder
 from tests.components.recorder import Program, World, refused, run
 from tests.components.samples import IMAGE, ON_ECS, PLATFORM, agent_folder, bundle_id, making, packed
 
@@ -90,13 +92,14 @@ def test_an_older_release_without_an_image_that_was_never_deployed_here_is_refus
 
 def test_a_release_is_recorded_with_all_that_going_back_needs(source: str) -> None:
     program, newest = agent(source), bundle_id(source)
+    bundle = bundle_from_folder(source, runtime_fingerprint=runtime_fingerprint())
     queue = program.outputs_of("RunQueue")
     assert program.one("TableItem", f"handbook-release-{newest}").document("item") == {
         "agent": {"S": "handbook"},
         "item": {"S": f"release#{newest}#ecs"},
         "image": {"S": IMAGE},
         "checkpoint_version": {"S": ""},
-        "labels": {"S": version_labels(read_bundle(source, None))},
+        "labels": {"S": version_labels(bundle)},
         "queue_url": {"S": queue["queue_url"]},
         "dead_letter_queue_url": {"S": queue["dead_letter_queue_url"]},
         "task_definition": {
