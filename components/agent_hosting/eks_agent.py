@@ -290,6 +290,10 @@ class EksAgent(pulumi.ComponentResource):
                 {
                     "boundary_arn": platform["boundary_arn"],
                     "namespaces": [args.get("namespace") or "agents"],
+                    "retain_data": args.get("retain_data", True),
+                    # Not the agent's own tag: what makes nodes and disks is no role of an agent.
+                    "tags": {"environment": args.get("environment") or "default"},
+                    **({"admin_arns": deployers} if (deployers := args.get("deployer_arns")) else {}),  # type: ignore[typeddict-item]
                 },
                 opts=pulumi.ResourceOptions(parent=self),
             )

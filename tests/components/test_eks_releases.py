@@ -130,8 +130,8 @@ def test_a_release_that_serves_nobody_has_no_pods_unless_calls_reach_it_without_
     assert least == {OLD: 2, newest: fewest}
 
 
-# What a former version made is kept in a file: where a field of it changes that Kubernetes does not let change,
-# the workload would be replaced, and the volumes of its pods would hang on claims that nobody uses.
+# What a former version made is kept in a file: where a field changes that Kubernetes does not let change, the
+# workload would be replaced, and the volumes of its pods would hang on claims that nobody uses.
 # https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/
 
 

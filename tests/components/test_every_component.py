@@ -62,7 +62,7 @@ SERVICES = {
 }
 """Services that take roles, and on whose behalf where they say so: Lambda and EKS do not."""
 MACHINERY = {"one-plane", "one-nodes", "one-cni", "one-disks", "one-keda"}
-"""Roles of a cluster's own machinery: it makes network cards, disks and load balancers, which no agent may."""
+"""Roles of a cluster's own machinery, which makes network cards, disks and load balancers: no agent may."""
 EVERY = pytest.mark.parametrize("component", COMPONENTS, ids=lambda c: c.__name__)
 
 
@@ -184,7 +184,7 @@ def test_every_role_carries_the_boundary_and_is_trusted_by_one_service_for_this_
         if component is AgentPlatform
         else PLATFORM["boundary_arn"]
     )
-    for role in whole(component).all("Role"):
+    for role in whole(component).all("aws:iam/role:Role"):
         is_controllers = role.name.endswith("-rollout")
         expected = PLATFORM["rollout_boundary_arn"] if is_controllers else boundary
         is_machinery = component is AgentCluster and role.name in MACHINERY

@@ -125,7 +125,7 @@ CLUSTER_CASES: dict[str, Case] = {
     "a destination by its name": (
         EksAgent,
         {"destinations": [{"cidr_block": "models.example.com"}]},
-        "destinations[0] is {'cidr_block': 'models.example.com'}; a destination is a block of addresses. Write",
+        "destinations[0] is {'cidr_block': 'models.example.com'}; a destination is a block of addresses. ",
     ),
     "a destination's port that is none": (
         EksAgent,

@@ -107,7 +107,7 @@ def test_a_refusal_of_the_cluster_leaves_the_traffic_unknown(
     cluster: ClusterApi, status: int, said: str
 ) -> None:
     cluster.answers = [(status, {"message": said})]
-    with pytest.raises(TrafficUnknown, match=f"the route handbook cannot be moved: GET .*: {status} {said}"):
+    with pytest.raises(TrafficUnknown, match=rf"the route handbook cannot be moved: GET .*: {status} {said}"):
         traffic(cluster).apply(lambda: Record(A))
 
 
@@ -120,7 +120,7 @@ def test_a_route_that_is_gone_leaves_the_traffic_unknown(cluster: ClusterApi) ->
 @pytest.mark.parametrize("rules", [[], [{"matches": []}], None], ids=["no rule", "no backend", "nothing"])
 def test_a_route_that_somebody_emptied_is_told_and_not_filled(cluster: ClusterApi, rules: Any) -> None:
     cluster.objects[PATH]["spec"] = {} if rules is None else {"rules": rules}
-    with pytest.raises(TrafficUnknown, match="the route handbook does not know .*: deploy again"):
+    with pytest.raises(TrafficUnknown, match=r"the route handbook does not know .*: deploy again"):
         traffic(cluster).apply(lambda: Record(A))
     assert patches(cluster) == []
 
