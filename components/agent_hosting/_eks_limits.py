@@ -45,7 +45,9 @@ class GatewayArgs(TypedDict):
     name: str
     """Gateway that the route joins."""
     namespace: NotRequired[str]
-    """Its namespace, whose pods may call the agent's. Defaults to the agent's own."""
+    """Its namespace. Defaults to the agent's own."""
+    proxies_namespace: NotRequired[str]
+    """Namespace of the pods behind it, which may call the agent's. Defaults to `envoy-gateway-system`."""
     hostnames: NotRequired[Sequence[str]]
     """Host names that lead to the agent. Defaults to all of the gateway's."""
 
@@ -204,7 +206,7 @@ def _check_gateway(gateway: Any, inputs: Inputs) -> None:
         return
     given = inputs.inside("gateway")
     given.known(GatewayArgs.__annotations__)
-    for field in ("name", "namespace"):
+    for field in ("name", "namespace", "proxies_namespace"):
         value = gateway.get(field)
         if (field == "name" or value is not None) and not (
             isinstance(value, str) and _LABEL.fullmatch(value)

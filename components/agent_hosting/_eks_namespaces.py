@@ -8,6 +8,8 @@ import pulumi
 from agent_hosting._kubernetes import Document, Objects
 
 STORAGE_CLASS = "agent-hosting"
+GATEWAY = "agents"
+"""The Gateway of a cluster whose gateway operator we install, in its first namespace."""
 _POD_SECURITY = "pod-security.kubernetes.io"
 
 
@@ -96,8 +98,54 @@ def arm64_nodes(*, auto: bool) -> list[Document]:
     ]
 
 
+def gateway(class_name: str, namespace_name: str) -> list[Document]:
+    """A Gateway of the network's own, with the operator that AgentCluster installs. What is said to it is not
+    encrypted: bring a Gateway with a certificate of yours where the network is shared."""
+    internal = {
+        "service.beta.kubernetes.io/aws-load-balancer-internal": "true",
+        "service.beta.kubernetes.io/aws-load-balancer-scheme": "internal",
+    }
+    group = "gateway.networking.k8s.io"
+    return [
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": "GatewayClass",
+            "metadata": {"name": class_name},
+            "spec": {"controllerName": "gateway.envoyproxy.io/gatewayclass-controller"},
+        },
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": "Gateway",
+            # No address comes before the network has one, and agents need not wait for it.
+            "metadata": {
+                "name": GATEWAY,
+                "namespace": namespace_name,
+                "annotations": {"pulumi.com/skipAwait": "true"},
+            },
+            "spec": {
+                "gatewayClassName": class_name,
+                "infrastructure": {"annotations": internal},
+                "listeners": [
+                    {
+                        "name": "http",
+                        "port": 80,
+                        "protocol": "HTTP",
+                        "allowedRoutes": {"namespaces": {"from": "All"}},
+                    }
+                ],
+            },
+        },
+    ]
+
+
 def make(
-    objects: Objects, name: str, namespaces: Sequence[str], *, auto: bool, after: Sequence[pulumi.Resource]
+    objects: Objects,
+    name: str,
+    namespaces: Sequence[str],
+    *,
+    auto: bool,
+    has_gateway: bool,
+    after: Sequence[pulumi.Resource],
 ) -> dict[str, pulumi.CustomResource]:
     """The namespaces by name, each ready for an agent."""
     for document in (storage_class(auto=auto), *network_policies_on(auto=auto), *arm64_nodes(auto=auto)):
@@ -106,6 +154,9 @@ def make(
     for each in namespaces:
         made = objects.apply(f"{name}-namespace-{each}", namespace(each), after=after)
         ready[each] = objects.apply(f"{name}-default-deny-{each}", default_deny(each), after=[made])
+    for document in gateway("agent-hosting", namespaces[0]) if has_gateway else ():
+        kind = document["kind"].lower()
+        objects.apply(f"{name}-{kind}", document, after=[*after, ready[namespaces[0]]])
     return ready
 
 

@@ -20,6 +20,8 @@ from agent_hosting._rollout_controller import RolloutController
 from agent_hosting._traffic import Traffic
 from agent_hosting.agent_cluster import ClusterReference
 
+_PROXIES = "envoy-gateway-system"
+
 
 @dataclass(frozen=True)
 class Placement:
@@ -62,7 +64,7 @@ class Placement:
             pods,
             self.cluster["aws_cidr_blocks"],
             self.args.get("destinations") or (),
-            (gateway.get("namespace") or pods.namespace) if gateway is not None else None,
+            (gateway.get("proxies_namespace") or _PROXIES) if gateway is not None else None,
         )
         looks = _eks_workloads.trigger_authentication(pods)
         return [

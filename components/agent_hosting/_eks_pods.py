@@ -112,7 +112,7 @@ class Pods:
         told = {**self.variables, **self.limits.variables, **variables, "AGENT_PORT": str(PORT)}
         if has_volume:
             told["AGENT_VOLUME"] = _VOLUME_PATH
-        size = {"cpu": f"{self.limits.cpu_millicores}m", "memory": f"{self.limits.memory_mb}Mi"}
+        size = {"cpu": cpu(self.limits.cpu_millicores), "memory": memory(self.limits.memory_mb)}
         alive = {"httpGet": {"path": "/healthz", "port": "http"}, "timeoutSeconds": 3}
         mounts = [{"name": "scratch", "mountPath": "/tmp"}]  # noqa: S108  an emptyDir of the pod's own
         if has_volume:
@@ -143,6 +143,17 @@ class Pods:
             },
             "volumeMounts": mounts,
         }
+
+
+def cpu(millicores: int) -> str:
+    """As Kubernetes writes it: another spelling of the same would be changed by whoever reads and writes the
+    template, and differ from then on."""
+    return str(millicores // 1000) if millicores % 1000 == 0 else f"{millicores}m"
+
+
+def memory(megabytes: int) -> str:
+    """As Kubernetes writes it."""
+    return f"{megabytes // 1024}Gi" if megabytes % 1024 == 0 else f"{megabytes}Mi"
 
 
 def _from_pod() -> list[Document]:

@@ -74,10 +74,13 @@ WORKLOADS = {Workload.STATEFUL_SET: stateful_set, Workload.SANDBOX: sandbox}
 
 def service(name: str, pods: Pods, bundle_id: str | None, *, headless: bool) -> Document:
     """Pods of a release, or of all, under one name; headless where each has a name of its own below it."""
+    named = metadata(name, pods, selector(pods.agent, bundle_id))
+    # It is there before its pods are, and stays when there are none.
+    named["annotations"] = {"pulumi.com/skipAwait": "true"}
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": metadata(name, pods, selector(pods.agent, bundle_id)),
+        "metadata": named,
         "spec": {
             **({"clusterIP": "None"} if headless else {}),
             "selector": selector(pods.agent, bundle_id),

@@ -211,6 +211,10 @@ class HostParts:
         """What the program that lets callers in is told beside them."""
         return self._optional("AGENT_TENANTS", ",".join(self.args.get("tenants") or []))
 
+    def memory_variables(self, bundle: Bundle) -> dict[str, pulumi.Input[str]]:
+        """What the function that accepts runs is told of sessions: it looks for the release of each."""
+        return self._optional("AGENT_MEMORY", "true" if bundle.memory is not None else None)
+
     def _inputs(self) -> Inputs:
         return Inputs(type(self.parent).__name__, self.name, self.args)
 

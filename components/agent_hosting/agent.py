@@ -166,6 +166,8 @@ class Agent(pulumi.ComponentResource):
     """Topic of budget alerts and alarms."""
     checkpoint_table_name: pulumi.Output[str]
     """Table of the agent's runs."""
+    checkpoint_bucket_name: pulumi.Output[str]
+    """Bucket of what is too large for that table."""
     control_table_name: pulumi.Output[str]
     """Table of releases and brakes."""
     cluster_name: pulumi.Output[str]
@@ -196,6 +198,7 @@ class Agent(pulumi.ComponentResource):
             hosted.checkpoint_table_name,
             hosted.control_table_name,
         )
+        self.checkpoint_bucket_name = hosted.checkpoint_bucket_name
         self.cluster_name = self.namespace = pulumi.Output.from_input("")
         self.service_names = self.queue_urls = self.dead_letter_queue_urls = pulumi.Output.from_input({})
         if isinstance(hosted, EksAgent):

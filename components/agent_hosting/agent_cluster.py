@@ -157,7 +157,7 @@ class AgentCluster(pulumi.ComponentResource):
         provider = provider_of(name, self.kubeconfig, self, ready)
         asked = args.get("operators")  # none at all may be asked for
         wanted = (() if existing is not None else _DEFAULT_OPERATORS) if asked is None else asked
-        install(
+        operators = install(
             plane,
             self.cluster_name,
             provider,
@@ -166,7 +166,14 @@ class AgentCluster(pulumi.ComponentResource):
             ready,
         )
         names = list(args.get("namespaces") or [_AGENTS])
-        made = _eks_namespaces.make(Objects(provider, self), name, names, auto=plane.auto, after=ready)
+        made = _eks_namespaces.make(
+            Objects(provider, self),
+            name,
+            names,
+            auto=plane.auto,
+            has_gateway=Operator.GATEWAY in wanted,
+            after=[*ready, *operators],
+        )
         self.namespaces = pulumi.Output.all(*(each.id for each in made.values())).apply(lambda _: names)
         self.register_outputs({output: getattr(self, output) for output in AgentCluster.__annotations__})
 

@@ -50,6 +50,8 @@ class EksAgent(pulumi.ComponentResource):
     """Topic of budget alerts and alarms."""
     checkpoint_table_name: pulumi.Output[str]
     """Table of the agent's runs and sessions."""
+    checkpoint_bucket_name: pulumi.Output[str]
+    """Bucket of what is too large for that table."""
     control_table_name: pulumi.Output[str]
     """Table of releases, traffic and brakes."""
     cluster_name: pulumi.Output[str]
@@ -135,7 +137,7 @@ class EksAgent(pulumi.ComponentResource):
             platform=platform,
             here=here,
             variables={**common, "AGENT_QUEUES": pulumi.Output.json_dumps(told(queues, "queue_url"))},
-            door_variables=parts.tenant_variables(),
+            door_variables={**parts.tenant_variables(), **parts.memory_variables(release.bundle)},
             log_days=limits.log_days,
             topic_arn=budget.topic_arn,
             tags=tags,
@@ -166,6 +168,7 @@ class EksAgent(pulumi.ComponentResource):
         self.function_name = pulumi.Output.from_input(submit["function_name"])
         self.log_group_name, self.topic_arn = log.name, budget.topic_arn
         self.checkpoint_table_name = checkpoints.table_name
+        self.checkpoint_bucket_name = checkpoints.bucket_name
         self.control_table_name = pulumi.Output.from_input(platform["control_table_name"])
         self.cluster_name = pulumi.Output.from_input(cluster["cluster_name"])
         self.namespace = pulumi.Output.from_input(pods.namespace)

@@ -170,7 +170,11 @@ class Cloud:
             door = self._doors().get((environ["REQUEST_METHOD"], path.removeprefix(_OURS)))
         if door is None:
             return self._gateway(environ, start_response)
-        said = door(asked(environ))
+        try:
+            question = asked(environ)
+        except ValueError as error:
+            return _json(start_response, {"error": f"the body is no JSON: {error}"}, "400 Bad Request")
+        said = door(question)
         return _json(start_response, said.value, said.status)
 
     def _run_schedule(self, asked: Asked) -> Said:

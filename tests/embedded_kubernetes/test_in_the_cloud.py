@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from kubernetes import client
 
+from embedded_aws.authorizer.sessions import Credentials
 from tests.embedded.provider_world import RunningCloud, running_cloud
 from tests.embedded_kubernetes.test_tokens import token_of
 from tests.embedded_kubernetes.world import World
@@ -25,9 +26,12 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
 
 
 def start(cloud: RunningCloud, **body: str) -> dict[str, Any]:
-    asked = urllib.request.Request(
-        f"{cloud.endpoint_url}/_embedded/kubernetes/start", json.dumps(body).encode(), method="POST"
-    )
+    return post(cloud, "start", body)
+
+
+def post(cloud: RunningCloud, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    url = f"{cloud.endpoint_url}/_embedded/kubernetes/{path}"
+    asked = urllib.request.Request(url, json.dumps(body).encode(), method="POST")
     with urllib.request.urlopen(asked, timeout=240) as answer:
         return json.loads(answer.read())
 
@@ -47,6 +51,26 @@ def test_eks_clusters_have_the_address_of_the_api_server_that_runs(cloud: Runnin
     core: client.CoreV1Api = world.as_bearer(token_of(None, "after"))
     assert core.read_namespace("token").metadata.name == "token"
     world.close()
+
+
+def test_a_session_that_sts_handed_out_is_known_by_its_signature(cloud: RunningCloud) -> None:
+    cloud.client("eks").create_cluster(name="tokens", roleArn=ROLE_ARN, resourcesVpcConfig={})
+    policy = json.dumps({"Version": "2012-10-17", "Statement": []})
+    role = cloud.client("iam").create_role(RoleName="reader", AssumeRolePolicyDocument=policy)["Role"]["Arn"]
+    held = cloud.client("sts").assume_role(RoleArn=role, RoleSessionName="run-1")["Credentials"]
+    token = token_of(
+        Credentials(held["AccessKeyId"], held["SecretAccessKey"], held["SessionToken"]), "tokens"
+    )
+    said = post(cloud, "token-review", {"spec": {"token": token}})
+    assert said["status"]["error"] == f"the cluster tokens has no access entry for {role}"
+
+
+def test_a_question_that_is_no_json_is_refused(cloud: RunningCloud) -> None:
+    url = f"{cloud.endpoint_url}/_embedded/kubernetes/start"
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(urllib.request.Request(url, b"{", method="POST"), timeout=30)
+    assert refused.value.status == 400
+    refused.value.close()
 
 
 def test_another_cluster_is_refused_while_one_is_served(cloud: RunningCloud, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from embedded_aws.moto_gaps import (
     cloudwatch,
     dynamodb,
     eks,
+    iam,
     lambda_aliases,
     s3,
     sqs_attributes,
@@ -15,7 +16,8 @@ from embedded_aws.moto_gaps import (
 )
 from embedded_aws.patches import replace
 
-_GAPS = (cloudwatch, dynamodb, eks, lambda_aliases, s3, sqs_attributes, sqs_handles, sqs_moves, sqs_receive)
+_QUEUES = (sqs_attributes, sqs_handles, sqs_moves, sqs_receive)
+_GAPS = (cloudwatch, dynamodb, eks, iam, lambda_aliases, s3, *_QUEUES)
 
 
 def fill() -> Callable[[], None]:

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from embedded_aws.provider import invokes_networks as networks
 from embedded_aws.provider.rows import Client
 from embedded_aws.provider.values import Properties
 
@@ -22,7 +23,10 @@ def answer(token: str, given: Properties, client: ClientFor, region: str) -> Pro
         "aws:iam/getSessionContext:getSessionContext": _session_context,
         "aws:iam/getPolicyDocument:getPolicyDocument": _policy_document,
         "aws:dynamodb/getTableItem:getTableItem": _table_item,
+        "aws:ec2/getManagedPrefixList:getManagedPrefixList": networks.prefix_list,
+        "aws:ec2/getVpc:getVpc": networks.vpc,
         "aws:ecs/getService:getService": _ecs_service,
+        "aws:eks/getCluster:getCluster": networks.eks_cluster,
         "aws:lambda/getAlias:getAlias": _lambda_alias,
         "aws:lambda/getFunction:getFunction": _lambda_function,
         "aws:secretsmanager/getSecret:getSecret": _secret,
