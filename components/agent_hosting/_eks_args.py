@@ -48,7 +48,7 @@ class EksAgentArgs(TypedDict):
     idle_seconds: NotRequired[int]
     """Seconds without work after which pods beyond `min_pods` go, to 86400. Defaults to 300."""
     jwt: NotRequired[JwtArgs]
-    """Whose tokens open the HTTP API and the pods. Omit for no HTTP API; a `gateway` needs it."""
+    """Whose tokens open the HTTP API and the pods. Needed."""
     log_retention_days: NotRequired[int]
     """Days that logs are kept. Defaults to 90."""
     longest_run_seconds: NotRequired[float]

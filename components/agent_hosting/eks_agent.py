@@ -70,7 +70,7 @@ class EksAgent(pulumi.ComponentResource):
         claim(name, inputs)
         super().__init__("agent-hosting:index:EksAgent", name, {}, opts)
         limits = check_eks_limits(name, args, inputs, EksAgentArgs.__annotations__)
-        _check_place(name, args, inputs)
+        _check_place(name, inputs)
         target = Target.of(args.get("architecture"))
         release, newest = newest_release(name, args, inputs, target)
         shares = check_shares(args, release, inputs)
@@ -211,10 +211,9 @@ def _told(
     return variables
 
 
-def _check_place(name: str, args: EksAgentArgs, inputs: Inputs) -> None:
+def _check_place(name: str, inputs: Inputs) -> None:
     if len(name) > _LONGEST_NAME:
         raise inputs.refuse(
             "name", name, f"on EKS a name has {_LONGEST_NAME} characters at most", "Choose a shorter one."
         )
-    if args.get("gateway") is not None and args.get("jwt") is None:
-        raise inputs.refuse("jwt", None, "a gateway lets callers in by their tokens", "Say whose tokens.")
+    inputs.required("jwt", "Pods let callers in by their tokens: say whose.")

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from embedded_aws.cloud import Cloud, Ports
-from embedded_aws.toolchain.lambda_python import lambda_python
+from embedded_aws.toolchain.lambda_python import container_python, lambda_python
 
 
 def main() -> None:
@@ -23,7 +23,11 @@ def main() -> None:
         filename=state / "cloud.log", level=logging.INFO, format="%(asctime)s %(name)s %(message)s"
     )
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    cloud = Cloud(state, _ports(state), lambda_python(lambda _: None))
+
+    def quietly(_: str) -> None:
+        """`agent-hosting tools` has told of it before."""
+
+    cloud = Cloud(state, _ports(state), lambda_python(quietly), container_python(quietly))
     with contextlib.suppress(asyncio.CancelledError):
         asyncio.run(_until_told(cloud, state))
 

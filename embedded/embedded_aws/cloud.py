@@ -51,7 +51,7 @@ class Ports:
 
 
 class Cloud:
-    def __init__(self, state: Path, ports: Ports, lambda_python: Path) -> None:
+    def __init__(self, state: Path, ports: Ports, lambda_python: Path, container_python: Path) -> None:
         self._state = state
         state.mkdir(parents=True, exist_ok=True)
         self._authorizer = Authorizer(state / "refusals.jsonl")
@@ -75,7 +75,7 @@ class Cloud:
             account=ACCOUNT,
             endpoint_url=endpoint,
             issue=self._authorizer.issue,
-            python=lambda_python,
+            python=container_python,
             log=_log.info,
         )
         self._kubernetes = Kubernetes(
@@ -84,7 +84,7 @@ class Cloud:
             authorizer=self._authorizer,
             records=self._records,
             admin=ADMIN,
-            python=lambda_python,
+            python=container_python,
             log=_log.info,
         )
         self._undo = (

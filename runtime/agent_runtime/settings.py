@@ -149,6 +149,8 @@ class ServerSettings(WorkerSettings):
     """Who signs the callers' tokens, exactly as they name it."""
     jwt_audiences: frozenset[str] = Field(min_length=1)
     """Audiences of tokens that count here, as a JSON list."""
+    log_group: str = ""
+    """Log group that the lines of standard output are sent to as well; empty where the platform does it."""
     turn_concurrency: int = Field(default=16, ge=1, le=256)
     """Turns at once, beside the runs of the queue. Defaults to 16: a turn waits for its model most of the
     time, and each is a thread; a caller beyond them is refused at once."""

@@ -8,6 +8,7 @@ from embedded_aws.moto_gaps import (
     eks,
     iam,
     lambda_aliases,
+    logs,
     s3,
     sqs_attributes,
     sqs_handles,
@@ -17,7 +18,7 @@ from embedded_aws.moto_gaps import (
 from embedded_aws.patches import replace
 
 _QUEUES = (sqs_attributes, sqs_handles, sqs_moves, sqs_receive)
-_GAPS = (cloudwatch, dynamodb, eks, iam, lambda_aliases, s3, *_QUEUES)
+_GAPS = (cloudwatch, dynamodb, eks, iam, lambda_aliases, logs, s3, *_QUEUES)
 
 
 def fill() -> Callable[[], None]:

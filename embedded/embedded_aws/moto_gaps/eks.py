@@ -40,7 +40,8 @@ def replacements() -> list[Replacement]:
         placed = {**resources_vpc_config, **_place(backend, resources_vpc_config.get("subnetIds") or [])}
         return create(backend, resources_vpc_config=placed, **given)
 
-    shown: list[Replacement] = [(Cluster, name, Shown(name)) for name in ("endpoint", "certificate_authority")]
+    names = ("endpoint", "certificate_authority")
+    shown: list[Replacement] = [(Cluster, name, Shown(name)) for name in names]
     return [*shown, (EKSBackend, "create_cluster", create_cluster)]
 
 
@@ -54,4 +55,5 @@ def _place(backend: EKSBackend, subnet_ids: list[str]) -> dict[str, str]:
     if len(found) != 1:
         return {}
     (vpc_id,) = found
-    return {"vpcId": vpc_id, "clusterSecurityGroupId": ec2.get_default_security_group(vpc_id).id}
+    group: Any = ec2.get_default_security_group(vpc_id)
+    return {"vpcId": vpc_id, "clusterSecurityGroupId": group.id}

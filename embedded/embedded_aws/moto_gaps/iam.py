@@ -1,5 +1,5 @@
-"""AWS IAM: policies that AWS itself keeps, such as AmazonEKSClusterPolicy. moto loads all of them or none; here
-each comes with its first use."""
+"""AWS IAM: policies that AWS itself keeps, such as AmazonEKSClusterPolicy. moto loads all of them or none;
+here each comes with its first use."""
 
 import json
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""The interpreter that functions run under: AWS's runtime client and boto3, as in Lambda's own image, and
+"""The interpreters that functions and containers run under: what Lambda's own image has, or a worker's, and
 no more."""
 
 import sys
@@ -9,12 +9,22 @@ from embedded_aws.toolchain.go import HERE, run
 
 
 def lambda_python(say: Say) -> Path:
-    """Path of the interpreter, of the same version as this one."""
-    lock = HERE / "lambda-python.lock"
+    """Path of the interpreter of functions: AWS's runtime client and boto3."""
+    return _interpreter("lambda-python", "AWS's Lambda runtime client", say)
+
+
+def container_python(say: Say) -> Path:
+    """Path of the interpreter of containers: what the image of a worker has beside its release."""
+    return _interpreter("container-python", "what a worker's image has", say)
+
+
+def _interpreter(name: str, what: str, say: Say) -> Path:
+    """Of the same version as this one, with the packages of its lock."""
+    lock = HERE / f"{name}.lock"
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
 
     def make(folder: Path) -> None:
-        say(f"installing AWS's Lambda runtime client for Python {version} (once)")
+        say(f"installing {what} for Python {version} (once)")
         uv = [sys.executable, "-m", "uv"]
         # Relocatable, since the folder gets its name only when it is complete.
         run(
@@ -37,8 +47,4 @@ def lambda_python(say: Say) -> Path:
             HERE,
         )
 
-    return (
-        built(f"lambda-python-{version}-{digest(lock, Path(sys.executable).resolve())}", make)
-        / "bin"
-        / "python"
-    )
+    return built(f"{name}-{version}-{digest(lock, Path(sys.executable).resolve())}", make) / "bin" / "python"

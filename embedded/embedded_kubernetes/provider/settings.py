@@ -44,7 +44,10 @@ def connection_of(inputs: Properties, served: Connection, path: Path) -> Connect
     given, context = inputs.get("kubeconfig"), _text(inputs, "context")
     if (given is None and context is None) or isinstance(given, Unknown):
         return served
-    connection = Connection(kubeconfig_of(given or path), context)
+    named, asks_aws = without_aws(kubeconfig_of(given or path))
+    connection = Connection(named, context)
+    if connection.server == served.server and asks_aws:
+        return served
     if connection.server != served.server:
         raise Refused(
             f"this program's kubeconfig names the cluster at {connection.server}, but the embedded cloud "
@@ -52,6 +55,17 @@ def connection_of(inputs: Properties, served: Connection, path: Path) -> Connect
             f"cluster's before you start the embedded cloud."
         )
     return connection
+
+
+def without_aws(kubeconfig: Object) -> tuple[Object, bool]:
+    """The kubeconfig without users who prove themselves by `aws eks get-token`, and whether it had any: this
+    machine need not have that command, and the cloud's administrator deploys."""
+    users = kubeconfig.get("users") or []
+    kept = [
+        user if ((user.get("user") or {}).get("exec") or {}).get("command") != "aws" else {**user, "user": {}}
+        for user in users
+    ]
+    return {**kubeconfig, "users": kept}, kept != users
 
 
 def _text(inputs: Properties, name: str) -> str | None:

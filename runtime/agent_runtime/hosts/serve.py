@@ -8,11 +8,13 @@ from typing import Final
 
 from agent_runtime.hosts.activity import Activity
 from agent_runtime.hosts.answering import Answering
+from agent_runtime.hosts.clients import client_of
 from agent_runtime.hosts.key_sets import KeySets
 from agent_runtime.hosts.listening import Listener
 from agent_runtime.hosts.queue import RunMessage
 from agent_runtime.hosts.routing import Here
 from agent_runtime.hosts.server import ServerHost
+from agent_runtime.hosts.shipped import Shipped
 from agent_runtime.hosts.start import start
 from agent_runtime.hosts.tokens import Tokens
 from agent_runtime.hosts.work import queue_of, standing_of, stop_on_signals, worker_of
@@ -30,6 +32,11 @@ def serve() -> None:
     """Answer callers and work off the queue until SIGTERM. Raises `SettingsError`."""
     settings = ServerSettings.from_environment(os.environ)
     owner = settings.pod_name or f"process-{os.urandom(4).hex()}"
+    shipped = None
+    if settings.log_group:
+        bundle = settings.bundle_id or "unknown"
+        shipped = Shipped(sys.stdout, client_of("logs"), settings.log_group, f"{bundle}/{owner}")
+        sys.stdout = shipped
     parts = start(settings, owner=owner, address=settings.address)
     _log_as_ours("waitress")
     bundle_id, queue = parts.bundle.bundle_id, queue_of(settings)
@@ -78,6 +85,8 @@ def serve() -> None:
     logging.getLogger("agent_runtime.hosts.serve").info("listening", extra={"port": listener.port})
     seconds_left = worker.run()
     listener.close(seconds_left + _CLOSE_SECONDS)
+    if shipped is not None:
+        shipped.close()
 
 
 def _log_as_ours(name: str) -> None:
