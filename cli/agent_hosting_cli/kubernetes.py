@@ -33,9 +33,17 @@ def is_wanted(project: Project) -> bool:
     try:
         config = yaml.safe_load(project.stack_file(_STACK).read_text())["config"]
         agents: dict[str, Any] = config["agent-hosting:agents"]
-        return any(agent.get("host") == "eks" for agent in agents.values())
+        return any(_is_on_eks(agent) for agent in agents.values())
     except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
         return False  # the stack's program says what is wrong with the file
+
+
+def _is_on_eks(agent: dict[str, Any]) -> bool:
+    """By its host, or by what only a pod gives. A wish too many starts a cluster that nobody uses; the stack's
+    program decides."""
+    profile = agent.get("run_profile") or {}
+    needs_pod = profile.get("keeps_state_in_memory") or profile.get("needs_file_system")
+    return agent.get("host") == "eks" or (agent.get("host") is None and bool(needs_pod))
 
 
 def own_cluster(project: Project) -> str | None:

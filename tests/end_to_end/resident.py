@@ -1,0 +1,170 @@
+"""The agent `resident` on EKS, as its callers and an operator of its cluster see it."""
+
+import json
+import time
+import urllib.request
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from embedded_kubernetes.objects.api import Api, Object
+from tests.end_to_end.asks import send
+from tests.end_to_end.deployments import Deployment
+
+AGENT, NAMESPACE = "resident", "agents"
+_SECONDS = 240.0
+ROLLOUT: dict[str, Any] = {
+    "steps": [{"percent": 20, "hold_seconds": 3600}, {"percent": 100, "hold_seconds": 1}],
+    "thresholds": {"task_success": {"at_least": 0.9}},
+}
+
+
+class Resident:
+    """Deployed by its releases, with one pod each."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self.deployment = deployment
+        for stack in ("dev", "local"):
+            with deployment.edit(stack) as config:
+                agents = config["agent-hosting:agents"]
+                handbook = agents["handbook"]
+                agents.clear()
+                for field in ("source", "run_profile", "releases"):
+                    handbook.pop(field, None)
+                agents[AGENT] = handbook | {"host": "eks"}
+                if stack == "dev":
+                    agents[AGENT]["source"] = "examples/03-resident"
+                else:
+                    place = {"gateway": {"name": NAMESPACE}, "visibility_seconds": 60, "idle_seconds": 60}
+                    agents[AGENT] |= {**place, "releases": [], "rollout": ROLLOUT}
+        self._prompt = deployment.root / "examples" / "03-resident" / "prompts" / "system.md"
+
+    def configure(self, **changes: Any) -> None:
+        """Fields of the agent from the next deployment on."""
+        with self.deployment.edit() as config:
+            config["agent-hosting:agents"][AGENT] |= changes
+
+    def deploy(self, line: str = "") -> str:
+        """A release whose prompt has one more line; its bundle id."""
+        self._prompt.write_text(self._prompt.read_text() + line)
+        self.deployment.run("release", "new", AGENT, "--stack", "local")
+        with self.deployment.edit() as config:
+            bundle = str(config["agent-hosting:agents"][AGENT]["releases"][-1])
+        self.deployment.run("up")
+        return bundle
+
+    def add_evidence(self, bundle: str) -> None:
+        evidence = {
+            "agent": AGENT,
+            "bundle_id": bundle,
+            "created_at": int(time.time() * 1000),
+            "created_by": "a test",
+            "source": "a test",
+            "metrics": {"task_success": {"value": 0.97, "samples": 40}},
+        }
+        path = Path(self.deployment.root, "evidence.json")
+        path.write_text(json.dumps(evidence))
+        self.deployment.run("release", "evidence", AGENT, str(path))
+
+    def say(self, session: str, text: str, *, key: str | None = None, **more: Any) -> dict[str, Any]:
+        """A turn through the gateway, to its end."""
+        status, body = self.call(self.gateway_url, session, text, key, more)
+        assert status in (200, 202), (status, body)
+        return body if status == 200 else self.wait(body["run_id"])
+
+    def call(
+        self, url: str, session: str, text: str, key: str | None = None, more: Any = None
+    ) -> tuple[int, dict[str, Any]]:
+        headers = {"content-type": "application/json", "authorization": f"Bearer {self.token}"}
+        body = {"input": {"question": text, **(more or {})}, "session": session}
+        named = headers | ({"idempotency-key": key} if key else {})
+        return send(urllib.request.Request(f"{url}/runs", json.dumps(body).encode(), named))
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        headers = {"authorization": f"Bearer {self.token}"}
+        status, body = send(urllib.request.Request(f"{self.url}/runs/{run_id}", headers=headers))
+        assert status == 200, body
+        return body
+
+    def wait(self, run_id: str, until: Callable[[dict[str, Any]], bool] | None = None) -> dict[str, Any]:
+        """The run once it is so; by default, once it is done. The reaper looks in as its schedule would."""
+        ends, reaped = time.monotonic() + _SECONDS, time.monotonic()
+        while not (until or (lambda found: found["status"] == "DONE"))(found := self.run(run_id)):
+            assert time.monotonic() < ends, found
+            if time.monotonic() > reaped + 5:
+                self.call_rule(f"{AGENT}-reaper")
+                reaped = time.monotonic()
+            time.sleep(0.1)
+        return found
+
+    def call_rule(self, prefix: str) -> None:
+        """As the schedule does each minute."""
+        rules = self.deployment.client("events").list_rules(NamePrefix=prefix)["Rules"]
+        assert self.post(f"schedules/run?rule={rules[0]['Name']}") == {"called": 1}
+
+    def post(self, path: str) -> Any:
+        url = f"http://127.0.0.1:{self.deployment.cloud()['gateway_port']}/_embedded/{path}"
+        with urllib.request.urlopen(urllib.request.Request(url, b"", method="POST"), timeout=90) as reply:
+            return json.loads(reply.read())
+
+    def steps(self, run_id: str) -> list[str]:
+        """Names of the completed steps in the table, in order: a step done twice would be there twice."""
+        dynamodb, table = self.deployment.client("dynamodb"), self.outputs["checkpoint_table_name"]
+        pages = dynamodb.get_paginator("scan").paginate(TableName=table)
+        items = [item for page in pages for item in page["Items"] if run_id in item["pk"]["S"]]
+        steps = sorted((i["sk"]["S"], i["name"]["S"]) for i in items if i.get("state", {}).get("S") == "DONE")
+        return [name for _, name in steps]
+
+    def pods(self, bundle: str | None = None) -> list[Object]:
+        """Pods that are there and not on their way out."""
+        wanted = f"agent-hosting/agent={AGENT}" + (f",agent-hosting/bundle={bundle}" if bundle else "")
+        found = self.api.get(f"/api/v1/namespaces/{NAMESPACE}/pods", labelSelector=wanted)["items"]
+        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+    def kill(self, pod: Object) -> None:
+        """Its process gets no time at all."""
+        path = f"/api/v1/namespaces/{NAMESPACE}/pods/{pod['metadata']['name']}"
+        self.api.delete(path, {"gracePeriodSeconds": 0})
+
+    def until(self, what: str, holds: Callable[[], bool]) -> None:
+        ends = time.monotonic() + _SECONDS
+        while not holds():
+            assert time.monotonic() < ends, what
+            time.sleep(0.1)
+
+    @property
+    def route(self) -> Object:
+        path = f"/apis/gateway.networking.k8s.io/v1/namespaces/{NAMESPACE}/httproutes/{AGENT}"
+        return self.api.get(path)
+
+    @property
+    def weights(self) -> dict[str, int]:
+        """Weight by bundle, of those that have any."""
+        backends = self.route["spec"]["rules"][0]["backendRefs"]
+        named = {
+            one["name"].removeprefix(f"{AGENT}-").removesuffix("-http"): one["weight"] for one in backends
+        }
+        return {bundle: weight for bundle, weight in named.items() if weight}
+
+    @cached_property
+    def outputs(self) -> dict[str, Any]:
+        return self.deployment.status()["agents"][AGENT]
+
+    @property
+    def url(self) -> str:
+        return self.outputs["local_url"]
+
+    @property
+    def gateway_url(self) -> str:
+        port = self.deployment.cloud()["http_port"]
+        return f"http://127.0.0.1:{port}/_embedded/gateway/{NAMESPACE}/agents"
+
+    @cached_property
+    def token(self) -> str:
+        return self.deployment.run("token").strip()
+
+    @cached_property
+    def api(self) -> Api:
+        held = json.loads((self.deployment.root / ".agent-hosting" / "cloud" / "kubernetes.json").read_text())
+        return Api(Path(held["kubeconfig"]))
