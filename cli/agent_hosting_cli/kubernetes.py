@@ -39,8 +39,8 @@ def is_wanted(project: Project) -> bool:
 
 
 def _is_on_eks(agent: dict[str, Any]) -> bool:
-    """By its host, or by what only a pod gives. A wish too many starts a cluster that nobody uses; the stack's
-    program decides."""
+    """By its host, or by what only a pod gives. The stack's program decides; started in vain, a cluster does
+    no harm."""
     profile = agent.get("run_profile") or {}
     needs_pod = profile.get("keeps_state_in_memory") or profile.get("needs_file_system")
     return agent.get("host") == "eks" or (agent.get("host") is None and bool(needs_pod))
