@@ -47,6 +47,13 @@ def test_a_controller_may_do_beside_what_agents_may_only_what_moves_traffic() ->
             [
                 "cloudwatch:DescribeAlarms",
                 "cloudwatch:GetMetricData",
+                # Lambda enters a cluster's network in the controller's name.
+                "ec2:AssignPrivateIpAddresses",
+                "ec2:CreateNetworkInterface",
+                "ec2:DeleteNetworkInterface",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSubnets",
+                "ec2:UnassignPrivateIpAddresses",
                 "lambda:GetAlias",
                 "lambda:InvokeFunction",
                 "lambda:UpdateAlias",
