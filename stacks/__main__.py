@@ -6,10 +6,10 @@ from typing import Any
 import pulumi
 from pulumi.runtime.config import CONFIG
 
-from agent_hosting import Agent, AgentCluster, AgentPlatform, Host
+from agent_hosting import Agent, AgentCluster, AgentPlatform, AgentPlatformArgs, Host
 from agent_hosting.agent import host_of
 from agent_hosting.agent_cluster import AgentClusterArgs, reference_to_cluster
-from agent_hosting.agent_platform import AgentPlatformArgs, reference_to
+from agent_hosting.agent_platform import reference_to
 from agent_hosting.stack_config import NAMESPACE, read_stack
 
 environment = pulumi.get_stack()
@@ -20,7 +20,8 @@ root = Path(__file__).parent.parent
 declared = {name: stack.agent_args(name, environment, root, config) for name in stack.agents}
 hosts = {name: host_of(name, args) for name, args in declared.items()}
 shared: Any = {"retain_data": stack.retain_data, "tags": {"environment": environment}}
-platform = AgentPlatform("platform", AgentPlatformArgs(containers=Host.ECS in hosts.values(), **shared))
+in_containers = Host.ECS in hosts.values()
+platform = AgentPlatform("platform", AgentPlatformArgs(containers=in_containers, **shared))
 cluster = None
 if Host.EKS in hosts.values():
     own = stack.cluster_args(platform.boundary_arn)

@@ -88,6 +88,8 @@ def check_eks_limits(name: str, args: Any, inputs: Inputs, known: Iterable[str])
     queue = check_queue(inputs)
     _check_destinations(args.get("destinations") or (), inputs)
     _check_gateway(args.get("gateway"), inputs)
+    if args.get("namespace") is not None:
+        check_namespace(inputs, "namespace", args["namespace"])
     longest = inputs.number(
         "longest_run_seconds",
         3600,
@@ -177,6 +179,26 @@ def _stop_seconds(inputs: Inputs, queue: QueueLimits) -> int:
     )
     beat = queue.visibility_seconds / HEARTBEATS_IN_VISIBILITY
     return int(max(longest_step, beat)) + HAND_BACK_SECONDS
+
+
+def check_namespace(inputs: Inputs, field: str, value: object) -> None:
+    """That agents may live in the namespace `value`."""
+    if not isinstance(value, str) or not _LABEL.fullmatch(value):
+        raise inputs.refuse(
+            field,
+            value,
+            "a namespace is 1 to 63 lower-case letters, digits and dashes",
+            "Write one such as 'agents'.",
+        )
+    if value.startswith("kube-") or value == "default":
+        raise inputs.refuse(field, value, "it belongs to the cluster itself", "Choose one such as 'agents'.")
+
+
+def check_block(inputs: Inputs, field: str, value: object) -> None:
+    try:
+        ip_network(value)  # type: ignore[arg-type]
+    except ValueError:
+        raise inputs.refuse(field, value, "that is no block of addresses", "Write 203.0.113.0/24.") from None
 
 
 def _check_destinations(given: Sequence[Mapping[str, Any]], inputs: Inputs) -> None:

@@ -10,6 +10,7 @@ import pulumi_aws as aws
 from agent_hosting import _eks_namespaces
 from agent_hosting._eks_addons import after_nodes, before_nodes
 from agent_hosting._eks_control_plane import ControlPlane
+from agent_hosting._eks_limits import check_block, check_namespace
 from agent_hosting._eks_operators import CHARTS, Operator, install
 from agent_hosting._keys import deployer_arn
 from agent_hosting._kubernetes import Objects, kubeconfig_of, provider_of
@@ -86,7 +87,8 @@ class AgentClusterArgs(TypedDict):
     charts: NotRequired[dict[str, ChartArgs]]
     """Other charts or versions of operators, by their names. Defaults to none."""
     existing: NotRequired[ExistingClusterArgs]
-    """A cluster that is there: it gets namespaces and `operators`, and nothing else is made."""
+    """A cluster that is there: it gets namespaces and `operators`, and nothing else is made. Omit for a
+    cluster of its own."""
     kubernetes_version: NotRequired[str]
     """Minor version of Kubernetes. Defaults to 1.34."""
     log_retention_days: NotRequired[int]
@@ -181,20 +183,37 @@ class AgentCluster(pulumi.ComponentResource):
         inputs, args = self._inputs, self._args
         inputs.known(AgentClusterArgs.__annotations__)
         inputs.lists("admin_arns", "aws_cidr_blocks", "namespaces", "node_instance_types", "operators")
-        if args.get("existing") is not None:
+        if (existing := args.get("existing")) is not None:
             for given in _OF_OWN:
                 if given in args:
                     raise inputs.refuse(
                         given, args[given], "the cluster is there already", "Leave it out, or `existing`."
                     )
+            theirs = inputs.inside("existing")
+            for field in existing.keys() - ExistingClusterArgs.__annotations__.keys():
+                # What stands there may be the kubeconfig under a misspelt name.
+                raise theirs.refuse(field, "…", "there is no such input", "Known are: kubeconfig, name.")
+            for field in ExistingClusterArgs.__annotations__:
+                theirs.required(
+                    field, "Name the cluster as EKS does, and give a kubeconfig of its administrator."
+                )
         elif args.get("network") is None:
             inputs.required("boundary_arn", "Take it from an AgentPlatform: platform.boundary_arn.")
+        if args.get("namespaces") == []:
+            raise inputs.refuse("namespaces", [], "agents need one at least", "Omit it for 'agents'.")
+        for namespace in args.get("namespaces") or ():
+            check_namespace(inputs, "namespaces", namespace)
+        for block in args.get("aws_cidr_blocks") or ():
+            check_block(inputs, "aws_cidr_blocks", block)
         known = [operator.value for operator in Operator]
-        for operator in [*(args.get("operators") or ()), *(args.get("charts") or {})]:
-            if operator not in known:
-                raise inputs.refuse(
-                    "operators", operator, f"it is one of {', '.join(known)}", "Install others yourself."
-                )
+        for given in ("operators", "charts"):
+            for operator in args.get(given) or ():
+                if operator not in known:
+                    raise inputs.refuse(
+                        given, operator, f"it is one of {', '.join(known)}", "Install others yourself."
+                    )
+        for operator in args.get("charts") or ():
+            inputs.inside("charts").inside(operator).known(ChartArgs.__annotations__)
         for operator in args.get("operators") or ():
             chart = CHARTS[Operator(operator)].chart
             if not chart and not (args.get("charts") or {}).get(operator, {}).get("chart"):

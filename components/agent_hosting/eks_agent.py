@@ -185,11 +185,18 @@ def _cluster(
     given = args.get("cluster")
     if given is not None:
         return given
-    namespaces = [args.get("namespace") or "agents"]
+    deployers = args.get("deployer_arns")
     return reference_to_cluster(
         AgentCluster(
             f"{name}-cluster",
-            {"boundary_arn": platform["boundary_arn"], "namespaces": namespaces},
+            {
+                "boundary_arn": platform["boundary_arn"],
+                "namespaces": [args.get("namespace") or "agents"],
+                "retain_data": args.get("retain_data", True),
+                # Not the agent's own tag: what makes nodes and disks is no role of an agent.
+                "tags": {"environment": args.get("environment") or "default"},
+                **({"admin_arns": deployers} if deployers else {}),  # type: ignore[typeddict-item]
+            },
             opts=pulumi.ResourceOptions(parent=parent),
         )
     )

@@ -6,6 +6,7 @@ import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from http.client import HTTPException
 from typing import Any, Final
 
 from agent_runtime.errors import ClusterUnavailable
@@ -63,7 +64,7 @@ class KubernetesApi:
             if error.code == 409:
                 raise StaleObject(said) from None
             raise ClusterUnavailable(f"{method} {path}: {error.code} {said}", error.code) from error
-        except (OSError, ValueError) as error:
+        except (OSError, HTTPException, TypeError, ValueError) as error:
             raise ClusterUnavailable(f"{method} {path}: {error}", 0) from error
 
 

@@ -44,3 +44,8 @@ def container(program: Program) -> dict[str, Any]:
 def environment(program: Program) -> dict[str, str]:
     """What a pod is told."""
     return {entry["name"]: entry.get("value", "") for entry in container(program)["env"]}
+
+
+def longest_named(source: str) -> Program:
+    name = "a" + "b" * 37 + "c"
+    return run(making(EksAgent, name, source, platform=PLATFORM, cluster=CLUSTER))

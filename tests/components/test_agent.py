@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from agent_hosting import Agent, EcsAgent, LambdaAgent
+from agent_hosting import Agent, EcsAgent, EksAgent, LambdaAgent
 from agent_hosting._validation import InputError, Inputs
 from agent_hosting.agent import decide
 from agent_hosting.hosting import Host
 from tests.components.recorder import refused, run
-from tests.components.samples import ON_ECS, bundle_id, making
+from tests.components.samples import CLUSTER, ON_ECS, PLATFORM, bundle_id, making
 
 
 def chosen(**given: Any) -> Any:
@@ -36,6 +36,7 @@ def test_the_agents_outputs_are_those_of_its_host(source: str) -> None:
     own = {"host", "hosting_reason"}
     assert set(agent) - shared - own == {
         "cluster_name",
+        "namespace",
         "service_names",
         "queue_urls",
         "dead_letter_queue_urls",
@@ -87,21 +88,56 @@ def test_what_the_chooser_makes_on_ecs_is_what_one_would_have_made_by_hand(sourc
 
 
 @pytest.mark.parametrize(
-    ("host", "given", "user"),
+    ("profile", "reason"),
     [
-        ("ecs", {"turn_timeout_seconds": 20}, "lambda"),
-        ("ecs", {"reserved_concurrency": 5}, "lambda"),
-        ("lambda", {"max_workers": 5}, "ecs"),
-        ("lambda", {"secret_variables": {"API_KEY": "api-key"}}, "ecs"),
+        ({"longest_run_seconds": 20, "keeps_state_in_memory": True}, "sessions keep state in memory"),
+        ({"longest_run_seconds": 20, "needs_file_system": True}, "runs need files that outlive them"),
+        ({"longest_run_seconds": 20, "memory_mb": 200_000}, "200000 MB are more than a task on Fargate has"),
+    ],
+)
+def test_an_agent_that_keeps_state_is_an_eks_agent_of_the_same_name(
+    source: str, profile: Any, reason: str
+) -> None:
+    shared = {**ON_ECS, "platform": PLATFORM, "cluster": CLUSTER}
+    program = run(making(Agent, "handbook", source, run_profile=profile, **shared))
+    hosted = program.one("EksAgent")
+    assert (hosted.name, hosted.parent_name) == ("handbook", "handbook")
+    agent, outputs = program.outputs_of("Agent"), program.outputs_of("EksAgent")
+    assert {key: agent[key] for key in outputs} == outputs
+    assert agent["host"] == "eks"
+    assert agent["hosting_reason"].startswith(reason)
+
+
+def test_what_the_chooser_makes_on_eks_is_what_one_would_have_made_by_hand(source: str) -> None:
+    given = {**ON_ECS, "platform": PLATFORM, "cluster": CLUSTER, "max_pods": 3, "environment": "dev"}
+    through = run(making(Agent, "handbook", source, host="eks", run_profile=None, **given))
+    own = {"releases": [{"source": source}], "gateway": None, "destinations": None}
+    by_hand = run(making(EksAgent, "handbook", source, **own, **given))
+    assert {(r.type, r.name): r.inputs for r in through.resources if r.custom} == {
+        (r.type, r.name): r.inputs for r in by_hand.resources if r.custom
+    }
+
+
+@pytest.mark.parametrize(
+    ("host", "given", "users"),
+    [
+        ("ecs", {"turn_timeout_seconds": 20}, "'lambda' and 'eks' do"),
+        ("ecs", {"reserved_concurrency": 5}, "'lambda' does"),
+        ("lambda", {"max_workers": 5}, "'ecs' does"),
+        ("lambda", {"secret_variables": {"API_KEY": "api-key"}}, "'ecs' does"),
+        ("lambda", {"max_receives": 5}, "'ecs' and 'eks' do"),
+        ("lambda", {"volume_gb": 5}, "'eks' does"),
+        ("eks", {"secret_variables": {"API_KEY": "api-key"}}, "'ecs' does"),
+        ("eks", {"cpu_units": 512}, "'ecs' does"),
     ],
 )
 def test_an_input_that_the_host_does_not_use_is_refused_with_the_host_that_does(
-    source: str, host: str, given: dict[str, Any], user: str
+    source: str, host: str, given: dict[str, Any], users: str
 ) -> None:
-    more = ON_ECS if host == "ecs" else {}
+    more = ON_ECS if host != "lambda" else {}
     said = refused(making(Agent, "handbook", source, host=host, run_profile=None, **more, **given))
     ((key, value),) = given.items()
-    reason = f"the host '{host}' does not use it, '{user}' does"
+    reason = f"the host '{host}' does not use it, {users}"
     assert said == f"Agent 'handbook': {key} is {value!r}; {reason}. Leave it out."
 
 
@@ -156,7 +192,7 @@ def test_a_twenty_minute_run_on_lambda_is_refused_with_the_limit_and_the_host_th
         (
             {"run_profile": {"longest_run_seconds": 20, "needs_filesystem": True}},
             "run_profile.needs_filesystem is True; there is no such input. Known are: keeps_state_in_memory, "
-            "longest_run_seconds, needs_file_system, peak_runs_per_minute.",
+            "longest_run_seconds, memory_mb, needs_file_system, peak_runs_per_minute.",
         ),
     ],
 )

@@ -1,7 +1,4 @@
-"""What each role of an agent on ECS may do: its own work goes through, and the next agent's does not.
-
-The policies are judged by the embedded cloud's authoriser, on the requests that boto3 really makes.
-"""
+"""What each role of an agent on ECS may do: its own work goes through, and the next agent's does not."""
 
 import json
 from collections.abc import Iterator
@@ -13,28 +10,24 @@ import pulumi
 import pytest
 from botocore.exceptions import ClientError
 
-from agent_hosting import _ecs_access, _queue_access, statements
+from agent_hosting import _ecs_access, _queue_access
 from agent_runtime.bundle import ModelSpec
+from tests.components.queue_roles import (
+    CONTROLLED,
+    KEY,
+    LOG,
+    RUNS,
+    SECRET,
+    allowed,
+    surroundings,
+    two_agents,
+    url,
+)
 from tests.components.recorder import value
 from tests.components.samples import BEDROCK, IMAGE, MODEL
-from tests.embedded.authorizer_world import World, arn, policy, world
+from tests.embedded.authorizer_world import World, arn
 
-AGENT, TABLE, CONTROL, BUCKET = "handbook", "runs", "control", "large-items"
 CLUSTER = arn("ecs", "cluster/workers")
-KEY = arn("kms", "key/1")
-SECRET = arn("secretsmanager", "secret:api-key-AbCdEf")
-LOG: Any = SimpleNamespace(arn=arn("logs", "log-group:handbook"))
-SCOPE: Any = SimpleNamespace(key_arn=KEY)
-
-
-def surroundings(*, encrypted: bool = False) -> _queue_access.Surroundings:
-    checkpoints: Any = SimpleNamespace(
-        table_arn=arn("dynamodb", f"table/{TABLE}"), bucket_arn=f"arn:aws:s3:::{BUCKET}", key_arn=KEY
-    )
-    queues = pulumi.Output.from_input({"a": arn("sqs", "handbook-a"), "b": arn("sqs", "handbook-b")})
-    return _queue_access.Surroundings(
-        AGENT, checkpoints, encrypted, arn("dynamodb", f"table/{CONTROL}"), KEY, queues
-    )
 
 
 def worker(*, encrypted: bool = False, secrets: bool = False, model: Any = MODEL) -> Any:
@@ -63,85 +56,10 @@ def of(role: str) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def aws(tmp_path: Path) -> Iterator[World]:
-    """Tables, queues and a bucket of two agents: `handbook`, and `handbook-2` whose name begins alike."""
-    with world(tmp_path) as made:
-        dynamodb, sqs, s3 = made.admin("dynamodb"), made.admin("sqs"), made.admin("s3")
-        for table, keys in ((TABLE, ("pk", "sk")), (CONTROL, ("agent", "item"))):
-            names = [*keys, *(("due_shard",) if table == TABLE else ())]
-            index = {
-                "IndexName": "due",
-                "KeySchema": [{"AttributeName": "due_shard", "KeyType": "HASH"}],
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
-            }
-            dynamodb.create_table(
-                TableName=table,
-                KeySchema=[
-                    {"AttributeName": k, "KeyType": t} for k, t in zip(keys, ("HASH", "RANGE"), strict=True)
-                ],
-                AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in names],
-                BillingMode="PAY_PER_REQUEST",
-                **({"GlobalSecondaryIndexes": [index]} if table == TABLE else {}),
-            )
-        for queue in ("handbook-a", "handbook-b", "handbook-a-dead", "handbook-2-a"):
-            sqs.create_queue(QueueName=queue)
-        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-        for agent in (AGENT, "handbook-2"):
-            for key in ("acme/runs/1.json", "acme/uploads/1.json"):
-                s3.put_object(Bucket=BUCKET, Key=f"{agent}/{key}", Body=b"{}")
+    with two_agents(tmp_path) as made:
         yield made
 
 
-def url(queue: str) -> str:
-    return f"https://sqs.eu-west-1.amazonaws.com/123456789012/{queue}"
-
-
-def row(agent: str) -> dict[str, Any]:
-    return {"pk": {"S": f"{agent}#acme#run"}, "sk": {"S": "head"}}
-
-
-def item(agent: str) -> dict[str, Any]:
-    return {"agent": {"S": agent}, "item": {"S": "traffic"}}
-
-
-def query(agent: str) -> dict[str, Any]:
-    return {"KeyConditionExpression": "pk = :p", "ExpressionAttributeValues": {":p": row(agent)["pk"]}}
-
-
-def due(agent: str) -> dict[str, Any]:
-    values = {":d": {"S": f"{agent}#7"}}
-    return {
-        "IndexName": "due",
-        "KeyConditionExpression": "due_shard = :d",
-        "ExpressionAttributeValues": values,
-    }
-
-
-SET = {"UpdateExpression": "SET seen = :s", "ExpressionAttributeValues": {":s": {"S": "yes"}}}
-CALLS: dict[str, Any] = {
-    "get a run": lambda c, a: c("dynamodb").get_item(TableName=TABLE, Key=row(a)),
-    "put a run": lambda c, a: c("dynamodb").put_item(TableName=TABLE, Item=row(a)),
-    "update a run": lambda c, a: c("dynamodb").update_item(TableName=TABLE, Key=row(a), **SET),
-    "read a run's steps": lambda c, a: c("dynamodb").query(TableName=TABLE, **query(a)),
-    "find due runs": lambda c, a: c("dynamodb").query(TableName=TABLE, **due(a)),
-    "get many": lambda c, a: c("dynamodb").batch_get_item(RequestItems={TABLE: {"Keys": [row(a)]}}),
-    "delete a run": lambda c, a: c("dynamodb").delete_item(TableName=TABLE, Key=row(a)),
-    "read the control table": lambda c, a: c("dynamodb").batch_get_item(
-        RequestItems={CONTROL: {"Keys": [item(a)]}}
-    ),
-    "read the brake": lambda c, a: c("dynamodb").get_item(TableName=CONTROL, Key=item(a)),
-    "write the control table": lambda c, a: c("dynamodb").put_item(TableName=CONTROL, Item=item(a)),
-    "read a large item": lambda c, a: c("s3").get_object(Bucket=BUCKET, Key=f"{a}/acme/runs/1.json"),
-    "read an upload": lambda c, a: c("s3").get_object(Bucket=BUCKET, Key=f"{a}/acme/uploads/1.json"),
-    "write a large item": lambda c, a: c("s3").put_object(Bucket=BUCKET, Key=f"{a}/acme/2.json", Body=b"{}"),
-    "send a run": lambda c, a: c("sqs").send_message(QueueUrl=url(f"{a}-a"), MessageBody="{}"),
-    "take a run": lambda c, a: c("sqs").receive_message(QueueUrl=url(f"{a}-a")),
-    "look at a queue": lambda c, a: c("sqs").get_queue_attributes(
-        QueueUrl=url(f"{a}-a"), AttributeNames=["All"]
-    ),
-}
-"""Calls on what belongs to the agent `a`; `c` makes a client."""
-RUNS = {"get a run", "put a run", "update a run", "read a run's steps"}
-CONTROLLED = {"read the control table", "read the brake"}
 MAY = {
     "worker": RUNS
     | CONTROLLED
@@ -155,26 +73,7 @@ MAY = {
 
 @pytest.mark.parametrize("role", MAY)
 def test_a_role_may_do_its_work_and_no_more_and_nothing_of_the_next_agents(aws: World, role: str) -> None:
-    boundary = aws.admin("iam").create_policy(
-        PolicyName="boundary", PolicyDocument=policy(*value(statements.boundary))
-    )["Policy"]["Arn"]
-    held = aws.authorizer.issue(aws.role(role, *of(role), PermissionsBoundary=boundary), "run-1")
-    clients: dict[str, Any] = {}
-
-    def client(service: str) -> Any:
-        return clients.setdefault(service, clients.get(service) or aws.client(service, held))
-
-    def allowed(call: Any, agent: str) -> bool:
-        try:
-            call(client, agent)
-        except ClientError as error:
-            if not error.response["Error"]["Code"].startswith("AccessDenied"):
-                raise
-            return False
-        return True
-
-    assert {label for label, call in CALLS.items() if allowed(call, AGENT)} == MAY[role]
-    assert {label for label, call in CALLS.items() if allowed(call, "handbook-2")} == set()
+    assert allowed(aws, role, of(role)) == (MAY[role], set())
 
 
 @pytest.mark.parametrize(

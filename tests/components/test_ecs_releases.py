@@ -92,7 +92,7 @@ def test_an_older_release_without_an_image_that_was_never_deployed_here_is_refus
 
 def test_a_release_is_recorded_with_all_that_going_back_needs(source: str) -> None:
     program, newest = agent(source), bundle_id(source)
-    bundle = bundle_from_folder(Path(source), runtime_fingerprint=runtime_fingerprint())
+    bundle = bundle_from_folder(source, runtime_fingerprint=runtime_fingerprint())
     queue = program.outputs_of("RunQueue")
     assert program.one("TableItem", f"handbook-release-{newest}").document("item") == {
         "agent": {"S": "handbook"},

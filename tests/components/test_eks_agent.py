@@ -86,6 +86,15 @@ def test_without_a_platform_or_a_cluster_the_agent_makes_both(source: str) -> No
     assert program.all("aws:ecs/cluster:Cluster") == [], "the platform needs none"
 
 
+def test_a_cluster_of_the_agents_own_goes_with_its_data_and_lets_in_who_deploys_it(source: str) -> None:
+    deployers = ["arn:aws:iam::123456789012:role/ci"]
+    program = eks_agent(source, cluster=None, retain_data=False, deployer_arns=deployers)
+    made = program.one("aws:eks/cluster:Cluster").inputs
+    assert made["deletionProtection"] is False
+    assert made["tags"] == {"environment": "default"}
+    assert program.one("AccessPolicyAssociation").inputs["principalArn"] == deployers[0]
+
+
 def test_everything_of_the_agent_lies_in_its_namespace_and_bears_its_label(source: str) -> None:
     for key, held in objects(eks_agent(source, namespace="helpers")).items():
         assert held["metadata"]["namespace"] == "helpers", key

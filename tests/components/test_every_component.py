@@ -10,9 +10,10 @@ from typing import Any
 import pulumi_aws as aws
 import pytest
 
-from agent_hosting import Agent, AgentPlatform, EcsAgent, LambdaAgent, RolloutGroup
+from agent_hosting import Agent, AgentCluster, AgentPlatform, EcsAgent, EksAgent, LambdaAgent, RolloutGroup
 from tests.components.recorder import ACCOUNT, REGION, Program, run
 from tests.components.samples import (
+    CLUSTER,
     COMPONENTS,
     PLATFORM,
     SECRET_TEXT,
@@ -24,10 +25,15 @@ from tests.components.samples import (
 )
 
 LONGEST_NAME = "a" + "b" * 38 + "c"
+SHORTER = {EksAgent: 39}
+"""Most characters of a component's name where that is less."""
 ROOM = {
     "aws:cloudwatch/logGroup:LogGroup": 512,
     "aws:cloudwatch/eventRule:EventRule": 64,
     "aws:cloudwatch/metricAlarm:MetricAlarm": 255,
+    "aws:ec2/launchTemplate:LaunchTemplate": 128,
+    "aws:eks/cluster:Cluster": 100,
+    "aws:eks/nodeGroup:NodeGroup": 63,
     "aws:ecs/cluster:Cluster": 255,
     "aws:ecs/service:Service": 255,
     "aws:ecs/taskDefinition:TaskDefinition": 255,
@@ -45,13 +51,18 @@ ROOM = {
     "aws:sqs/queue:Queue": 80,
 }
 """Most characters of a physical name, which is the logical name, a dash and 7 digits."""
-AGENTS = (LambdaAgent, EcsAgent, Agent)
+AGENTS = (LambdaAgent, EcsAgent, EksAgent, Agent)
 SERVICES = {
     "lambda.amazonaws.com": None,
     "ecs-tasks.amazonaws.com": f"arn:aws:ecs:{REGION}:{ACCOUNT}:*",
     "vpc-flow-logs.amazonaws.com": f"arn:aws:ec2:{REGION}:{ACCOUNT}:vpc-flow-log/*",
+    "eks.amazonaws.com": None,
+    "ec2.amazonaws.com": None,
+    "pods.eks.amazonaws.com": None,
 }
-"""Services that take roles, and on whose behalf where they say so: Lambda does not."""
+"""Services that take roles, and on whose behalf where they say so: Lambda and EKS do not."""
+MACHINERY = {"one-plane", "one-nodes", "one-cni", "one-disks", "one-keda"}
+"""Roles of a cluster's own machinery, which makes network cards, disks and load balancers: no agent may."""
 EVERY = pytest.mark.parametrize("component", COMPONENTS, ids=lambda c: c.__name__)
 
 
@@ -63,6 +74,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[type], Program]
     @cache
     def made(component: type) -> Program:
         more = {"platform": PLATFORM} if component in AGENTS else {}
+        more |= {"cluster": CLUSTER} if component is EksAgent else {}
         return run(making(component, "one", source, **more))
 
     return made
@@ -124,7 +136,7 @@ def test_all_that_aws_can_tag_is_tagged(component: type, whole: Callable[[type],
     wanted = {"agent": "one", "environment": "default"} if component in AGENTS else TAGS
     wanted = {"environment": "default"} if component is RolloutGroup else wanted
     for made in whole(component).resources:
-        if made.custom and not made.read and takes_tags(made.type):
+        if made.type.startswith("aws:") and not made.read and takes_tags(made.type):
             assert wanted.items() <= (made.inputs.get("tags") or {}).items(), made.name
 
 
@@ -158,7 +170,7 @@ def test_no_secret_value_lies_in_clear_in_an_input_or_an_output(
 
 @EVERY
 def test_the_longest_name_leaves_room_for_what_auto_naming_adds(component: type, source: str) -> None:
-    for made in run(making(component, LONGEST_NAME, source)).resources:
+    for made in run(making(component, LONGEST_NAME[: SHORTER.get(component)], source)).resources:
         if made.type in ROOM and "name" not in made.inputs:
             assert len(made.name) + len("-0123456") <= ROOM[made.type], f"{made.type} {made.name}"
 
@@ -172,12 +184,15 @@ def test_every_role_carries_the_boundary_and_is_trusted_by_one_service_for_this_
         if component is AgentPlatform
         else PLATFORM["boundary_arn"]
     )
-    for role in whole(component).all("Role"):
+    for role in whole(component).all("aws:iam/role:Role"):
         is_controllers = role.name.endswith("-rollout")
         expected = PLATFORM["rollout_boundary_arn"] if is_controllers else boundary
-        assert role.inputs["permissionsBoundary"] == expected
+        is_machinery = component is AgentCluster and role.name in MACHINERY
+        assert role.inputs.get("permissionsBoundary") == (None if is_machinery else expected)
         (trusted,) = role.document("assumeRolePolicy")["Statement"]
-        assert (trusted["Effect"], trusted["Action"]) == ("Allow", "sts:AssumeRole")
+        tags_too = trusted["Principal"] == {"Service": "pods.eks.amazonaws.com"}
+        assert trusted["Effect"] == "Allow"
+        assert trusted["Action"] == (["sts:AssumeRole", "sts:TagSession"] if tags_too else "sts:AssumeRole")
         source = SERVICES[trusted["Principal"]["Service"]]
         condition = {"ArnLike": {"aws:SourceArn": source}, "StringEquals": {"aws:SourceAccount": ACCOUNT}}
         assert trusted.get("Condition") == (condition if source else None)
@@ -191,7 +206,7 @@ def test_a_roles_policy_allows_no_action_by_wildcard_and_every_resource_only_whe
         for statement in policy.document()["Statement"]:
             actions = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
             assert not [action for action in actions if "*" in action]
-            anything = ("SendTraces", "LogInToRegistry", "ReadMetrics")
+            anything = ("SendTraces", "LogInToRegistry", "ReadMetrics", "EnterNetwork")
             assert statement["Resource"] != "*" or statement["Sid"] in anything
             assert statement["Effect"] == "Allow"
 
@@ -219,6 +234,8 @@ def test_the_longest_name_is_one_that_is_accepted(source: str) -> None:
     run(making(LambdaAgent, LONGEST_NAME, source))
     with pytest.raises(Exception, match="1 to 40"):
         run(making(LambdaAgent, f"{LONGEST_NAME}d", source))
+    with pytest.raises(Exception, match="on EKS a name has 39 characters at most"):
+        run(making(EksAgent, LONGEST_NAME, source))
 
 
 def test_the_components_stay_pure_of_ambient_state() -> None:

@@ -15,6 +15,7 @@ PROFILES: st.SearchStrategy[Any] = st.fixed_dictionaries(
         "keeps_state_in_memory": st.booleans(),
         "peak_runs_per_minute": st.floats(0.001, 1e7),
         "needs_file_system": st.booleans(),
+        "memory_mb": st.floats(0.001, 1e6),
     },
 )
 
@@ -34,6 +35,10 @@ PROFILES: st.SearchStrategy[Any] = st.fixed_dictionaries(
         ({"longest_run_seconds": 1, "keeps_state_in_memory": False}, Host.LAMBDA, "turns"),
         ({"longest_run_seconds": 1, "needs_file_system": True}, Host.EKS, "persistent volume"),
         ({"longest_run_seconds": 1, "needs_file_system": False}, Host.LAMBDA, "turns"),
+        ({"longest_run_seconds": 1, "memory_mb": 10_240}, Host.LAMBDA, "turns"),
+        ({"longest_run_seconds": 1, "memory_mb": 10_241}, Host.ECS, "10241 MB are more than a function has"),
+        ({"longest_run_seconds": 1, "memory_mb": 122_880}, Host.ECS, "more than a function has (10240 MB)"),
+        ({"longest_run_seconds": 1, "memory_mb": 122_881}, Host.EKS, "more than a task on Fargate has"),
     ],
 )
 def test_the_cheapest_host_that_does_it_is_chosen_and_says_why(
@@ -67,6 +72,9 @@ def test_the_cheapest_host_that_does_it_is_chosen_and_says_why(
         ),
         (Host.LAMBDA, {"longest_run_seconds": 1, "needs_file_system": True}, "needs_file_system", Host.EKS),
         (Host.ECS, {"longest_run_seconds": 1, "needs_file_system": True}, "needs_file_system", Host.EKS),
+        (Host.LAMBDA, {"longest_run_seconds": 1, "memory_mb": 10_241}, "memory_mb", Host.ECS),
+        (Host.ECS, {"longest_run_seconds": 1, "memory_mb": 122_881}, "memory_mb", Host.EKS),
+        (Host.EKS, {"longest_run_seconds": 1, "memory_mb": 1e6}, None, None),
     ],
 )
 def test_an_override_is_impossible_only_where_the_host_cannot_do_it(

@@ -66,6 +66,7 @@ def test_no_component_asks_for_more_than_four_inputs(schema: dict[str, Any]) -> 
     }
     assert required == {
         "Agent": ["monthlyBudgetUsd", "releases"],
+        "AgentCluster": [],
         "AgentBudget": ["agentName", "monthlyBudgetUsd", "platform"],
         "AgentBundle": ["source"],
         "AgentIdentity": ["boundaryArn"],
@@ -74,6 +75,7 @@ def test_no_component_asks_for_more_than_four_inputs(schema: dict[str, Any]) -> 
         "CanaryTraffic": ["functionName", "versions"],
         "CheckpointTable": [],
         "EcsAgent": ["monthlyBudgetUsd", "releases"],
+        "EksAgent": ["monthlyBudgetUsd", "releases"],
         "FrontDoor": ["functions", "jwt"],
         "LambdaAgent": ["monthlyBudgetUsd", "releases"],
         "RolloutGroup": ["members", "platform"],
@@ -104,15 +106,25 @@ def test_optional_inputs_say_their_default_or_what_leaving_them_out_means(schema
     assert silent == []
 
 
+TOLD_APART_ON_EKS = {
+    *("jwt", "maxReceives", "queueRetentionDays", "retainData", "shares", "tenantShare"),
+    *("turnTimeoutSeconds", "visibilitySeconds"),
+}
+"""There are pods where the others have workers."""
+
+
 def test_inputs_of_the_chooser_are_those_of_its_hosts_and_two_of_its_own(schema: dict[str, Any]) -> None:
-    agent, on_lambda, on_ecs = (
+    agent, *hosts = (
         schema["resources"][f"agent-hosting:index:{name}"]["inputProperties"]
-        for name in ("Agent", "LambdaAgent", "EcsAgent")
+        for name in ("Agent", "LambdaAgent", "EcsAgent", "EksAgent")
     )
-    assert set(agent) - set(on_lambda) - set(on_ecs) == {"host", "runProfile"}
-    told_apart = {"memoryMb", "releases"}  # their text tells what each host makes of them
-    for hosted in (on_lambda, on_ecs):
+    assert set(agent) - set().union(*hosts) == {"host", "runProfile"}
+    # Their text tells what each host makes of them.
+    told_apart = {"memoryMb", "releases", *TOLD_APART_ON_EKS}
+    for hosted in hosts:
         for name in hosted.keys() - told_apart:
             assert agent[name] == hosted[name], name
-    for name in told_apart:
-        assert agent[name]["type"] == on_lambda[name]["type"] == on_ecs[name]["type"]
+        for name in hosted.keys() & told_apart:
+            assert {agent[name].get(k) == hosted[name].get(k) for k in ("type", "$ref", "plain")} == {True}, (
+                name
+            )

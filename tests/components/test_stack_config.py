@@ -70,7 +70,7 @@ AGENT_FIELDS = "no such field; known are alert_emails, backlog_per_worker, check
         (
             "agent",
             {},
-            "agent-hosting:agent is {}: no such field; known are agents, architecture, deployer_arns, jwt, ",
+            "agent-hosting:agent is {}: no such field; known are agents, architecture, cluster, ",
         ),
         (f"{AGENT}.monthly_budget", 5, f"agent-hosting:{AGENT}.monthly_budget is 5: {AGENT_FIELDS}"),
         (
@@ -325,6 +325,18 @@ def test_every_field_of_an_agent_reaches_the_component() -> None:
         "tenant_share": 0.25,
         "visibility_seconds": 60,
         "worker_concurrency": 8,
+        "cpu_millicores": 500,
+        "destinations": [{"cidr_block": "203.0.113.0/24", "port": 8443}],
+        "gateway": {"name": "inner", "hostnames": ["agents.example.com"]},
+        "idle_seconds": 60,
+        "longest_step_seconds": 120.5,
+        "max_pods": 3,
+        "min_pods": 0,
+        "namespace": "helpers",
+        "pod_concurrency": 2,
+        "sessions_per_pod": 7.5,
+        "volume_gb": 20,
+        "workload": "sandbox",
     }
     config["agents"]["handbook"] |= fields
     found = args_of(config)
@@ -361,3 +373,17 @@ def test_a_secret_without_a_value_is_said_with_the_command_that_sets_it(
     (warning,) = found["said"]
     assert "secret api-key of agent handbook has no value" in warning
     assert "pulumi config set --secret agent-hosting:handbook.api-key VALUE" in warning
+
+
+def test_the_cluster_of_a_stack_gets_the_platforms_boundary_only_where_it_makes_a_network() -> None:
+    boundary = "arn:aws:iam::123456789012:policy/boundary"
+    network = {"subnet_ids": ["subnet-a"], "security_group_ids": ["sg-a"]}
+    existing = {"name": "theirs", "kubeconfig": "{}"}
+    for cluster, wanted in (
+        (None, {"boundary_arn": boundary}),
+        ({"nodes": "karpenter"}, {"boundary_arn": boundary, "nodes": "karpenter"}),
+        ({"network": network}, {"network": network}),
+        ({"existing": existing}, {"existing": existing}),
+    ):
+        config = VALID | ({"cluster": cluster} if cluster else {})
+        assert read_stack("dev", given(config)).cluster_args(boundary) == wanted

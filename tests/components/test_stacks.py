@@ -72,6 +72,29 @@ def test_a_stack_has_a_network_only_where_an_agent_runs_in_containers(host: str,
     assert bool(program.all("Cluster")) is bool(program.all("Vpc")) is (host == "ecs")
 
 
+def test_agents_that_keep_state_share_one_cluster_beside_those_that_do_not(project: Project) -> None:
+    held, key = configuration(project, "local"), "agent-hosting:agents"
+    handbook = json.loads(held[key])["handbook"]
+    alike = {k: v for k, v in handbook.items() if k != "run_profile"}
+    profile = {"longest_run_seconds": 20, "keeps_state_in_memory": True}
+    residents = {name: {**alike, "run_profile": profile} for name in ("second", "third")}
+    held[key] = json.dumps({"handbook": handbook, **residents})
+    held["agent-hosting:cluster"] = json.dumps({"nodes": "karpenter", "operators": ["keda"]})
+    for name in residents:
+        held[f"agent-hosting:{name}.model-api-key"] = KEY
+    program = run(program_of(project), stack="local", config=held)
+    cluster = program.one("AgentCluster")
+    assert (cluster.name, cluster.parent_name) == ("cluster", "agent-hosting-local")
+    assert program.all("NodeGroup") == program.all("aws:ecs/cluster:Cluster") == []
+    assert [release.inputs["name"] for release in program.all("Release")] == ["keda"]
+    name = program.outputs[cluster.urn]["cluster_name"]
+    for resident in residents:
+        assert program.exports[resident]["host"] == "eks"
+        assert program.exports[resident]["cluster_name"] == name
+        assert program.exports[resident]["namespace"] == "agents"
+    assert program.exports["handbook"]["host"] == "lambda"
+
+
 def test_the_program_is_short_enough_to_be_read_at_once() -> None:
     assert len((ROOT / "stacks" / "__main__.py").read_text().splitlines()) < 40
 

@@ -15,9 +15,11 @@ from agent_hosting import (
     Agent,
     AgentBudget,
     AgentBundle,
+    AgentCluster,
     CanaryTraffic,
     CheckpointTable,
     EcsAgent,
+    EksAgent,
     FrontDoor,
     LambdaAgent,
     SecretScope,
@@ -35,6 +37,7 @@ from tests.components.samples import (
     packed,
     several,
 )
+from tests.components.wrong_clusters import CLUSTER_CASES
 from tests.components.wrong_containers import CONTAINER_CASES, Case
 
 CASES: dict[str, Case] = {
@@ -418,6 +421,7 @@ CASES: dict[str, Case] = {
         "functions is 'POST /runs'; one route belongs to one function. Take it from the others.",
     ),
     **CONTAINER_CASES,
+    **CLUSTER_CASES,
     "a zip that is not there": (
         LambdaAgent,
         {"releases": [{"bundle_id": "aaaaaaaaaaaa", "archive": "nowhere.zip"}]},
@@ -434,7 +438,7 @@ def test_one_broken_input_is_refused_by_name_value_limit_and_way_out(case: Case,
             broken = {**broken, "releases": [{**release, "source": source}]}
     told = refused(making(component, "one", source, **broken))
     by = told.partition(" ")[0]  # an agent is refused by the part of it that knows the limit
-    assert by == component.__name__ or component in (LambdaAgent, EcsAgent, Agent)
+    assert by == component.__name__ or component in (LambdaAgent, EcsAgent, EksAgent, Agent)
     assert said in told
     (given,) = {key for key in broken if said.startswith((f"{key} ", f"{key}.", f"{key}["))} or {None}
     if given is not None:
@@ -506,12 +510,10 @@ def test_a_folder_without_an_agent_is_refused(source: str, tmp_path: Path) -> No
     assert "there is no such folder. Name the folder that holds agent.yaml." in said
 
 
-def test_a_host_that_this_version_lacks_is_refused_with_the_reason(source: str) -> None:
-    profile = {"longest_run_seconds": 5, "keeps_state_in_memory": True}
-    said = refused(making(Agent, "one", source, run_profile=profile))
-    assert said.startswith(
-        "Agent 'one': host is 'eks'; this version has the hosts 'lambda' and 'ecs' alone (sessions keep state"
-    )
+def test_a_kubeconfig_is_never_shown_in_a_refusal() -> None:
+    existing = {"name": "theirs", "kubconfig": "token: sk-hidden-1234"}
+    said = refused(making(AgentCluster, "one", boundary_arn=None, existing=existing))
+    assert said.startswith("AgentCluster 'one': existing.kubconfig is '…'; there is no such input. Known are")
 
 
 def test_a_secrets_value_is_never_shown_in_a_refusal(source: str) -> None:

@@ -16,6 +16,23 @@ from tests.embedded.further_services import (
 
 EXAMPLES = (
     Example(
+        "aws:ec2/launchTemplate:LaunchTemplate",
+        lambda: {
+            "name": "nodes",
+            "metadataOptions": {"httpTokens": "required", "httpPutResponseHopLimit": 1},
+            "blockDeviceMappings": [
+                {
+                    "deviceName": "/dev/xvda",
+                    "ebs": {"encrypted": "true", "volumeType": "gp3", "volumeSize": 50},
+                }
+            ],
+            "updateDefaultVersion": True,
+            "tags": {"Name": "nodes"},
+        },
+        {"metadataOptions": {"httpTokens": "required", "httpPutResponseHopLimit": 2}},
+        outputs=("arn", "latestVersion", "defaultVersion"),
+    ),
+    Example(
         "aws:ec2/vpc:Vpc",
         lambda: {"cidrBlock": "10.0.0.0/16", "enableDnsHostnames": True, "tags": {"Name": "agents"}},
         {"enableDnsHostnames": False},

@@ -180,6 +180,29 @@ def test_the_account_the_region_the_partition_and_the_zones_are_told() -> None:
     assert len(zones["zoneIds"]) == 3
 
 
+def test_a_network_a_list_of_addresses_and_a_cluster_are_told_by_their_names() -> None:
+    with mock_aws():
+        ec2, eks = client("ec2"), client("eks")
+        vpc = ec2.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
+        subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.7.1.0/24")["Subnet"]["SubnetId"]
+        made = {
+            "roleArn": f"arn:aws:iam::{ACCOUNT}:role/plane",
+            "resourcesVpcConfig": {"subnetIds": [subnet]},
+        }
+        eks.create_cluster(name="pods", **made)
+        assert ask("aws:ec2/getVpc:getVpc", id=vpc)["cidrBlock"] == "10.7.0.0/16"
+        for service in ("s3", "dynamodb"):
+            name = f"com.amazonaws.{REGION}.{service}"
+            found = ask("aws:ec2/getManagedPrefixList:getManagedPrefixList", name=name)
+            assert (found["name"], bool(found["entries"])) == (name, True)
+        cluster = ask("aws:eks/getCluster:getCluster", name="pods")
+        assert cluster["vpcConfig"]["subnetIds"] == [subnet]
+        assert cluster["endpoint"].startswith("https://")
+        assert cluster["certificateAuthorities"][0]["data"]
+    with pytest.raises(ValueError, match="no one managed prefix list"), mock_aws():
+        ask("aws:ec2/getManagedPrefixList:getManagedPrefixList", name="com.amazonaws.nowhere.s3")
+
+
 def test_a_policy_document_is_composed_in_both_forms_with_an_id_of_its_contents() -> None:
     statement = {
         "actions": ["sqs:SendMessage"],

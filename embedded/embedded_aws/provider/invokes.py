@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from embedded_aws.provider import invokes_networks as networks
 from embedded_aws.provider.rows import Client
 from embedded_aws.provider.values import Properties
 
@@ -20,13 +19,13 @@ def answer(token: str, given: Properties, client: ClientFor, region: str) -> Pro
         "aws:index/getRegion:getRegion": _region,
         "aws:index/getPartition:getPartition": _partition,
         "aws:index/getAvailabilityZones:getAvailabilityZones": _availability_zones,
+        "aws:ec2/getManagedPrefixList:getManagedPrefixList": _prefix_list,
+        "aws:ec2/getVpc:getVpc": _vpc,
+        "aws:eks/getCluster:getCluster": _cluster,
         "aws:iam/getSessionContext:getSessionContext": _session_context,
         "aws:iam/getPolicyDocument:getPolicyDocument": _policy_document,
         "aws:dynamodb/getTableItem:getTableItem": _table_item,
-        "aws:ec2/getManagedPrefixList:getManagedPrefixList": networks.prefix_list,
-        "aws:ec2/getVpc:getVpc": networks.vpc,
         "aws:ecs/getService:getService": _ecs_service,
-        "aws:eks/getCluster:getCluster": networks.eks_cluster,
         "aws:lambda/getAlias:getAlias": _lambda_alias,
         "aws:lambda/getFunction:getFunction": _lambda_function,
         "aws:secretsmanager/getSecret:getSecret": _secret,
@@ -81,6 +80,56 @@ def _availability_zones(given: Properties, client: ClientFor, region: str) -> Pr
     zones = client("ec2").describe_availability_zones()["AvailabilityZones"]
     names, ids = [z["ZoneName"] for z in zones], [z["ZoneId"] for z in zones]
     return {"id": region, "names": names, "zoneIds": ids, "groupNames": [region], **given}
+
+
+def _prefix_list(given: Properties, client: ClientFor, _region_name: str) -> Properties:
+    """By its id or its name; others would have to be searched for."""
+    asked = {"PrefixListIds": [given["id"]]} if given.get("id") else {}
+    lists = client("ec2").describe_managed_prefix_lists(**asked)["PrefixLists"]
+    found = [held for held in lists if given.get("name") in (None, held["PrefixListName"])]
+    if len(found) != 1:
+        raise ValueError(f"there is no one managed prefix list of {given}, but {len(found)}")
+    (held,) = found
+    entries = client("ec2").get_managed_prefix_list_entries(PrefixListId=held["PrefixListId"])["Entries"]
+    return {
+        "id": held["PrefixListId"],
+        "arn": held["PrefixListArn"],
+        "name": held["PrefixListName"],
+        "addressFamily": held.get("AddressFamily", ""),
+        "ownerId": held.get("OwnerId", ""),
+        "entries": [{"cidr": e["Cidr"], "description": e.get("Description", "")} for e in entries],
+        **given,
+    }
+
+
+def _vpc(given: Properties, client: ClientFor, _region_name: str) -> Properties:
+    if not given.get("id"):
+        raise ValueError("the embedded AWS finds a network by its id alone: give `id`")
+    found = client("ec2").describe_vpcs(VpcIds=[given["id"]])["Vpcs"][0]
+    return {
+        "arn": f"arn:aws:ec2:{_region_name}:{found['OwnerId']}:vpc/{found['VpcId']}",
+        "cidrBlock": found["CidrBlock"],
+        "default": bool(found.get("IsDefault")),
+        "instanceTenancy": found["InstanceTenancy"],
+        "ownerId": found["OwnerId"],
+        **given,
+    }
+
+
+def _cluster(given: Properties, client: ClientFor, _region_name: str) -> Properties:
+    found = client("eks").describe_cluster(name=given["name"])["cluster"]
+    network = found.get("resourcesVpcConfig") or {}
+    return {
+        "id": found["name"],
+        "arn": found["arn"],
+        "endpoint": found["endpoint"],
+        "version": found["version"],
+        "status": found["status"],
+        "roleArn": found["roleArn"],
+        "certificateAuthorities": [{"data": found["certificateAuthority"]["data"]}],
+        "vpcConfig": {key: held for key, held in network.items() if held is not None},
+        **given,
+    }
 
 
 def _session_context(given: Properties, client: ClientFor, _region_name: str) -> Properties:

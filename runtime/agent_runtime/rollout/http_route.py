@@ -33,8 +33,9 @@ class HttpRouteTraffic:
         for _ in range(_TRIES):
             try:
                 held = self.api.get(path)
-                rules = self._rules(held["spec"]["rules"], record())
-                if rules == held["spec"]["rules"]:
+                before = held.get("spec", {}).get("rules") or [{}]
+                rules = self._rules(before, record())
+                if rules == before:
                     return False
                 version = held["metadata"]["resourceVersion"]
                 self.api.merge(path, {"metadata": {"resourceVersion": version}, "spec": {"rules": rules}})
@@ -50,7 +51,7 @@ class HttpRouteTraffic:
         go to the others in silence."""
         first, *others = held
         weights = {self._service(bundle): points for bundle, points in record.shares.items()}
-        backends = [{**one, "weight": weights.pop(one["name"], 0)} for one in first["backendRefs"]]
+        backends = [{**one, "weight": weights.pop(one["name"], 0)} for one in first.get("backendRefs", [])]
         if weights:
             raise TrafficUnknown(
                 f"the route {self.route.name} does not know {', '.join(sorted(weights))}: deploy again"
