@@ -158,6 +158,17 @@ def begin_runs(table_arn: Arn, agent: str) -> Statement:
     }
 
 
+def find_sessions(table_arn: Arn, agent: str) -> Statement:
+    """Which release a session is pinned to. Of the agent's partitions sessions alone: not its runs."""
+    return {
+        "Sid": "FindSessions",
+        "Effect": "Allow",
+        "Action": "dynamodb:GetItem",
+        "Resource": table_arn,
+        "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{agent}#*#session-*"]}},
+    }
+
+
 def find_due_runs(table_arn: Arn, index: str, agent: str) -> Statement:
     return {
         "Sid": "FindDueRuns",

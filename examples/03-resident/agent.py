@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,17 +18,18 @@ _ASKED_TO = re.compile(r"^(?:please\s+)?remember(?:\s+that)?[\s:,]+", re.IGNOREC
 def talk(run: Run) -> dict[str, Any]:
     """`{"question": str}` becomes `{"answer": str, "turn": int, "facts": int}`.
 
-    What ends in a question mark is asked, the rest is told. The optional field `seconds_per_step` makes each
-    of the three steps take time, to watch or to interrupt.
+    What ends in a question mark is asked, the rest is told. Without a session nothing outlives the turn. The
+    optional field `seconds_per_step` makes each of the three steps take time, to watch or to interrupt.
     """
+    memory: MutableMapping[str, Any] = run.memory if run.session else {}
     heard = run.step("listen", listen, run)
-    known: list[str] = run.memory.get("facts", [])
+    known: list[str] = memory.get("facts", [])
     facts = [*(fact for fact in known if fact not in heard["told"]), *heard["told"]][-MOST_FACTS:]
     recalled = run.step("recall", recall, run, facts, heard["asked"])
     answer = run.step("answer", reply, run, heard, recalled)
-    run.memory["facts"] = facts
-    run.memory["turns"] = run.memory.get("turns", 0) + 1
-    return {"answer": answer, "turn": run.memory["turns"], "facts": len(facts)}
+    memory["facts"] = facts
+    memory["turns"] = memory.get("turns", 0) + 1
+    return {"answer": answer, "turn": memory["turns"], "facts": len(facts)}
 
 
 def listen(run: Run) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """IAM statements: what each allows, on what, under which condition."""
 
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from agent_hosting import _run_statements as runs
 from agent_hosting import statements
 from agent_hosting._keys import publish_through
 from agent_hosting.secret_scope import deny_all_but
+from agent_runtime.session_keys import session_pk
 from tests.components.recorder import ACCOUNT, REGION, value
 
 TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/runs"
@@ -23,6 +25,7 @@ def run_statements() -> list[dict[str, Any]]:
         runs.protect_tasks(CLUSTER),
         runs.read_control(TABLE, "a"),
         runs.begin_runs(TABLE, "a"),
+        runs.find_sessions(TABLE, "a"),
         runs.find_due_runs(TABLE, "due", "a"),
         runs.write_large_items("arn:bucket", "a"),
         runs.read_large_items("arn:bucket", "a"),
@@ -58,6 +61,15 @@ def test_checkpoints_are_the_partitions_of_one_agent_and_no_other_with_its_name_
     assert found["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["search#*"]}}
 
 
+def test_who_accepts_runs_finds_sessions_and_reads_no_run() -> None:
+    (pattern,) = runs.find_sessions(TABLE, "search")["Condition"]["ForAllValues:StringLike"][
+        "dynamodb:LeadingKeys"
+    ]
+    assert fnmatchcase(session_pk("search", "acme", "s-1"), pattern)
+    assert not fnmatchcase(f"search#acme#{'0' * 32}", pattern)
+    assert not fnmatchcase(session_pk("search-2", "acme", "s-1"), pattern)
+
+
 def test_no_action_on_checkpoints_works_without_a_key() -> None:
     """ForAllValues is true for a request that names no key: Scan and the like must not be granted beside
     it."""
@@ -66,6 +78,7 @@ def test_no_action_on_checkpoints_works_without_a_key() -> None:
     together = {"dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem"}
     assert set(statements.keep_threads(TABLE, "search")["Action"]) == together
     assert runs.begin_runs(TABLE, "search")["Action"] in keyed
+    assert runs.find_sessions(TABLE, "search")["Action"] in keyed
     assert set(runs.read_control(TABLE, "search")["Action"]) <= keyed | together
     assert statements.read_brake(TABLE, "search")["Action"] in keyed
     assert statements.write_brake(TABLE, "search")["Action"] in keyed

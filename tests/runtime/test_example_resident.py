@@ -51,6 +51,11 @@ def test_another_session_knows_nothing_of_it(ask: Ask) -> None:
     assert run["usage"]["cost_usd"] == 0
 
 
+def test_without_a_session_nothing_is_remembered(ask: Ask) -> None:
+    for _ in range(2):
+        assert ask("The team meets on Monday. When does the team meet?")["output"]["turn"] == 1
+
+
 def test_a_turn_that_is_asked_for_again_counts_once(ask: Ask) -> None:
     first, again = (ask("The team meets on Monday.", "k", session="s-1") for _ in range(2))
     assert again["run_id"] == first["run_id"]
