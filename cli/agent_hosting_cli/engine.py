@@ -18,6 +18,9 @@ from agent_hosting_cli.project import Project, UserError
 from embedded_aws.addresses import Addresses
 
 LOCAL = "local"
+_SIGNED = "4dabf18193072939515e22adb298388d"
+"""Key of an object that stands for a value which the engine knows more of:
+a secret, whose text is encrypted in the file."""
 PASSPHRASE = "embedded"  # noqa: S105 -- public on purpose: the stack `local` holds nothing but examples
 LOCAL_SECRET = "local-key"  # noqa: S105  what the embedded model takes, as it takes any
 _SECONDS = 1800
@@ -36,24 +39,39 @@ class Engine:
     def up(self, *, refresh: bool, say: Callable[[str], None]) -> str:
         """Deploys the stack; returns what Pulumi printed."""
         (self.project.kept / "state").mkdir(parents=True, exist_ok=True)
-        self._run("stack", "select", LOCAL, "--create")
+        if not self.has_stack():
+            self._run("stack", "select", LOCAL, "--create")
         arguments = ["up", "--yes", "--skip-preview", "--stack", LOCAL, *(["--refresh"] if refresh else [])]
         return self._run(*arguments, say=say)
 
     def destroy(self) -> str:
         """All of the stack goes, so that the hooks that guard single releases are taken off its state: with
         them Pulumi would have to run the program, which may be what is wrong."""
-        held = self.export()
-        if any("resourceHooks" in resource for resource in held["deployment"].get("resources") or []):
+        if any("resourceHooks" in resource for resource in self.saved().get("resources") or []):
+            held = self.export()
             self.replace_state({**held, "deployment": without_hooks(held["deployment"])})
         return self._run("destroy", "--yes", "--skip-preview", "--stack", LOCAL)
 
     def outputs(self) -> dict[str, Any]:
-        return json.loads(self._run("stack", "output", "--json", "--stack", LOCAL))
+        """What the stack's program exports."""
+        stack = [r for r in self.saved().get("resources") or [] if r["type"] == "pulumi:pulumi:Stack"]
+        found: dict[str, Any] = (stack[0].get("outputs") or {}) if stack else {}
+        if _SIGNED in json.dumps(found):
+            return json.loads(self._run("stack", "output", "--json", "--stack", LOCAL))
+        return found
+
+    def saved(self) -> dict[str, Any]:
+        """The deployment as the file of the local backend has it, its secrets encrypted. Pulumi's command
+        takes a second and more to tell the same."""
+        for path in self._state_files():
+            return json.loads(path.read_text())["checkpoint"].get("latest") or {}
+        return {}
 
     def has_stack(self) -> bool:
-        state = self.project.kept / "state" / ".pulumi" / "stacks"
-        return any(state.rglob(f"{LOCAL}.json"))
+        return bool(self._state_files())
+
+    def _state_files(self) -> list[Path]:
+        return list((self.project.kept / "state" / ".pulumi" / "stacks").rglob(f"{LOCAL}.json"))
 
     def export(self) -> dict[str, Any]:
         return json.loads(self._run("stack", "export", "--stack", LOCAL))

@@ -28,10 +28,10 @@ def recover(engine: Engine, say: Callable[[str], None]) -> None:
             engine.run("cancel", "--yes")
     if not engine.has_stack():
         return
-    held = engine.export()
-    pending = held["deployment"].get("pending_operations") or []
+    pending = engine.saved().get("pending_operations") or []
     if not pending:
         return
+    held = engine.export()
     say(f"looking what became of {len(pending)} interrupted operations")
     _settled(engine)
     held["deployment"] = adopted(held["deployment"], lambda service: admin_client(engine.cloud, service))

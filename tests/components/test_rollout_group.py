@@ -7,7 +7,7 @@ import pytest
 
 from agent_hosting import RolloutGroup
 from tests.components.recorder import refused, run
-from tests.components.samples import ON_ECS, PLATFORM, agent_folder, bundle_id, lambda_args
+from tests.components.samples import CLUSTER, ON_ECS, PLATFORM, agent_folder, bundle_id, lambda_args
 
 
 @pytest.fixture(scope="module")
@@ -27,15 +27,18 @@ def made(*wanted: tuple[str, dict[str, Any]], source: str) -> RolloutGroup:
 
 def test_each_member_is_an_agent_of_one_platform_whose_plan_names_the_group(source: str) -> None:
     on_ecs = {**ON_ECS, "host": "ecs", "rollout": {"watch_seconds": 60}}
-    program = run(lambda: made(("search", {}), ("handbook", on_ecs), source=source))
-    for name in ("search", "handbook"):
+    on_eks = {"architecture": "this-machine", "cluster": CLUSTER, "host": "eks"}
+    agents = (("search", {}), ("handbook", on_ecs), ("resident", on_eks))
+    names = [name for name, _ in agents]
+    program = run(lambda: made(*agents, source=source))
+    for name in names:
         item = json.loads(program.one("TableItem", f"{name}-rollout-plan").inputs["item"])
         plan = json.loads(item["document"]["S"])
-        assert plan["group"] == ["search", "handbook"]
-    assert plan["watch_seconds"] == 60
+        assert plan["group"] == names
+        assert plan["watch_seconds"] == (60 if name == "handbook" else 604_800)
     assert not [found for found in program.resources if found.type.endswith("AgentPlatform")]
     outputs = program.outputs_of("RolloutGroup")
-    assert outputs["bundle_ids"] == dict.fromkeys(("search", "handbook"), bundle_id(source))
+    assert outputs["bundle_ids"] == dict.fromkeys(names, bundle_id(source))
 
 
 @pytest.mark.parametrize(

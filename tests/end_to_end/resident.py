@@ -68,8 +68,12 @@ class Resident:
         self.deployment.run("release", "evidence", AGENT, str(path))
 
     def say(self, session: str, text: str, *, key: str | None = None, **more: Any) -> dict[str, Any]:
-        """A turn through the gateway, to its end."""
-        status, body = self.call(self.gateway_url, session, text, key, more)
+        """A turn through the gateway, to its end; asked again while no pod is ready, as callers do."""
+        ends = time.monotonic() + _SECONDS
+        while (answered := self.call(self.gateway_url, session, text, key, more))[0] == 503:
+            assert time.monotonic() < ends, answered
+            time.sleep(0.2)
+        status, body = answered
         assert status in (200, 202), (status, body)
         return body if status == 200 else self.wait(body["run_id"])
 
