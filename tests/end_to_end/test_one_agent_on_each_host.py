@@ -25,7 +25,7 @@ def test_the_same_source_remembers_on_each_host(deployment: Deployment) -> None:
     first, second = answers["lambda"]
     assert (first["turn"], second["turn"]) == (1, 2)
     assert "Grace" in second["answer"]
-    assert answers == dict.fromkeys(HOSTS, [first, second])
+    assert all(answers[host] == [first, second] for host in HOSTS)
 
 
 def _said(deployment: Deployment, host: str, text: str) -> dict[str, object]:
