@@ -15,6 +15,7 @@ from agent_hosting._validation import Inputs
 HAND_BACK_SECONDS = 10
 """Kept of `stop_seconds` to save and hand back what could not be finished."""
 TURN_SECONDS = 29
+ACTIVE_SECONDS = 300
 _DAY = 86_400
 _LONGEST_WAIT_SECONDS = 900
 _HOST = re.compile(
@@ -79,6 +80,8 @@ class EksLimits:
             "AGENT_TENANT_SHARE": f"{self.tenant_share:g}",
             "AGENT_TURN_TIMEOUT_SECONDS": str(self.turn_seconds),
             "AGENT_MAX_RECEIVES": str(self.queue.max_receives),
+            # Pods are sized for sessions that talk: those of five minutes, or of less where that is idle.
+            "AGENT_ACTIVE_SECONDS": str(max(1, min(ACTIVE_SECONDS, self.idle_seconds))),
         }
 
 

@@ -149,6 +149,8 @@ class ServerSettings(WorkerSettings):
     """Who signs the callers' tokens, exactly as they name it."""
     jwt_audiences: frozenset[str] = Field(min_length=1)
     """Audiences of tokens that count here, as a JSON list."""
+    active_seconds: float = Field(default=300, gt=0, le=3600)
+    """How long after its last turn a session counts as active. Defaults to five minutes."""
     log_group: str = ""
     """Log group that the lines of standard output are sent to as well; empty where the platform does it."""
     turn_concurrency: int = Field(default=16, ge=1, le=256)

@@ -36,7 +36,7 @@ class Resident:
                 if stack == "dev":
                     agents[AGENT]["source"] = "examples/03-resident"
                 else:
-                    place = {"gateway": {"name": NAMESPACE}, "visibility_seconds": 60, "idle_seconds": 60}
+                    place = {"gateway": {"name": NAMESPACE}, "visibility_seconds": 60, "idle_seconds": 1}
                     agents[AGENT] |= {**place, "releases": [], "rollout": ROLLOUT}
         self._prompt = deployment.root / "examples" / "03-resident" / "prompts" / "system.md"
 

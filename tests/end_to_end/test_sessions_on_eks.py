@@ -79,8 +79,7 @@ def _stays_where_it_is_while_a_fifth_of_new_sessions_go_to_a_new_release(
 def _sleeps_and_wakes_with_its_memory(resident: Resident) -> None:
     resident.configure(min_pods=0)
     resident.deployment.run("up")
-    resident.post("kubernetes/scale?idle=yes")
-    resident.until("no pod is left", lambda: resident.pods() == [])
+    resident.until("no pod is left", lambda: _is_idle(resident))
     status, accepted = resident.call(resident.url, "ada", "What is my sister called?")
     assert status == 202, accepted
     assert any(change["before"] == 0 for change in resident.post("kubernetes/scale")["changed"])
@@ -96,6 +95,12 @@ def _leaves_nothing_but_volumes(resident: Resident) -> None:
     left = api.get("/api/v1/persistentvolumes")["items"]
     assert {volume["metadata"]["name"] for volume in left} == volumes
     assert len(volumes) == 2, "one for the pod of each release"
+
+
+def _is_idle(resident: Resident) -> bool:
+    """Once the pods have told that no session is active, which they do each minute."""
+    resident.post("kubernetes/scale?idle=yes")
+    return resident.pods() == []
 
 
 def _is_another(resident: Resident, uid: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agent_runtime.control import ControlReader
-from agent_runtime.hosts.activity import ACTIVE_SECONDS, Activity
+from agent_runtime.hosts.activity import Activity
 from agent_runtime.hosts.answering import Answering, is_free
 from agent_runtime.hosts.forwarding import FORWARDED
 from agent_runtime.hosts.http import respond
@@ -50,7 +50,7 @@ class Pod:
     def __init__(self, aws: Any, model: Any, bundle: Any, event: Event) -> None:
         self.aws, self._event = aws, event
         self.sent: list[RunMessage] = []
-        self.activity = Activity(aws.clock)
+        self.activity = Activity(300, aws.clock)
         self.is_stopping = False
         self.seconds = 10.0
         self.sessions: Any = None
@@ -179,7 +179,7 @@ def test_a_session_counts_for_five_minutes_after_its_turn_and_a_lone_run_not(pod
     assert pod.post(QUESTION | {"session": "s-1"})[0] == 200
     assert pod.post(QUESTION)[0] == 200
     assert pod.activity.count() == 1
-    pod.aws.clock.now += ACTIVE_SECONDS - 1
+    pod.aws.clock.now += 299
     assert pod.activity.count() == 1
     pod.aws.clock.now += 1
     assert pod.activity.count() == 0
@@ -187,7 +187,7 @@ def test_a_session_counts_for_five_minutes_after_its_turn_and_a_lone_run_not(pod
 
 def test_what_is_under_way_is_active_however_long_it_takes() -> None:
     now = [0.0]
-    activity = Activity(lambda: now[0])
+    activity = Activity(300, lambda: now[0])
     activity.begin("a")
     activity.begin("a")
     now[0] = 10_000
@@ -198,7 +198,7 @@ def test_what_is_under_way_is_active_however_long_it_takes() -> None:
 
 
 def test_the_count_is_told_until_the_process_stops() -> None:
-    activity, told, waits = Activity(), list[int](), [False, False, True]
+    activity, told, waits = Activity(300), list[int](), [False, False, True]
     is_over = threading.Event()
     activity.begin("a")
 

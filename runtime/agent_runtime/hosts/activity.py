@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-ACTIVE_SECONDS: Final = 300
 EVERY_SECONDS: Final = 60
 
 
 class Activity:
-    """Sessions with a turn under way, or within the last five minutes; a run without a session counts as
+    """Sessions with a turn under way, or within the last `active_seconds`; a run without a session counts as
     long as it is under way. `clock` is monotonic, in seconds."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, active_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._active_seconds = active_seconds
         self._clock = clock
         self._lock = threading.Lock()
         self._under_way: Counter[str] = Counter()
@@ -35,7 +35,7 @@ class Activity:
     def count(self) -> int:
         """How many are active now; the others are forgotten."""
         with self._lock:
-            since = self._clock() - ACTIVE_SECONDS
+            since = self._clock() - self._active_seconds
             self._last = {key: at for key, at in self._last.items() if at > since}
             self._under_way = +self._under_way
             return len(self._last.keys() | self._under_way.keys())

@@ -42,7 +42,7 @@ def serve() -> None:
     bundle_id, queue = parts.bundle.bundle_id, queue_of(settings)
     standing = standing_of(settings, parts)
     worker = worker_of(settings, parts, queue, standing, settings.turn_concurrency)
-    activity = Activity()
+    activity = Activity(settings.active_seconds)
 
     def send(message: RunMessage) -> None:
         # A run of another release is left to the reaper, which knows that one's queue.
