@@ -121,6 +121,11 @@ def workers(project: Project, agent: str) -> list[dict[str, Any]]:
     """The agent's worker processes, as `{bundle, task, pid}`."""
     cloud = require_cloud(project)
     found = agent_of(project, agent)
+    if found["host"] == "eks":
+        raise UserError(
+            f"{agent} runs in pods: kubectl -n {found['namespace']} get pods -l agent-hosting/agent={agent} "
+            "lists them; `agent-hosting env` says how kubectl finds the cluster"
+        )
     ecs = admin_client(cloud, "ecs")
     cluster, listed = found.get("cluster_name"), []
     for bundle, service in (found.get("service_names") or {}).items():

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from agent_hosting_cli import local
 from agent_hosting_cli.engine import Engine
 from agent_hosting_cli.kubernetes import Access, attached, is_wanted, own_cluster
 from agent_hosting_cli.project import Project, UserError
@@ -70,3 +71,13 @@ def test_pulumi_is_attached_to_the_cluster_that_is_served(project: Project) -> N
     assert attached(project) == Access("/at/hand", 5)
     assert environment["PULUMI_DEBUG_PROVIDERS"] == "aws:4,kubernetes:5"
     assert environment["KUBECONFIG"] == "/at/hand"
+
+
+def test_pods_are_no_workers_and_it_is_said_how_they_are_listed(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {"host": "eks", "namespace": "agents", "service_names": {"a" * 12: "resident-http"}}
+    monkeypatch.setattr(local, "require_cloud", lambda _: None)
+    monkeypatch.setattr(local, "agent_of", lambda *_: found)
+    with pytest.raises(UserError, match="kubectl -n agents get pods -l agent-hosting/agent=resident"):
+        local.workers(project, "resident")

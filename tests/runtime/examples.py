@@ -4,7 +4,7 @@ import io
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ class Context:
 
 
 @contextmanager
-def packed(example: str, folder: Path, aws: Any, serve: Callable[[Any], str]) -> Iterator[dict[str, str]]:
+def packed(example: str, folder: Path, aws: Any, serve: Callable[[Any], str]) -> Generator[dict[str, str]]:
     """The environment of a function that holds the example in `folder`."""
     source = EXAMPLES / example
     shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
