@@ -1,10 +1,12 @@
 """Objects of one namespace of a real API server, as a test makes and awaits them."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from kubernetes import client, config, watch
+from kubernetes.client.exceptions import ApiException
 from kubernetes.dynamic import DynamicClient
 
 WAIT_SECONDS = 90
@@ -40,6 +42,27 @@ class World:
         name, kind = manifest["metadata"]["name"], "application/merge-patch+json"
         resource = self._resource(manifest)
         return resource.patch(body=change, name=name, namespace=self.namespace, content_type=kind).to_dict()
+
+    def apply(self, manifest: Object, *, dry_run: bool = False) -> tuple[Object, list[str]]:
+        """Server-side apply as strict as the API server can be: a field that it does not know is refused.
+        Gives the object and the server's warnings."""
+        resource, metadata = self._resource(manifest), manifest["metadata"]
+        where = metadata.get("namespace") if resource.namespaced else None
+        query = [("fieldManager", "test"), ("fieldValidation", "Strict"), ("force", "true")]
+        request = self._client.param_serialize(
+            "PATCH",
+            resource.path(name=metadata["name"], namespace=where),
+            query_params=[*query, *([("dryRun", "All")] if dry_run else [])],
+            header_params={"Content-Type": "application/apply-patch+yaml", "Accept": "application/json"},
+            body=manifest,
+            auth_settings=["BearerToken"],
+        )
+        answer = self._client.call_api(*request)
+        body = answer.read()
+        if answer.status >= 400:
+            raise ApiException(status=answer.status, reason=answer.reason, body=body.decode())
+        warned = answer.getheaders().get("warning")
+        return json.loads(body), [] if warned is None else [warned]
 
     def until(self, api_version: str, kind: str, name: str, done: Callable[[Object], bool]) -> Object:
         """The object once it is `done`, told by the API server's watch."""

@@ -9,7 +9,7 @@ from agent_runtime.errors import ClusterUnavailable, TrafficUnknown
 from agent_runtime.kubernetes_api import KubernetesApi
 from agent_runtime.rollout.actions import Action, Decided, hold
 from agent_runtime.rollout.plan import Place
-from agent_runtime.rollout.record import Phase, Record
+from agent_runtime.rollout.record import MOST_REJECTED, Phase, Record
 
 _BUNDLE: Final = "agent-hosting/bundle"
 """Label of pods."""
@@ -46,24 +46,20 @@ def followed(record: Record, walk: Walk, now: int) -> Decided:
         if record.stable == walk.stable and record.candidate is None:
             return hold(record, "Argo has arrived")
         if record.stable == walk.stable:
-            return Decided(Action.DROP, "Argo runs the stable release alone", record.dropped(now))
-        promoted = Record(walk.stable, previous=record.stable, rejected=record.rejected)
-        made = _written(promoted, record, now, Phase.STEADY)
+            dropped = _written(Record(walk.stable), record, now, Phase.STEADY)
+            return Decided(Action.DROP, "Argo runs the stable release alone", dropped)
+        made = _written(Record(walk.stable), record, now, Phase.STEADY)
         return Decided(Action.PROMOTE, f"Argo has arrived at {walk.stable}", made)
     if walk.aborted:
-        if record.candidate is None and walk.candidate in record.rejected:
+        known = (record.stable, record.candidate) == (walk.stable, None)
+        if known and walk.candidate in record.rejected:
             return hold(record, "Argo went back")
-        rejected = {**record.rejected, walk.candidate: now}
-        back = Record(walk.stable, previous=record.previous, rejected=rejected)
-        reason = f"Argo went back from {walk.candidate}"
-        return Decided(Action.GO_BACK, reason, _written(back, record, now, Phase.STEADY))
+        back = _written(Record(walk.stable, rejected={walk.candidate: now}), record, now, Phase.STEADY)
+        return Decided(Action.GO_BACK, f"Argo went back from {walk.candidate}", back)
     same = (record.stable, record.candidate, record.candidate_basis_points)
     if same == (walk.stable, walk.candidate, walk.basis_points):
         return hold(record, f"Argo is at {walk.basis_points / 100:g} %")
-    rejected = {bundle: at for bundle, at in record.rejected.items() if bundle != walk.candidate}
-    moved = Record(
-        walk.stable, walk.candidate, walk.basis_points, previous=record.previous, rejected=rejected
-    )
+    moved = Record(walk.stable, walk.candidate, walk.basis_points)
     reason = f"Argo gives {walk.candidate} {walk.basis_points / 100:g} %"
     return Decided(Action.ADVANCE, reason, _written(moved, record, now, Phase.CANARY))
 
@@ -82,4 +78,16 @@ def read_walk(api: KubernetesApi, place: Place) -> Walk:
 
 
 def _written(made: Record, before: Record, now: int, phase: Phase) -> Record:
-    return replace(made, phase=phase, since=now, version=before.version + 1)
+    """`made` after `before`. Who serves or is tried again is no longer rejected, or its workers would take no
+    run."""
+    serving = (made.stable, made.candidate)
+    rejected = {**before.rejected, **made.rejected}
+    newest_first = sorted(rejected.items(), key=lambda held: -held[1])
+    return replace(
+        made,
+        phase=phase,
+        since=now,
+        version=before.version + 1,
+        previous=before.previous if made.stable == before.stable else before.stable,
+        rejected={b: at for b, at in newest_first[:MOST_REJECTED] if b not in serving},
+    )
