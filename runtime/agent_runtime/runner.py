@@ -107,14 +107,17 @@ class Runner:
         self.turns: Final = None if bundle.memory is None else self._turns(bundle.memory, owner, address)
         """None for an agent without memory."""
 
-    def begin_turn(self, tenant: str, session: str | None, run_id: str, seconds: float) -> Turn | None:
+    def begin_turn(
+        self, tenant: str, session: str | None, run_id: str, seconds: float, *, comes_back: bool = True
+    ) -> Turn | None:
         """Take the run's session, before the run; None where there is none to take, or no memory to keep.
+        `comes_back` says whether something takes the run up again soon if this process dies.
 
         Raises `SessionBusy` and `SessionElsewhere`. Whoever has the turn gives it back.
         """
         if self.turns is None or session is None or copied_run(run_id) is not None:
             return None
-        return self.turns.begin(tenant, session, run_id, seconds)
+        return self.turns.begin(tenant, session, run_id, seconds, comes_back=comes_back)
 
     def run(
         self, request: RunRequest, *, lease_seconds: float, remaining_seconds: Callable[[], float]
@@ -127,7 +130,8 @@ class Runner:
         """
         if (reason := self._brake.reason()) is not None:
             raise Braked(reason)
-        turn = self.begin_turn(request.tenant, request.session, request.run_id, lease_seconds)
+        named = (request.tenant, request.session, request.run_id)
+        turn = self.begin_turn(*named, lease_seconds, comes_back=False)  # its caller waits here
         try:
             return self._run(request, turn, lease_seconds, remaining_seconds)
         finally:

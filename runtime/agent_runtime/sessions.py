@@ -3,7 +3,7 @@
 One item a session. Two owners never serve one at the same time: a lease is taken for a turn by one
 conditional write that raises the epoch, and every later write of its holder names that epoch. As with runs,
 wall clocks decide only when somebody may try to take over. A turn whose owner died has `GRACE_SECONDS` to be
-taken up again before another one begins: its message comes back, and its changes come before theirs. A
+taken up again before another one begins, where its message comes back: its changes come before theirs. A
 session stays on the release that took it first, until `repin` moves it.
 """
 
@@ -115,20 +115,23 @@ class Sessions:
         item = self.table.get(_key(session_pk(self.agent, tenant, session)))
         return None if item is None or item["expires_at"] <= self.now() else _record(item)
 
-    def take(self, tenant: str, session: str, *, run_id: str, seconds: float) -> SessionLease:
+    def take(
+        self, tenant: str, session: str, *, run_id: str, seconds: float, comes_back: bool = True
+    ) -> SessionLease:
         """Take the session for a run; a new one is pinned to this release. One write, two for a new session.
+        A run that `comes_back` by itself if its owner dies is waited for; without a message it is not.
 
         Raises `SessionElsewhere` when it is pinned to another release, and `SessionBusy` while another run
         or another owner holds it.
         """
-        lease = self._take(tenant, session, run_id, seconds, is_pinned_here=True)
+        lease = self._take(tenant, session, run_id, seconds, is_pinned_here=True, comes_back=comes_back)
         assert lease is not None  # a session that is not there is begun
         return lease
 
     def take_anywhere(self, tenant: str, session: str, *, run_id: str, seconds: float) -> SessionLease | None:
         """Take a session whatever release it is pinned to, for work on its memory alone; None if there is no
         such session. Raises `SessionBusy`."""
-        return self._take(tenant, session, run_id, seconds, is_pinned_here=False)
+        return self._take(tenant, session, run_id, seconds, is_pinned_here=False, comes_back=False)
 
     def extend(self, lease: SessionLease, seconds: float) -> None:
         """Keep the session for `seconds` from now. Raises `LeaseLost`."""
@@ -164,7 +167,14 @@ class Sessions:
         return self._clock()
 
     def _take(
-        self, tenant: str, session: str, run_id: str, seconds: float, *, is_pinned_here: bool
+        self,
+        tenant: str,
+        session: str,
+        run_id: str,
+        seconds: float,
+        *,
+        is_pinned_here: bool,
+        comes_back: bool,
     ) -> SessionLease | None:
         pk, token, now = session_pk(self.agent, tenant, session), os.urandom(12).hex(), self._milliseconds()
         held: dict[str, Value] = {
@@ -172,13 +182,15 @@ class Sessions:
             "address": self._address,
             "run_id": run_id,
             "lease_expires_at": now + lease_milliseconds(seconds),
+            "comes_back": int(comes_back),
             "updated_at": now,
             "holder": token,
             "expires_at": now // 1000 + self.retention_seconds,
         }
         is_over, lives, is_ours = "lease_expires_at <= :ms", "expires_at > :now", "bundle_id = :bundle"
-        is_free = f"{is_over} AND (run_id = :run OR lease_expires_at <= :ms_of_others)"
-        values: dict[str, Value] = {":ms": now, ":now": now // 1000, ":run": run_id}
+        is_not_awaited = "comes_back = :no OR lease_expires_at <= :ms_of_others"
+        is_free = f"{is_over} AND (run_id = :run OR {is_not_awaited})"
+        values: dict[str, Value] = {":ms": now, ":now": now // 1000, ":run": run_id, ":no": 0}
         values |= {":ms_of_others": now - GRACE_SECONDS * 1000}
         done = self.table.update(
             _key(pk),
@@ -239,7 +251,8 @@ class Sessions:
                 address,
                 found.get("checkpoint_version", ""),
             )
-        grace = 0 if found.get("run_id") == run_id else GRACE_SECONDS
+        is_awaited = found.get("comes_back", 1) and found.get("run_id") != run_id
+        grace = GRACE_SECONDS if is_awaited else 0
         wait = max(1, math.ceil((found.get("lease_expires_at", now) - now) / 1000) + grace)
         return SessionBusy(f"session {session} is in another turn, on {owner}", owner, address, wait)
 

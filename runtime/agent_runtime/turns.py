@@ -48,9 +48,12 @@ class Turns:
         self.snapshots: Final = snapshots
         self.spec: Final = spec
 
-    def begin(self, tenant: str, session: str, run_id: str, seconds: float) -> "Turn":
+    def begin(
+        self, tenant: str, session: str, run_id: str, seconds: float, *, comes_back: bool = True
+    ) -> "Turn":
         """Raises `SessionBusy` and `SessionElsewhere`."""
-        return Turn(self, self.sessions.take(tenant, session, run_id=run_id, seconds=seconds))
+        given: Any = {"run_id": run_id, "seconds": seconds, "comes_back": comes_back}
+        return Turn(self, self.sessions.take(tenant, session, **given))
 
     def memory_of(self, tenant: str, session: str, key: str) -> Memory:
         """A version of a session's memory, for whoever commits nothing; empty where it is no longer kept."""

@@ -67,12 +67,18 @@ class Machine(RuleBasedStateMachine):
         snapshots = Snapshots(store.table, store.blobs, "answers", clock)
         return Turns(sessions, snapshots, MemorySpec(snapshots=100))
 
-    @rule(seconds=passes, owner=owners, run=st.integers(1, 4), bundle=st.sampled_from(BUNDLES))
-    def takes(self, seconds: int, owner: int, run: int, bundle: str) -> None:
+    @rule(
+        seconds=passes,
+        owner=owners,
+        run=st.integers(1, 4),
+        bundle=st.sampled_from(BUNDLES),
+        comes_back=st.booleans(),
+    )
+    def takes(self, seconds: int, owner: int, run: int, bundle: str, comes_back: bool) -> None:
         self.aws.clock.now += seconds
         run_id = f"r{run}"
         try:
-            turn = self.turns(owner, bundle).begin("acme", "s", run_id, 30)
+            turn = self.turns(owner, bundle).begin("acme", "s", run_id, 30, comes_back=comes_back)
         except SessionBusy:
             return
         except SessionElsewhere:

@@ -80,6 +80,21 @@ def test_a_turn_whose_owner_died_is_taken_up_again_before_another_one_begins(mak
     assert take(make("pod-1"), "1").epoch == 2
 
 
+def test_a_turn_that_does_not_come_back_by_itself_is_waited_for_no_longer_than_its_lease(
+    make: Make, aws: Any
+) -> None:
+    make().take("acme", "s", run_id="1", seconds=SECONDS, comes_back=False)
+    aws.clock.now += SECONDS - 1
+    with pytest.raises(SessionBusy) as busy:
+        take(make("pod-1"), "2")
+    assert busy.value.retry_after_seconds == 1
+    aws.clock.now += 1
+    assert take(make("pod-1"), "2").epoch == 2, "which has a message, and is waited for:"
+    aws.clock.now += SECONDS
+    with pytest.raises(SessionBusy):
+        take(make("pod-2"), "3")
+
+
 def test_a_lease_that_was_given_back_can_be_neither_extended_nor_given_back_again(make: Make) -> None:
     sessions = make()
     lease = take(sessions)

@@ -14,6 +14,8 @@ class Job:
     """A message that is being worked on."""
 
     received: Received
+    has_message: bool = True
+    """Whether the queue has a message of it, which comes back if this process dies."""
     run: Run | None = None
     lease: Lease | None = None
     """Set while the run is this worker's."""
@@ -84,7 +86,7 @@ class Held:
         """A run that has no message in the queue; None if there is no room for it."""
         if not self.has_room(received.group):
             return None
-        job = self.turns[received.message_id] = Job(received)
+        job = self.turns[received.message_id] = Job(received, has_message=False)
         self._turns_of[received.group] += 1
         return job
 

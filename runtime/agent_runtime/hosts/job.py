@@ -69,7 +69,9 @@ def work_on(
     try:
         message = RunMessage.read(job.received.body)
         session = _session_of(message, store) if runner.turns is not None else None
-        job.turn = runner.begin_turn(message.tenant, session, message.run_id, lease_seconds)
+        job.turn = runner.begin_turn(
+            message.tenant, session, message.run_id, lease_seconds, comes_back=job.has_message
+        )
     except SessionBusy as error:
         return _send_again(job, queue, min(error.retry_after_seconds, SESSION_PAUSE_SECONDS))
     except SessionElsewhere as error:
