@@ -22,7 +22,7 @@ from tests.components.recorder import World as Monitor
 from tests.components.samples import CLUSTER, making
 from tests.embedded_kubernetes.world import Object, World
 
-KEEPS_ARCHITECTURE = {"architecture": "x86_64"}
+NODES_HAVE = {"architecture": "x86_64"}
 """What the fake nodes have."""
 
 
@@ -39,10 +39,15 @@ def component_programs(folder: Path) -> Iterator[None]:
         yield
 
 
+def source_of(folder: Path, **manifest: Any) -> str:
+    """Folder of a new agent; what its manifest has beside the defaults makes another bundle of it."""
+    return str(agent_folder(folder / f"agent-{secrets.token_hex(3)}", **manifest))
+
+
 def agent(source: str | Path, where: str, world: Monitor | None = None, **changes: Any) -> dict[str, Object]:
     """Documents of the agent `handbook` in the namespace `where`, by kind and name."""
     shared = {"namespace": where, "cluster": {**CLUSTER, "namespaces": [where]}}
-    return documents(eks_agent(str(source), world, **{**shared, **KEEPS_ARCHITECTURE, **changes}))
+    return documents(eks_agent(str(source), world, **{**shared, **NODES_HAVE, **changes}))
 
 
 def agent_cluster(where: str, **changes: Any) -> dict[str, Object]:

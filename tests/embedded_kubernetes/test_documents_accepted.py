@@ -1,5 +1,5 @@
-"""Every object that our components make is taken by the real API server, in strict field validation, and their
-pods by Pod Security `restricted`."""
+"""Every object that our components make is taken by the real API server, in strict field validation, and
+their pods by Pod Security `restricted`."""
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -9,12 +9,12 @@ import pytest
 from kubernetes.client.exceptions import ApiException
 
 from embedded_kubernetes.cluster import Cluster
-from tests.components.samples import agent_folder
 from tests.embedded_kubernetes.agents import (
     agent,
     agent_cluster,
     agents_namespace,
     component_programs,
+    source_of,
 )
 from tests.embedded_kubernetes.world import Object, World, is_ready
 
@@ -40,7 +40,7 @@ KINDS = {
     *("Namespace", "StorageClass", "GatewayClass", "Gateway", "ServiceAccount", "ConfigMap"),
 }
 NOT_DEFINED_HERE = {"NodePool"}
-"""EKS Auto Mode brings this definition with it: it is in no public module that the embedded cluster installs."""
+"""EKS Auto Mode brings this definition with it; no module that the embedded cluster installs has it."""
 ALWAYS_WARNED = '299 - "spec.SessionAffinity is ignored for headless services"'
 """The API server fills this field in itself, and then warns of it, for every headless Service."""
 TEMPLATES = {"StatefulSet": "template", "Sandbox": "podTemplate", "Rollout": "template"}
@@ -56,7 +56,7 @@ def agents(cluster: Cluster) -> Iterator[World]:
 def made(agents: World, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Object]]:
     """The documents of each program, by kind and name."""
     folder = tmp_path_factory.mktemp("programs")
-    source = str(agent_folder(folder / "agent"))
+    source = source_of(folder)
     with component_programs(folder):
         return {name: program(source, agents.namespace) for name, program in PROGRAMS.items()}
 
@@ -74,7 +74,8 @@ def test_every_document_is_accepted_without_a_warning(
         except ApiException as error:
             refused[key] = error.body
         else:
-            refused.update({key: text for text in warned if text != ALWAYS_WARNED})
+            if unexpected := [text for text in warned if text != ALWAYS_WARNED]:
+                refused[key] = unexpected
     assert refused == {}
 
 

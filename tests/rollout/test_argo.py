@@ -24,7 +24,11 @@ def rollout(wanted: str, steps: list[dict[str, Any]] = STEPS, **status: Any) -> 
     """As the API server shows it."""
     canary = {"steps": steps} if steps else {}
     template = {"metadata": {"labels": {LABEL: wanted}}}
-    return {"spec": {"template": template, "strategy": {"canary": canary}}, "status": status}
+    return {
+        "metadata": {"generation": 4},
+        "spec": {"template": template, "strategy": {"canary": canary}},
+        "status": {"observedGeneration": "4", **status},
+    }
 
 
 def at(index: int, wanted: str = B, **status: Any) -> Walk:
@@ -191,6 +195,12 @@ def test_the_stable_bundle_is_the_one_of_the_stable_revision() -> None:
 def test_a_rollout_without_a_stable_revision_leaves_the_record_as_it_is() -> None:
     with pytest.raises(TrafficUnknown, match="handbook has no stable revision yet"):
         read_walk(Shown(rollouts=rollout(A)), PLACE)  # type: ignore[arg-type]
+
+
+def test_a_template_that_argo_has_not_seen_is_not_at_the_step_of_the_walk_before_it() -> None:
+    found = rollout(B, stableRS="5d8", currentStepIndex=len(STEPS), observedGeneration="3")
+    with pytest.raises(TrafficUnknown, match="has not seen the last change of the Rollout handbook yet"):
+        read_walk(Shown(rollouts=found), PLACE)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("missing", ["rollouts", "replicasets"])

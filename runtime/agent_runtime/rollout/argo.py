@@ -68,8 +68,11 @@ def read_walk(api: KubernetesApi, place: Place) -> Walk:
     """Raises `TrafficUnknown`."""
     try:
         rollout = api.get(f"/apis/argoproj.io/v1alpha1/namespaces/{place.namespace}/rollouts/{place.name}")
-        stable = (rollout.get("status") or {}).get("stableRS")
-        if not stable:
+        status = rollout.get("status") or {}
+        # Until Argo has seen a new template, its step is that of the walk before.
+        if status.get("observedGeneration") != str(rollout["metadata"]["generation"]):
+            raise TrafficUnknown(f"Argo has not seen the last change of the Rollout {place.name} yet")
+        if not (stable := status.get("stableRS")):
             raise TrafficUnknown(f"the Rollout {place.name} has no stable revision yet")
         revision = api.get(f"/apis/apps/v1/namespaces/{place.namespace}/replicasets/{place.name}-{stable}")
     except ClusterUnavailable as error:
