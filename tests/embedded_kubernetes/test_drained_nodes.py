@@ -56,6 +56,8 @@ def test_the_second_of_two_pods_is_not_evicted_until_the_first_is_replaced(
     world.core.patch_node(node, {"spec": {"unschedulable": True}})
     try:
         evict(world, first)
+        pdb = world.kind("policy/v1","PodDisruptionBudget").get(namespace=world.namespace).to_dict()["items"]
+        print("DEBUG", pdb, [(p["metadata"]["name"], p["metadata"].get("deletionTimestamp"), p["status"]) for p in world.pods()])
         for _ in range(3):
             with pytest.raises(ApiException, match="would violate the pod's disruption budget") as refused:
                 evict(world, second)
