@@ -1,5 +1,5 @@
-"""A Rollout of our own document walks under the real controller of Argo, and the record follows it with no more
-than the rights of the rollout controller."""
+"""A Rollout of our own document walks under the real controller of Argo, and the record follows it with no
+more than the rights of the rollout controller."""
 
 import json
 from collections.abc import Iterator
@@ -161,6 +161,7 @@ def test_a_person_promotes_step_by_step_and_then_aborts_and_nothing_is_given_to_
     handbook.tell(pauseConditions=None)
     handbook.until(phase="Paused", currentStepIndex=3)
     assert handbook.looks().shares == {old: 5_000, new: 5_000}
+    assert handbook.record.step == 1, "the second one"
     handbook.tell(abort=True)
     handbook.until(phase="Degraded", abort=True)
     record = handbook.looks()
@@ -243,9 +244,7 @@ def _verdict(found: Object) -> str | None:
     return canary.get("currentBackgroundAnalysisRunStatus", {}).get("status")
 
 
-def test_the_controller_may_see_how_far_argo_is_and_nothing_else(
-    handbook: Agent, sources: list[str]
-) -> None:
+def test_the_controller_may_see_how_far_argo_is_and_nothing_else(handbook: Agent, sources: list[str]) -> None:
     handbook.begun(sources[0], SHORT)
     handbook.looks()
     inside = f"/apis/argoproj.io/v1alpha1/namespaces/{handbook.world.namespace}"

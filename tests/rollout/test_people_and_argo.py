@@ -48,3 +48,7 @@ def test_a_move_is_refused_with_the_command_that_does_it(rollouts: Rollouts, tab
 def test_what_argo_does_is_shown_as_any_rollout_is(rollouts: Rollouts) -> None:
     shown = rollouts.status()
     assert (shown["host"], shown["shares"], shown["candidate"]) == ("eks", {A: 95.0, B: 5.0}, B)
+    assert shown["next"] == {
+        "action": "hold",
+        "reason": "Argo Rollouts moves the traffic: kubectl argo rollouts get rollout answers -n agents",
+    }
