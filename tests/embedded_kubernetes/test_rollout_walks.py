@@ -26,7 +26,7 @@ ROLLOUT = ("argoproj.io/v1alpha1", "Rollout")
 NAME = "handbook"
 HOLDS = [{"percent": percent, "hold_seconds": 3_600} for percent in (5, 50, 100)]
 """Until a person lets it go on."""
-SHORT = [{"percent": percent, "hold_seconds": 1} for percent in (20, 50, 100)]
+SHORT = [{"percent": percent, "hold_seconds": 3} for percent in (20, 50, 100)]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -58,6 +58,8 @@ class Agent:
         for document in made.values():
             if document["kind"] == "AnalysisTemplate" and change is not None:
                 change(document["spec"])
+            if document["kind"] == "Rollout":
+                document["spec"]["minReadySeconds"] = 0  # a fake pod is as ready as it will ever be
             self.world.apply(document)
         labels = made[f"Rollout/{NAME}"]["spec"]["template"]["metadata"]["labels"]
         return labels["agent-hosting/bundle"]
