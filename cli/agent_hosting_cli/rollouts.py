@@ -12,6 +12,7 @@ from agent_hosting_cli.project import UserError
 from agent_runtime.errors import TrafficUnknown
 from agent_runtime.hosts.queue import Queue
 from agent_runtime.rollout import moves
+from agent_runtime.rollout.actions import hold
 from agent_runtime.rollout.controller import Host, moved
 from agent_runtime.rollout.decide import decide
 from agent_runtime.rollout.division import Division
@@ -38,7 +39,11 @@ class Rollouts:
         """How it stands: `{agent, phase, stable, candidate, shares, step, steps, next, …}`."""
         state, seen, now = self._known()
         record, plan = state.record, state.plan
-        made = decide(plan, record, seen, now)
+        if (place := plan.argo_rollout) is not None:
+            shows = f"kubectl argo rollouts get rollout {place.name} -n {place.namespace}"
+            made = hold(record, f"Argo Rollouts moves the traffic: {shows}")
+        else:
+            made = decide(plan, record, seen, now)
         return {
             "agent": self.found.agent,
             "host": plan.host,

@@ -19,7 +19,7 @@ from embedded_kubernetes.cluster import Cluster
 from tests.components.eks_agents import eks_agent, objects
 from tests.components.recorder import Program, run
 from tests.components.recorder import World as Monitor
-from tests.components.samples import CLUSTER, making
+from tests.components.samples import CLUSTER, agent_folder, making
 from tests.embedded_kubernetes.world import Object, World
 
 NODES_HAVE = {"architecture": "x86_64"}

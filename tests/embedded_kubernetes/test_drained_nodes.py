@@ -11,8 +11,6 @@ from embedded_kubernetes.cluster import Cluster
 from tests.embedded_kubernetes.agents import agent, agents_namespace, component_programs, source_of
 from tests.embedded_kubernetes.world import Object, World, is_ready
 
-HELD = "agent-hosting.test/held"
-
 
 @pytest.fixture
 def release(cluster: Cluster, tmp_path: Path) -> Iterator[tuple[World, str]]:
@@ -34,6 +32,16 @@ def evict(world: World, pod: str) -> None:
     world.core.create_namespaced_pod_eviction(pod, world.namespace, {"metadata": metadata})
 
 
+def cordon(world: World, *nodes: str) -> None:
+    for node in nodes:
+        world.core.patch_node(node, {"spec": {"unschedulable": True}})
+
+
+def uncordon(world: World, *nodes: str) -> None:
+    for node in nodes:
+        world.core.patch_node(node, {"spec": {"unschedulable": None}})
+
+
 def allowed(number: int) -> Any:
     """Whether the budget allows so many, of what it has seen last."""
 
@@ -50,28 +58,26 @@ def test_the_second_of_two_pods_is_not_evicted_until_the_first_is_replaced(
     world, name = release
     first, second = f"{name}-0", f"{name}-1"
     world.until("policy/v1", "PodDisruptionBudget", name, allowed(1))
-    # It goes when the test lets it, so that its successor does not come before the second is tried.
-    before = world.core.patch_namespaced_pod(first, world.namespace, {"metadata": {"finalizers": [HELD]}})
-    node = before.spec.node_name
-    world.core.patch_node(node, {"spec": {"unschedulable": True}})
+    before = world.core.read_namespaced_pod(first, world.namespace)
+    drained = before.spec.node_name
+    others = [node.metadata.name for node in world.core.list_node().items if node.metadata.name != drained]
     try:
+        # There is no room for a successor before the second one is tried.
+        cordon(world, drained, *others)
         evict(world, first)
         for _ in range(3):
             with pytest.raises(ApiException, match="would violate the pod's disruption budget") as refused:
                 evict(world, second)
             assert refused.value.status == 429
-        world.core.patch_namespaced_pod(first, world.namespace, {"metadata": {"finalizers": None}})
+        uncordon(world, *others)
         replaced = world.until(
-            "v1",
-            "Pod",
-            first,
-            lambda pod: pod["metadata"]["uid"] != before.metadata.uid and is_ready(pod),
+            "v1", "Pod", first, lambda pod: pod["metadata"]["uid"] != before.metadata.uid and is_ready(pod)
         )
-        assert replaced["spec"]["nodeName"] != node, "drained"
+        assert replaced["spec"]["nodeName"] in others
         world.until("policy/v1", "PodDisruptionBudget", name, allowed(1))
         evict(world, second)
     finally:
-        world.core.patch_node(node, {"spec": {"unschedulable": None}})
+        uncordon(world, drained, *others)
 
 
 def test_two_pods_of_a_release_are_on_nodes_of_two_zones(release: tuple[World, str]) -> None:

@@ -1,5 +1,5 @@
-"""A Rollout of our own document walks under the real controller of Argo, and the record follows it with no more
-than the rights of the rollout controller."""
+"""A Rollout of our own document walks under the real controller of Argo, and the record follows it with no
+more than the rights of the rollout controller."""
 
 import json
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ ROLLOUT = ("argoproj.io/v1alpha1", "Rollout")
 NAME = "handbook"
 HOLDS = [{"percent": percent, "hold_seconds": 3_600} for percent in (5, 50, 100)]
 """Until a person lets it go on."""
-SHORT = [{"percent": percent, "hold_seconds": 1} for percent in (20, 50, 100)]
+SHORT = [{"percent": percent, "hold_seconds": 3} for percent in (20, 50, 100)]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -58,6 +58,8 @@ class Agent:
         for document in made.values():
             if document["kind"] == "AnalysisTemplate" and change is not None:
                 change(document["spec"])
+            if document["kind"] == "Rollout":
+                document["spec"]["minReadySeconds"] = 0  # a fake pod is as ready as it will ever be
             self.world.apply(document)
         labels = made[f"Rollout/{NAME}"]["spec"]["template"]["metadata"]["labels"]
         return labels["agent-hosting/bundle"]
@@ -161,6 +163,7 @@ def test_a_person_promotes_step_by_step_and_then_aborts_and_nothing_is_given_to_
     handbook.tell(pauseConditions=None)
     handbook.until(phase="Paused", currentStepIndex=3)
     assert handbook.looks().shares == {old: 5_000, new: 5_000}
+    assert handbook.record.step == 1, "the second one"
     handbook.tell(abort=True)
     handbook.until(phase="Degraded", abort=True)
     record = handbook.looks()
@@ -243,9 +246,7 @@ def _verdict(found: Object) -> str | None:
     return canary.get("currentBackgroundAnalysisRunStatus", {}).get("status")
 
 
-def test_the_controller_may_see_how_far_argo_is_and_nothing_else(
-    handbook: Agent, sources: list[str]
-) -> None:
+def test_the_controller_may_see_how_far_argo_is_and_nothing_else(handbook: Agent, sources: list[str]) -> None:
     handbook.begun(sources[0], SHORT)
     handbook.looks()
     inside = f"/apis/argoproj.io/v1alpha1/namespaces/{handbook.world.namespace}"

@@ -40,11 +40,21 @@ def test_a_rollout_of_its_stable_revision_has_arrived() -> None:
 
 
 @pytest.mark.parametrize(
-    ("index", "points"),
-    [(0, 0), (1, 500), (2, 500), (3, 2_000), (4, 2_000), (5, 5_000), (6, 5_000), (7, WHOLE), (8, WHOLE)],
+    ("index", "points", "step"),
+    [
+        (0, 0, 0),
+        (1, 500, 0),
+        (2, 500, 0),
+        (3, 2_000, 1),
+        (4, 2_000, 1),
+        (5, 5_000, 2),
+        (6, 5_000, 2),
+        (7, WHOLE, 3),
+        (8, WHOLE, 3),
+    ],
 )
-def test_the_share_is_that_of_the_last_weight_that_is_done(index: int, points: int) -> None:
-    assert at(index) == Walk(A, B, points, aborted=False)
+def test_the_share_is_that_of_the_last_weight_that_is_done(index: int, points: int, step: int) -> None:
+    assert at(index) == Walk(A, B, points, aborted=False, step=step)
 
 
 def test_a_rollout_that_argo_has_not_looked_at_yet_gives_its_candidate_nothing() -> None:

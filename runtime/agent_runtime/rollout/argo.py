@@ -25,6 +25,8 @@ class Walk:
     """Bundle of the revision that it moves to; None when it has arrived."""
     basis_points: int
     aborted: bool
+    step: int = 0
+    """Which weight that is, of those that it walks through."""
 
 
 def walk_of(rollout: Mapping[str, Any], stable_bundle: str) -> Walk:
@@ -37,7 +39,9 @@ def walk_of(rollout: Mapping[str, Any], stable_bundle: str) -> Walk:
     done = steps[: status.get("currentStepIndex", 0)]
     weights = [step["setWeight"] for step in done if "setWeight" in step]
     aborted = bool(status.get("abort"))
-    return Walk(stable_bundle, wanted, 0 if aborted or not weights else weights[-1] * 100, aborted)
+    if aborted or not weights:
+        return Walk(stable_bundle, wanted, 0, aborted)
+    return Walk(stable_bundle, wanted, weights[-1] * 100, aborted, len(weights) - 1)
 
 
 def followed(record: Record, walk: Walk, now: int) -> Decided:
@@ -59,7 +63,7 @@ def followed(record: Record, walk: Walk, now: int) -> Decided:
     same = (record.stable, record.candidate, record.candidate_basis_points)
     if same == (walk.stable, walk.candidate, walk.basis_points):
         return hold(record, f"Argo is at {walk.basis_points / 100:g} %")
-    moved = Record(walk.stable, walk.candidate, walk.basis_points)
+    moved = Record(walk.stable, walk.candidate, walk.basis_points, step=walk.step)
     reason = f"Argo gives {walk.candidate} {walk.basis_points / 100:g} %"
     return Decided(Action.ADVANCE, reason, _written(moved, record, now, Phase.CANARY))
 
