@@ -43,7 +43,7 @@ class Watched:
 @pytest.fixture
 def logs() -> Iterator[Any]:
     with mock_aws():
-        keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+        keys: Any = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
         client: Any = boto3.client("logs", region_name="eu-west-1", **keys)
         client.create_log_group(logGroupName=GROUP)
         yield client
