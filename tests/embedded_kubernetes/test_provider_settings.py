@@ -10,7 +10,7 @@ from embedded_aws.provider.protocol import Refused
 from embedded_aws.provider.values import UNKNOWN
 from embedded_kubernetes.cluster import Cluster
 from embedded_kubernetes.provider.connection import Connection, kubeconfig_of
-from embedded_kubernetes.provider.settings import connection_of, settings_of
+from embedded_kubernetes.provider.settings import connection_of, settings_of, without_aws
 from tests.embedded_kubernetes.world import World
 
 
@@ -81,6 +81,45 @@ def test_another_cluster_or_an_unusable_kubeconfig_is_refused(
     path.write_text(json.dumps(config()))
     with pytest.raises(Refused, match=says):
         connection_of(inputs, Connection(config()), path)
+
+
+def of_aws() -> dict[str, Any]:
+    """A kubeconfig as `aws eks update-kubeconfig` writes it."""
+    asks = {
+        "apiVersion": "client.authentication.k8s.io/v1beta1",
+        "command": "aws",
+        "args": ["eks", "get-token"],
+    }
+    return {**config(), "users": [{"name": "me", "user": {"exec": asks}}]}
+
+
+def test_users_who_ask_aws_lose_what_they_prove_themselves_by() -> None:
+    other = {"name": "other", "user": {"exec": {"command": "other"}}}
+    plain, bare = {"name": "plain", "user": {"token": "t"}}, {"name": "bare"}
+    given = of_aws()
+    given["users"] += [other, plain, bare, {"name": "none", "user": None}]
+    found, asks_aws = without_aws(given)
+    assert asks_aws
+    assert found["users"] == [{"name": "me", "user": {}}, *given["users"][1:]]
+    assert {**found, "users": []} == {**given, "users": []}
+    assert "exec" in given["users"][0]["user"], "what was given stays as it was"
+
+
+@pytest.mark.parametrize("given", [{}, {"users": None}, config()])
+def test_a_kubeconfig_without_such_users_stays_as_it_is(given: dict[str, Any]) -> None:
+    found, asks_aws = without_aws(given)
+    assert not asks_aws
+    assert found == {**given, "users": given.get("users") or []}
+
+
+def test_a_program_that_asks_aws_for_tokens_deploys_as_the_administrator_to_the_cluster_served(
+    tmp_path: Path,
+) -> None:
+    served, path = Connection(config()), tmp_path / "config"
+    assert connection_of({"kubeconfig": json.dumps(of_aws())}, served, path) is served
+    elsewhere = of_aws() | {"clusters": config("https://127.0.0.1:2")["clusters"]}
+    with pytest.raises(Refused, match=r"names the cluster at https://127.0.0.1:2"):
+        connection_of({"kubeconfig": json.dumps(elsewhere)}, served, path)
 
 
 def test_a_server_that_does_not_answer_is_named() -> None:

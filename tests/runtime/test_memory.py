@@ -21,6 +21,7 @@ from agent_runtime.run import Run
 from agent_runtime.runner import Runner, RunOutcome
 from agent_runtime.scopes import Scope, current_scope
 from agent_runtime.session_keys import session_pk
+from agent_runtime.turns import Turn
 from tests.runtime.durable import Killed
 
 Agent = Callable[[Run], Any]
@@ -376,3 +377,21 @@ def test_the_same_run_s_version_is_not_overwritten_by_a_worker_that_lost_the_ses
         late.commit(memory)
     current_scope.reset(token)
     assert talk.remembers() == {"a": "heir"}
+
+
+def test_a_turn_whose_function_died_for_its_caller_holds_the_session_for_its_lease_alone(
+    talk: Talk, aws: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(_run: Any) -> Any:
+        raise Killed
+
+    with monkeypatch.context() as dead:
+        dead.setattr(Turn, "give_back", lambda _: None)
+        with pytest.raises(Killed):
+            talk.turn(die)
+    aws.clock.now += 29
+    with pytest.raises(SessionBusy):
+        talk.turn(sets(a=1))
+    aws.clock.now += 1
+    talk.turn(sets(a=1))
+    assert talk.remembers() == {"a": 1}
