@@ -77,7 +77,10 @@ class Memories:
         table = CheckpointTable(dynamodb, str(self.found.outputs["checkpoint_table_name"]))
         # Only what is over 350 KB lies in the bucket.
         blobs = BlobStore(self.found.client("s3"), str(self.found.outputs.get("checkpoint_bucket_name", "")))
-        sessions = Sessions(table, agent=agent, bundle_id="", owner="operator", clock=self.clock)
+        kept = int(self.found.outputs.get("checkpoint_retention_days") or 365)
+        sessions = Sessions(
+            table, agent=agent, bundle_id="", owner="operator", retention_days=kept, clock=self.clock
+        )
         return Restorer(sessions, Snapshots(table, blobs, agent, self.clock))
 
 

@@ -164,6 +164,25 @@ class ControlPlane:
             )
         return made
 
+    def open_to(self, cluster: aws.eks.Cluster, blocks: Sequence[str]) -> list[pulumi.Resource]:
+        """EKS's own group lets nobody in but its members:
+        https://docs.aws.amazon.com/eks/latest/userguide/sec-group-reqs.html"""
+        group = cluster.vpc_config.apply(lambda held: held.cluster_security_group_id or "")
+        return [
+            aws.vpc.SecurityGroupIngressRule(
+                f"{self.name}-reached-from-{index}",
+                security_group_id=group,
+                description="The cluster's API",
+                cidr_ipv4=block,
+                ip_protocol="tcp",
+                from_port=443,
+                to_port=443,
+                tags=self.tags,
+                opts=self._child,
+            )
+            for index, block in enumerate(blocks)
+        ]
+
     def nodes(
         self,
         cluster: aws.eks.Cluster,

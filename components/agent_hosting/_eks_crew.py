@@ -53,7 +53,8 @@ class PodCrew:
         fewest = pulumi.Output.from_input(least).apply(
             lambda warm: pods.limits.min_pods if warm or self.has_route else 0
         )
-        scaled = documents.scaled_object(name, pods, release, self.workload, fewest, queue, self.region)
+        judged = documents.triggers(pods, bundle_id, queue["queue_url"], self.region)
+        scaled = documents.scaled_object(name, pods, self.workload, fewest, judged, bundle_id)
         self.objects.apply(f"{name}-scaling", scaled, after=[made])
         return {
             "workload": made.id.apply(lambda _: name),

@@ -149,7 +149,8 @@ def make(
 ) -> dict[str, pulumi.CustomResource]:
     """The namespaces by name, each ready for an agent."""
     for document in (storage_class(auto=auto), *network_policies_on(auto=auto), *arm64_nodes(auto=auto)):
-        objects.apply(f"{name}-{_label(document)}", document, after=after)
+        # One cluster may have agents of several stacks, which share these.
+        objects.apply(f"{name}-{_label(document)}", document, after=after, stays=True)
     ready: dict[str, pulumi.CustomResource] = {}
     for each in namespaces:
         made = objects.apply(f"{name}-namespace-{each}", namespace(each), after=after)

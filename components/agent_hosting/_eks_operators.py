@@ -43,13 +43,24 @@ class Chart:
     values: Mapping[str, Any]
 
 
+_GATEWAY_PLUGIN = {
+    "name": "argoproj-labs/gatewayAPI",
+    "location": "https://github.com/argoproj-labs/rollouts-plugin-trafficrouter-gatewayapi/releases/download/"
+    "v0.8.0/gatewayapi-plugin-linux-arm64",
+}
+"""By which Argo moves the weights of HTTP routes; its controller gets it when it starts."""
+_GATEWAY_RIGHTS = {"enabled": True, "providers": {"gatewayAPI": True}}
 CHARTS: Mapping[Operator, Chart] = {
     Operator.KEDA: Chart("keda", "2.18.1", "https://kedacore.github.io/charts", "keda", {}),
     Operator.GATEWAY: Chart(
         "oci://docker.io/envoyproxy/gateway-helm", "v1.5.4", "", "envoy-gateway-system", {}
     ),
     Operator.ARGO_ROLLOUTS: Chart(
-        "argo-rollouts", "2.40.5", "https://argoproj.github.io/argo-helm", "argo-rollouts", {}
+        "argo-rollouts",
+        "2.40.5",
+        "https://argoproj.github.io/argo-helm",
+        "argo-rollouts",
+        {"controller": {"trafficRouterPlugins": [_GATEWAY_PLUGIN]}, "providerRBAC": _GATEWAY_RIGHTS},
     ),
     Operator.AGENT_SANDBOX: Chart(
         "",  # its maker publishes none: https://github.com/kubernetes-sigs/agent-sandbox/issues/1726
@@ -77,6 +88,7 @@ def install(
     for operator in wanted:
         chart, given = CHARTS[operator], charts.get(operator.value, {})
         repository = given.get("repository", chart.repository)
+        looks = _identity(plane, cluster_name, operator)
         made.append(
             kubernetes.helm.v3.Release(
                 f"{plane.name}-{operator.value}",
@@ -89,14 +101,24 @@ def install(
                 atomic=True,  # one that does not become ready is taken away again
                 timeout=600,
                 values={**chart.values, **given.get("values", {})},
-                opts=pulumi.ResourceOptions(parent=plane.parent, provider=provider, depends_on=list(after)),
+                opts=pulumi.ResourceOptions(
+                    parent=plane.parent, provider=provider, depends_on=[*after, *looks]
+                ),
             )
         )
-    if Operator.KEDA in wanted:
-        _let_look(plane, cluster_name, Operator.KEDA, "keda-operator", [_queues(plane), runs.read_metrics()])
-    if Operator.ARGO_ROLLOUTS in wanted:
-        _let_look(plane, cluster_name, Operator.ARGO_ROLLOUTS, "argo-rollouts", [runs.read_metrics()])
     return made
+
+
+def _identity(
+    plane: ControlPlane, cluster_name: pulumi.Input[str], operator: Operator
+) -> list[pulumi.Resource]:
+    """Who an operator is to AWS. It is there before the operator: a pod learns it when it is made."""
+    if operator is Operator.KEDA:
+        allowed = [_queues(plane), runs.read_metrics()]
+        return _let_look(plane, cluster_name, operator, "keda-operator", allowed)
+    if operator is Operator.ARGO_ROLLOUTS:
+        return _let_look(plane, cluster_name, operator, "argo-rollouts", [runs.read_metrics()])
+    return []
 
 
 def _let_look(
@@ -105,14 +127,15 @@ def _let_look(
     operator: Operator,
     service_account: str,
     allowed: list[statements.Statement],
-) -> None:
+) -> list[pulumi.Resource]:
     """An operator reads numbers in its own name, so that pods of agents need no right to."""
-    role = plane.role(operator.value, statements.trust(PODS), ())
+    label = operator.value.partition("-")[0]  # a role's name has 64 characters
+    role = plane.role(label, statements.trust(PODS), ())
     child = pulumi.ResourceOptions(parent=plane.parent)
-    aws.iam.RolePolicy(
+    looks = aws.iam.RolePolicy(
         f"{plane.name}-{operator.value}-looks", role=role.name, policy=statements.policy(allowed), opts=child
     )
-    aws.eks.PodIdentityAssociation(
+    known = aws.eks.PodIdentityAssociation(
         f"{plane.name}-{operator.value}",
         cluster_name=cluster_name,
         namespace=CHARTS[operator].namespace,
@@ -121,6 +144,7 @@ def _let_look(
         tags=plane.tags,
         opts=child,
     )
+    return [looks, known]
 
 
 def _queues(plane: ControlPlane) -> statements.Statement:

@@ -75,7 +75,11 @@ class Placement:
         ]
 
     def crew(
-        self, newest: str, analysis: AnalysisArgs, access: Sequence[pulumi.Resource]
+        self,
+        newest: str,
+        queue_urls: pulumi.Output[dict[str, str]],
+        analysis: AnalysisArgs,
+        access: Sequence[pulumi.Resource],
     ) -> PodCrew | RolloutCrew:
         """What deploys the releases. No pod starts before `access` is there."""
         options = pulumi.InvokeOutputOptions(parent=self.objects.parent)
@@ -84,7 +88,15 @@ class Placement:
         if is_rollout(self.args):
             rollout = self.args.get("rollout") or {}
             return RolloutCrew(
-                self.pods, self.objects, newest, rollout, analysis, region, has_route, list(access)
+                self.pods,
+                self.objects,
+                newest,
+                queue_urls,
+                rollout,
+                analysis,
+                region,
+                has_route,
+                list(access),
             )
         workload = Workload(self.args.get("workload") or Workload.STATEFUL_SET)
         return PodCrew(self.pods, self.objects, workload, region, has_route, list(access))
@@ -113,18 +125,20 @@ class Placement:
         workloads: ByBundle,
         traffic: pulumi.Output[Traffic],
         controller: RolloutController | None,
+        after: Sequence[pulumi.Resource],
     ) -> None:
-        """The route of calls inside of the network, and what the controller may do in the cluster."""
+        """The route of calls inside of the network, and what the controller may do in the cluster. Made once
+        `after` is there."""
         name, gateway = self.pods.agent, self.args.get("gateway")
         made: list[pulumi.Resource] = []
         if gateway is not None and is_rollout(self.args):
             route = _eks_route.argo_route(self.pods, gateway)
-            made.append(self.objects.apply(f"{name}-route", route, ignore=["spec.rules"]))
+            made.append(self.objects.apply(f"{name}-route", route, after=after, ignore=["spec.rules"]))
         elif gateway is not None:
             route = _eks_route.http_route(self.pods, gateway, workloads.apply(list), traffic)
-            made.append(self.objects.apply(f"{name}-route", route))
+            made.append(self.objects.apply(f"{name}-route", route, after=after))
         rules = _eks_route.follow_rollout(name) if is_rollout(self.args) else _eks_route.move_route(name)
         if controller is not None and (made or is_rollout(self.args)):
             _eks_route.let_move(
-                self.pods, self.objects, self.cluster, controller.role_arn, rules, self.tags, made
+                self.pods, self.objects, self.cluster, controller.role_arn, rules, self.tags, [*after, *made]
             )

@@ -71,8 +71,13 @@ def steps_of(given: Mapping[str, Any]) -> Sequence[Step]:
     """The steps of `RolloutArgs`, or the defaults."""
     if "steps" not in given:
         return DEFAULT_STEPS
+    for step in given["steps"]:
+        if step["percent"] != int(step["percent"]):
+            raise pulumi.RunError(
+                f"rollout.steps: percent is {step['percent']}; Argo Rollouts takes whole numbers, 1 to 100."
+            )
     return [
-        Step(basis_points=round(step["percent"] * 100), hold_seconds=step["hold_seconds"])
+        Step(basis_points=int(step["percent"]) * 100, hold_seconds=step["hold_seconds"])
         for step in given["steps"]
     ]
 
@@ -84,6 +89,8 @@ class RolloutCrew:
     pods: Pods
     objects: Objects
     newest: str
+    queue_urls: pulumi.Output[dict[str, str]]
+    """Queue by bundle id."""
     rollout: Mapping[str, Any]
     analysis: AnalysisArgs
     region: pulumi.Input[str]
@@ -116,7 +123,11 @@ class RolloutCrew:
         after = list(self.access)
         for label in (STABLE, CANDIDATE):
             document = _eks_workloads.service(f"{agent}-{label}", pods, None, headless=False)
-            after.append(self.objects.apply(f"{agent}-{label}", document, after=self.access))
+            # Argo narrows what they select to one revision.
+            made = self.objects.apply(
+                f"{agent}-{label}", document, after=self.access, ignore=["spec.selector"]
+            )
+            after.append(made)
         measured = _eks_analysis.template(
             agent,
             _eks_workloads.metadata(agent, pods),
@@ -143,8 +154,16 @@ class RolloutCrew:
             ),
             after=after,
         )
+        # One number of pods serves all revisions: what waits for any of them counts.
+        judged = pulumi.Output.all(self.queue_urls, self.region).apply(
+            lambda known: [
+                trigger
+                for bundle, url in known[0].items()
+                for trigger in _eks_workloads.triggers(pods, bundle, url, known[1])
+            ]
+        )
         scaled = _eks_workloads.scaled_object(
-            agent, pods, release, Workload.ROLLOUT, pods.limits.min_pods, queue, self.region
+            agent, pods, Workload.ROLLOUT, pods.limits.min_pods, judged, None
         )
         self.objects.apply(f"{agent}-scaling", scaled, after=[made])
         return made

@@ -15,6 +15,8 @@ from agent_hosting._traffic import Traffic
 from agent_hosting.agent_cluster import ClusterReference
 from agent_runtime.rollout.plan import WHOLE
 
+_FORWARD_SECONDS = 5
+
 
 def http_route(
     pods: Pods, gateway: GatewayArgs, releases: pulumi.Input[Sequence[str]], traffic: pulumi.Output[Traffic]
@@ -38,7 +40,9 @@ def _route(pods: Pods, gateway: GatewayArgs, backends: pulumi.Input[Any]) -> Doc
     parent: Document = {"name": gateway["name"]}
     if namespace := gateway.get("namespace"):
         parent["namespace"] = namespace
-    spec: Document = {"parentRefs": [parent], "rules": [{"backendRefs": backends}]}
+    # A gateway of Envoy ends a call after 15 s unless the route says otherwise; a turn may be forwarded once.
+    longest = {"request": f"{pods.limits.turn_seconds + _FORWARD_SECONDS}s"}
+    spec: Document = {"parentRefs": [parent], "rules": [{"backendRefs": backends, "timeouts": longest}]}
     if hostnames := gateway.get("hostnames"):
         spec["hostnames"] = list(hostnames)
     named = metadata(pods.agent, pods)
@@ -72,7 +76,7 @@ def let_move(
 ) -> None:
     """The controller may do what `rules` say, and nothing else in the cluster."""
     name = f"{pods.agent}-traffic"
-    group = f"agent-hosting:{pods.agent}"
+    group = f"agent-hosting:{pods.namespace}:{pods.agent}"
     aws.eks.AccessEntry(
         name,
         cluster_name=cluster["cluster_name"],

@@ -10,6 +10,7 @@ from agent_hosting._eks_limits import EksLimits, Workload
 from agent_hosting._eks_namespaces import STORAGE_CLASS
 from agent_hosting._eks_pods import PORT, Pods, selector
 from agent_hosting._kubernetes import Document
+from agent_hosting._rollout_watch import NAMESPACE
 
 _DNS_OF_EKS = ("10.100.0.10/32", "172.20.0.10/32")
 """Names in EKS Auto Mode, whose DNS is on the node and no pod: the service's address in the two blocks of
@@ -103,23 +104,16 @@ def disruption_budget(name: str, pods: Pods, bundle_id: str | None) -> Document:
     }
 
 
-def scaled_object(
-    name: str,
-    pods: Pods,
-    release: WorkerRelease,
-    workload: Workload,
-    least: pulumi.Input[int],
-    queue: Mapping[str, pulumi.Input[str]],
-    region: pulumi.Input[str],
-) -> Document:
-    """As many pods as runs wait and sessions talk, down to none: https://keda.sh/docs/latest/scalers/aws-sqs/"""
+def triggers(
+    pods: Pods, bundle_id: str, queue_url: pulumi.Input[str], region: pulumi.Input[str]
+) -> list[Document]:
+    """As many pods as runs wait and sessions talk: https://keda.sh/docs/latest/scalers/aws-sqs/"""
     limits: EksLimits = pods.limits
-    version, kind = KINDS[workload]
     sessions = {
-        "namespace": "AgentHosting",
+        "namespace": NAMESPACE,
         "metricName": "ActiveSessions",
         "dimensionName": "agent;bundle",
-        "dimensionValue": f"{pods.agent};{release.bundle_id}",
+        "dimensionValue": f"{pods.agent};{bundle_id}",
         "targetMetricValue": f"{limits.sessions_per_pod:g}",
         "activationTargetMetricValue": "0",
         "minMetricValue": "0",
@@ -129,16 +123,33 @@ def scaled_object(
         "awsRegion": region,
     }
     waiting = {
-        "queueURL": queue["queue_url"],
+        "queueURL": queue_url,
         "queueLength": str(limits.concurrency),
         "activationQueueLength": "0",
         "awsRegion": region,
     }
     operator_looks = {"kind": "TriggerAuthentication", "name": pods.agent}
+    return [
+        {"type": kind, "metadata": held, "authenticationRef": operator_looks}
+        for kind, held in (("aws-sqs-queue", waiting), ("aws-cloudwatch", sessions))
+    ]
+
+
+def scaled_object(
+    name: str,
+    pods: Pods,
+    workload: Workload,
+    least: pulumi.Input[int],
+    judged: pulumi.Input[Sequence[Document]],
+    bundle_id: str | None,
+) -> Document:
+    """Pods of a workload by what is `judged`, down to `least`."""
+    limits: EksLimits = pods.limits
+    version, kind = KINDS[workload]
     return {
         "apiVersion": "keda.sh/v1alpha1",
         "kind": "ScaledObject",
-        "metadata": metadata(name, pods, selector(pods.agent, release.bundle_id)),
+        "metadata": metadata(name, pods, selector(pods.agent, bundle_id)),
         "spec": {
             "scaleTargetRef": {"apiVersion": version, "kind": kind, "name": name},
             "minReplicaCount": least,
@@ -155,10 +166,7 @@ def scaled_object(
                     }
                 }
             },
-            "triggers": [
-                {"type": "aws-sqs-queue", "metadata": waiting, "authenticationRef": operator_looks},
-                {"type": "aws-cloudwatch", "metadata": sessions, "authenticationRef": operator_looks},
-            ],
+            "triggers": judged,
         },
     }
 

@@ -41,13 +41,18 @@ class Objects:
         *,
         after: Sequence[pulumi.Resource] = (),
         ignore: Sequence[str] = (),
+        stays: bool = False,
     ) -> pulumi.CustomResource:
         """The object of `document`; `name` is its Pulumi name, `ignore` are fields that somebody else
-        owns."""
+        owns, and one that `stays` is left behind when its stack goes."""
         held = dict(document)
         version, kind = held.pop("apiVersion"), held.pop("kind")
         opts = pulumi.ResourceOptions(
-            parent=self.parent, provider=self.provider, depends_on=list(after), ignore_changes=list(ignore)
+            parent=self.parent,
+            provider=self.provider,
+            depends_on=list(after),
+            ignore_changes=list(ignore),
+            retain_on_delete=stays,
         )
         if (known := _KINDS.get(f"{version}/{kind}")) is not None:
             return known()(name, opts=opts, **{_SNAKE.sub("_", key).lower(): held[key] for key in held})

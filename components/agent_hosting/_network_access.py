@@ -1,5 +1,6 @@
 """Who may use a network's gateways to AWS, and where its flow logs go."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
@@ -39,9 +40,9 @@ def gateway_policy(service: str, account: pulumi.Input[str], region: pulumi.Inpu
     return statements.policy(allowed)
 
 
-def named(name: str, tags: Any) -> pulumi.Output[dict[str, str]]:
-    """`tags` with the one that names a resource of EC2."""
-    return pulumi.Output.from_input(tags or {}).apply(lambda given: {**given, "Name": name})
+def named(name: str, tags: Any, more: Mapping[str, str] | None = None) -> pulumi.Output[dict[str, str]]:
+    """`tags` and `more` with the one that names a resource of EC2."""
+    return pulumi.Output.from_input(tags or {}).apply(lambda given: {**given, **(more or {}), "Name": name})
 
 
 def keep_flow_logs(

@@ -168,6 +168,8 @@ class Agent(pulumi.ComponentResource):
     """Table of the agent's runs."""
     checkpoint_bucket_name: pulumi.Output[str]
     """Bucket of what is too large for that table."""
+    checkpoint_retention_days: pulumi.Output[int]
+    """Days that runs, sessions and their memory are kept."""
     control_table_name: pulumi.Output[str]
     """Table of releases and brakes."""
     cluster_name: pulumi.Output[str]
@@ -199,6 +201,7 @@ class Agent(pulumi.ComponentResource):
             hosted.control_table_name,
         )
         self.checkpoint_bucket_name = hosted.checkpoint_bucket_name
+        self.checkpoint_retention_days = hosted.checkpoint_retention_days
         self.cluster_name = self.namespace = pulumi.Output.from_input("")
         self.service_names = self.queue_urls = self.dead_letter_queue_urls = pulumi.Output.from_input({})
         if isinstance(hosted, EksAgent):

@@ -52,6 +52,8 @@ class ExistingClusterArgs(TypedDict):
     """Name of the cluster in EKS."""
     kubeconfig: pulumi.Input[str]
     """Kubeconfig of somebody who may administer it, as text."""
+    subnet_ids: NotRequired[Sequence[str]]
+    """Private subnets from which its API and AWS are reached. Defaults to all of the cluster's."""
 
 
 class ClusterReference(TypedDict):
@@ -104,13 +106,17 @@ class AgentClusterArgs(TypedDict):
     node_instance_types: NotRequired[Sequence[str]]
     """Types of a managed group's nodes, all for arm64. Defaults to m7g.large."""
     nodes: NotRequired[Nodes]
-    """Where pods run. Defaults to a managed node group."""
+    """Where pods run. Defaults to a managed node group. Of an `existing` cluster in Auto Mode say
+    `karpenter`."""
     operators: NotRequired[Sequence[Operator]]
     """Operators to install: leave out what the cluster has. Defaults to keda, gateway and argo-rollouts; to
     none in an `existing` cluster."""
     public_access: NotRequired[bool]
     """Whether the API is reached from the internet, too, by those who may enter. Defaults to false: then
     Pulumi must run inside of the network, or in one that is connected to it."""
+    reached_from: NotRequired[Sequence[str]]
+    """Blocks of addresses, beside the cluster's own nodes, from which the private API is reached: those of
+    whoever runs Pulumi and `kubectl`. Defaults to none."""
     retain_data: NotRequired[bool]
     """Whether the cluster is protected from deletion. Defaults to true."""
     tags: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
@@ -120,7 +126,7 @@ class AgentClusterArgs(TypedDict):
 _DEFAULT_OPERATORS = (Operator.KEDA, Operator.GATEWAY, Operator.ARGO_ROLLOUTS)
 _OF_OWN = (
     *("admin_arns", "boundary_arn", "kubernetes_version", "max_nodes", "min_nodes", "network"),
-    *("node_instance_types", "nodes", "public_access"),
+    *("node_instance_types", "public_access", "reached_from"),
 )
 """Inputs that only a cluster that is made here uses."""
 
@@ -182,7 +188,9 @@ class AgentCluster(pulumi.ComponentResource):
     def _checked(self) -> ControlPlane:
         inputs, args = self._inputs, self._args
         inputs.known(AgentClusterArgs.__annotations__)
-        inputs.lists("admin_arns", "aws_cidr_blocks", "namespaces", "node_instance_types", "operators")
+        inputs.lists(
+            "admin_arns", "aws_cidr_blocks", "namespaces", "reached_from", "node_instance_types", "operators"
+        )
         if (existing := args.get("existing")) is not None:
             for given in _OF_OWN:
                 if given in args:
@@ -252,7 +260,8 @@ class AgentCluster(pulumi.ComponentResource):
         self.endpoint = found.endpoint
         self.certificate_authority = found.certificate_authorities.apply(lambda held: held[0].data)
         self.kubeconfig = pulumi.Output.secret(existing["kubeconfig"])
-        self.subnet_ids = found.vpc_config.apply(lambda held: list(held.subnet_ids))
+        own = existing.get("subnet_ids")
+        self.subnet_ids = found.vpc_config.apply(lambda held: list(own or held.subnet_ids))
         self.security_group_ids = found.vpc_config.apply(lambda held: [held.cluster_security_group_id])
         self.aws_cidr_blocks = self._aws_cidr_blocks(found.vpc_config.apply(lambda held: held.vpc_id))
 
@@ -273,6 +282,7 @@ class AgentCluster(pulumi.ComponentResource):
             network = {"subnet_ids": made.subnet_ids, "security_group_ids": made.security_group_ids}
         cluster = plane.make(network["subnet_ids"])
         entered = plane.let_in(cluster, args.get("admin_arns") or [deployer_arn(self)])
+        entered += plane.open_to(cluster, args.get("reached_from") or ())
         ready = entered
         if not plane.auto:
             before = before_nodes(plane, cluster)
@@ -305,6 +315,12 @@ class AgentCluster(pulumi.ComponentResource):
         given = self._args.get("aws_cidr_blocks")
         if given is not None:
             return vpc.apply(lambda block: [block, *given])
+        if self._args.get("network") or self._args.get("existing"):
+            pulumi.log.warn(
+                "pods reach AWS within the network, at Amazon S3 and DynamoDB, and nowhere else: a network "
+                "without endpoints for sqs, kms, secretsmanager, logs and the model needs `aws_cidr_blocks`",
+                self,
+            )
         region = aws.get_region_output(opts=options).region
         lists = [
             aws.ec2.get_managed_prefix_list_output(

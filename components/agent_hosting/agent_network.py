@@ -11,6 +11,9 @@ from agent_hosting._keys import account_id
 from agent_hosting._network_access import gateway_policy, keep_flow_logs, named
 from agent_hosting._validation import Inputs
 
+_FOR_LOAD_BALANCERS = {"kubernetes.io/role/internal-elb": "1"}
+"""By this tag a Kubernetes cluster finds subnets for load balancers of the network's own:
+https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html"""
 INTERFACES = ("bedrock-runtime", "ecr.api", "ecr.dkr", "kms", "logs", "secretsmanager", "sqs")
 """Services that a worker calls, or Fargate for it, which needs none to reach ECS:
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/vpc-endpoints.html"""
@@ -75,7 +78,10 @@ class AgentNetwork(pulumi.ComponentResource):
                 cidr_block=block,
                 availability_zone=zones[index],
                 map_public_ip_on_launch=False,
-                **self._named(f"{name}-private-{'ab'[index]}"),
+                tags=named(
+                    f"{name}-private-{'ab'[index]}", self._tags, {"kubernetes.io/role/internal-elb": "1"}
+                ),
+                opts=self._child,
             )
             subnets.append(subnet)
             joined.append(self._join(f"{name}-private-{'ab'[index]}", subnet, routes))

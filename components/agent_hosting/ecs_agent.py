@@ -132,6 +132,8 @@ class EcsAgent(pulumi.ComponentResource):
     """Table of the agent's runs."""
     checkpoint_bucket_name: pulumi.Output[str]
     """Bucket of what is too large for that table."""
+    checkpoint_retention_days: pulumi.Output[int]
+    """Days that runs, sessions and their memory are kept."""
     control_table_name: pulumi.Output[str]
     """Table of releases, traffic and brakes."""
     cluster_name: pulumi.Output[str]
@@ -262,6 +264,7 @@ class EcsAgent(pulumi.ComponentResource):
         self.log_group_name, self.topic_arn = log.name, budget.topic_arn
         self.checkpoint_table_name = checkpoints.table_name
         self.checkpoint_bucket_name = checkpoints.bucket_name
+        self.checkpoint_retention_days = pulumi.Output.from_input(kept_days)
         self.control_table_name = pulumi.Output.from_input(platform["control_table_name"])
         self.cluster_name = pulumi.Output.from_input(platform["cluster_name"])  # type: ignore[typeddict-item]
         self.queue_urls = told(queues, "queue_url")

@@ -52,6 +52,8 @@ class EksAgent(pulumi.ComponentResource):
     """Table of the agent's runs and sessions."""
     checkpoint_bucket_name: pulumi.Output[str]
     """Bucket of what is too large for that table."""
+    checkpoint_retention_days: pulumi.Output[int]
+    """Days that runs, sessions and their memory are kept."""
     control_table_name: pulumi.Output[str]
     """Table of releases, traffic and brakes."""
     cluster_name: pulumi.Output[str]
@@ -130,7 +132,7 @@ class EksAgent(pulumi.ComponentResource):
         objects = Objects(provider_of(name, cluster["kubeconfig"], self), self)
         placement = Placement(pods, objects, args, cluster, tags)
         admitted = [access, *placement.admit(role.role_arn)]
-        crew = placement.crew(newest.bundle_id, analysis, admitted)
+        crew = placement.crew(newest.bundle_id, told(queues, "queue_url"), analysis, admitted)
         functions = Functions(
             agent=name,
             target=target,
@@ -161,7 +163,7 @@ class EksAgent(pulumi.ComponentResource):
             kept_days,
             **placement.controller_inputs(),
         )
-        placement.divide_calls(workloads, traffic, controller)
+        placement.divide_calls(workloads, traffic, controller, admitted)
 
         self.url = parts.door([submit, status], limits.log_days)
         self.bundle_id, self.role_arn = pulumi.Output.from_input(newest.bundle_id), role.role_arn
@@ -169,6 +171,7 @@ class EksAgent(pulumi.ComponentResource):
         self.log_group_name, self.topic_arn = log.name, budget.topic_arn
         self.checkpoint_table_name = checkpoints.table_name
         self.checkpoint_bucket_name = checkpoints.bucket_name
+        self.checkpoint_retention_days = pulumi.Output.from_input(kept_days)
         self.control_table_name = pulumi.Output.from_input(platform["control_table_name"])
         self.cluster_name = pulumi.Output.from_input(cluster["cluster_name"])
         self.namespace = pulumi.Output.from_input(pods.namespace)

@@ -97,6 +97,8 @@ class LambdaAgent(pulumi.ComponentResource):
     """Table of the agent's runs."""
     checkpoint_bucket_name: pulumi.Output[str]
     """Bucket of what is too large for that table."""
+    checkpoint_retention_days: pulumi.Output[int]
+    """Days that runs, sessions and their memory are kept."""
     control_table_name: pulumi.Output[str]
     """Table of releases and brakes."""
     failure_queue_url: pulumi.Output[str]
@@ -221,5 +223,6 @@ class LambdaAgent(pulumi.ComponentResource):
         self.function_name, self.log_group_name, self.topic_arn = function.name, log.name, budget.topic_arn
         self.checkpoint_table_name, self.failure_queue_url = checkpoints.table_name, failures.url
         self.checkpoint_bucket_name = checkpoints.bucket_name
+        self.checkpoint_retention_days = pulumi.Output.from_input(limits.retention_days)
         self.control_table_name = pulumi.Output.from_input(platform["control_table_name"])
         self.register_outputs({output: getattr(self, output) for output in LambdaAgent.__annotations__})

@@ -128,7 +128,7 @@ class WorkerSettings(Settings):
     """How long messages and leases are held, and so how late a killed worker's run goes on. Extended every
     third of it."""
     max_receives: int = Field(default=5, ge=1, le=1000)
-    stop_seconds: int = Field(default=110, ge=2, le=120)
+    stop_seconds: int = Field(default=110, ge=2, le=3700)
     """Time from SIGTERM to SIGKILL."""
     tenant_share: float = Field(default=1.0, gt=0, le=1)
     """Most of the slots that one tenant may have. Defaults to 1: a share below it leaves slots idle when one

@@ -52,7 +52,9 @@ def followed(record: Record, walk: Walk, now: int) -> Decided:
         if record.stable == walk.stable:
             dropped = _written(Record(walk.stable), record, now, Phase.STEADY)
             return Decided(Action.DROP, "Argo runs the stable release alone", dropped)
-        made = _written(Record(walk.stable), record, now, Phase.STEADY)
+        # The pods of the release before are gone: what waits for it, and its sessions, go on in this one.
+        left = Record(walk.stable, rejected={record.stable: now})
+        made = _written(left, record, now, Phase.STEADY)
         return Decided(Action.PROMOTE, f"Argo has arrived at {walk.stable}", made)
     if walk.aborted:
         known = (record.stable, record.candidate) == (walk.stable, None)
