@@ -200,8 +200,10 @@ class AgentCluster(pulumi.ComponentResource):
             theirs = inputs.inside("existing")
             for field in existing.keys() - ExistingClusterArgs.__annotations__.keys():
                 # What stands there may be the kubeconfig under a misspelt name.
-                raise theirs.refuse(field, "…", "there is no such input", "Known are: kubeconfig, name.")
-            for field in ExistingClusterArgs.__annotations__:
+                raise theirs.refuse(
+                    field, "…", "there is no such input", "Known are: kubeconfig, name, subnet_ids."
+                )
+            for field in ("name", "kubeconfig"):
                 theirs.required(
                     field, "Name the cluster as EKS does, and give a kubeconfig of its administrator."
                 )

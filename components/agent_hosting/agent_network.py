@@ -78,9 +78,7 @@ class AgentNetwork(pulumi.ComponentResource):
                 cidr_block=block,
                 availability_zone=zones[index],
                 map_public_ip_on_launch=False,
-                tags=named(
-                    f"{name}-private-{'ab'[index]}", self._tags, {"kubernetes.io/role/internal-elb": "1"}
-                ),
+                tags=named(f"{name}-private-{'ab'[index]}", self._tags, _FOR_LOAD_BALANCERS),
                 opts=self._child,
             )
             subnets.append(subnet)

@@ -261,7 +261,8 @@ def test_operators_are_pinned_and_taken_away_again_if_they_do_not_become_ready(p
 def test_an_operator_that_is_not_asked_for_is_left_out(asked: list[str]) -> None:
     program = cluster(operators=asked)
     assert set(charts(program)) == set(asked)
-    assert bool(program.all("PodIdentityAssociation")) is ("keda" in asked)
+    looking = {"keda", "argo-rollouts"} & set(asked)
+    assert {one.name for one in program.all("PodIdentityAssociation")} == {f"pods-{one}" for one in looking}
 
 
 def test_a_chart_comes_from_a_mirror_and_with_values_if_asked() -> None:
@@ -273,15 +274,15 @@ def test_a_chart_comes_from_a_mirror_and_with_values_if_asked() -> None:
 
 
 def test_keda_reads_numbers_of_queues_of_agents_and_metrics_and_nothing_else(plain: Program) -> None:
-    found = plain.one("RolePolicy", "pods-keda-look").statements()
+    found = plain.one("RolePolicy", "pods-keda-looks").statements()
     assert {sid: held["Action"] for sid, held in found.items()} == {
         "LookAtQueuesOfAgents": "sqs:GetQueueAttributes",
-        "ReadMetrics": ["cloudwatch:GetMetricData"],
+        "ReadMetrics": "cloudwatch:GetMetricData",
     }
     looks = found["LookAtQueuesOfAgents"]
     assert looks["Resource"] == f"arn:aws:sqs:{REGION}:{ACCOUNT}:*"
     assert looks["Condition"] == {"StringLike": {"aws:ResourceTag/agent": "?*"}}
-    identity = plain.one("PodIdentityAssociation").inputs
+    identity = plain.one("PodIdentityAssociation", "pods-keda").inputs
     assert (identity["namespace"], identity["serviceAccount"]) == ("keda", "keda-operator")
 
 

@@ -152,6 +152,7 @@ def test_runs_go_to_a_release_once_its_pods_are_there(source: str, plain: Progra
 def test_a_pod_is_told_all_that_a_worker_is_and_how_it_serves(source: str, plain: Program) -> None:
     told, bundle = environment(plain), bundle_id(source)
     assert set(told) == {
+        "AGENT_ACTIVE_SECONDS",
         *("AGENT_ADDRESS", "AGENT_BUNDLE_ID", "AGENT_CHECKPOINT_BUCKET", "AGENT_CHECKPOINT_RETENTION_DAYS"),
         *("AGENT_CHECKPOINT_TABLE", "AGENT_CONTROL_TABLE", "AGENT_ENVIRONMENT", "AGENT_JWT_AUDIENCES"),
         *("AGENT_JWT_ISSUER", "AGENT_LOG_GROUP", "AGENT_MAX_RECEIVES", "AGENT_MODEL_ENDPOINT", "AGENT_NAME"),
@@ -207,7 +208,7 @@ def test_the_controller_opens_the_cluster_for_one_route_alone(plain: Program) ->
     entry, role, binding = plain.one("AccessEntry").inputs, only(plain, "Role"), only(plain, "RoleBinding")
     assert entry["clusterName"] == "pods"
     assert entry["principalArn"] == plain.outputs_of("RolloutController")["role_arn"]
-    assert entry["kubernetesGroups"] == ["agent-hosting:handbook"]
+    assert entry["kubernetesGroups"] == ["agent-hosting:agents:handbook"]
     assert plain.all("AccessPolicyAssociation") == []
     assert role["rules"] == [
         {
@@ -223,7 +224,7 @@ def test_the_controller_opens_the_cluster_for_one_route_alone(plain: Program) ->
         "name": "handbook-traffic",
     }
     (subject,) = binding["subjects"]
-    assert (subject["kind"], subject["name"]) == ("Group", "agent-hosting:handbook")
+    assert (subject["kind"], subject["name"]) == ("Group", "agent-hosting:agents:handbook")
 
 
 def test_the_controllers_plan_says_where_the_weights_lie(plain: Program) -> None:
@@ -263,12 +264,6 @@ def test_the_route_joins_the_gateway_by_name_and_takes_its_hosts(source: str) ->
     near = only(eks_agent(source, gateway={"name": "inner"}), "HTTPRoute")["spec"]
     assert near["parentRefs"] == [{"name": "inner"}]
     assert "hostnames" not in near
-
-
-def test_without_an_issuer_there_is_no_door_and_no_pod_is_told_of_one(source: str) -> None:
-    program = eks_agent(source, jwt=None, gateway=None)
-    assert not [r for r in program.resources if "apigateway" in r.type]
-    assert not [name for name in environment(program) if "JWT" in name]
 
 
 def test_the_outputs_name_what_a_caller_and_an_operator_need(source: str, plain: Program) -> None:

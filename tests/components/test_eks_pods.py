@@ -124,7 +124,7 @@ def test_probes_ask_the_server_and_one_that_starts_slowly_is_let(source: str) ->
 
 def test_a_pod_gets_what_it_asks_for_and_no_more(source: str) -> None:
     resources = container(agent(source, cpu_millicores=500, memory_mb=1024))["resources"]
-    assert resources["requests"] == resources["limits"] == {"cpu": "500m", "memory": "1024Mi"}
+    assert resources["requests"] == resources["limits"] == {"cpu": "500m", "memory": "1Gi"}
 
 
 def test_the_command_is_the_runtimes_server(source: str) -> None:
@@ -242,7 +242,11 @@ def test_declared_destinations_are_open_on_their_port_alone(source: str) -> None
 
 @pytest.mark.parametrize(
     ("gateway", "namespaces"),
-    [(None, []), ({"name": "inner"}, ["agents"]), ({"name": "inner", "namespace": "gateways"}, ["gateways"])],
+    [
+        (None, []),
+        ({"name": "inner", "namespace": "gateways"}, ["envoy-gateway-system"]),
+        ({"name": "inner", "proxies_namespace": "proxies"}, ["proxies"]),
+    ],
 )
 def test_the_gateway_and_the_agents_own_pods_come_in_and_nobody_else(
     source: str, gateway: Any, namespaces: list[str]

@@ -164,7 +164,7 @@ def test_the_controller_may_look_at_its_own_rollout_and_at_revisions(source: str
     ]
     (subject,) = only(program, "RoleBinding")["subjects"]
     entry = program.one("AccessEntry", "handbook-traffic").inputs
-    assert entry["kubernetesGroups"] == [subject["name"]] == ["agent-hosting:handbook"]
+    assert entry["kubernetesGroups"] == [subject["name"]] == ["agent-hosting:agents:handbook"]
 
 
 def test_the_scaled_object_names_the_rollout(source: str) -> None:

@@ -61,7 +61,7 @@ SERVICES = {
     "pods.eks.amazonaws.com": None,
 }
 """Services that take roles, and on whose behalf where they say so: Lambda and EKS do not."""
-MACHINERY = {"one-plane", "one-nodes", "one-cni", "one-disks", "one-keda"}
+MACHINERY = {f"one-{label}" for label in ("plane", "nodes", "cni", "disks", "keda", "argo")}
 """Roles of a cluster's own machinery, which makes network cards, disks and load balancers: no agent may."""
 EVERY = pytest.mark.parametrize("component", COMPONENTS, ids=lambda c: c.__name__)
 

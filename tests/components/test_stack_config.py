@@ -60,7 +60,9 @@ def test_a_valid_stack_is_read_with_its_defaults() -> None:
 
 
 AGENT = "agents.handbook"
-AGENT_FIELDS = "no such field; known are alert_emails, backlog_per_worker, checkpoint_retention_days, "
+AGENT_FIELDS = (
+    "no such field; known are alert_emails, analysis, backlog_per_worker, checkpoint_retention_days, "
+)
 
 
 @pytest.mark.parametrize(
@@ -325,6 +327,7 @@ def test_every_field_of_an_agent_reaches_the_component() -> None:
         "tenant_share": 0.25,
         "visibility_seconds": 60,
         "worker_concurrency": 8,
+        "analysis": {"provider": "cloudwatch"},
         "cpu_millicores": 500,
         "destinations": [{"cidr_block": "203.0.113.0/24", "port": 8443}],
         "gateway": {"name": "inner", "hostnames": ["agents.example.com"]},

@@ -102,10 +102,10 @@ CLUSTER_CASES: dict[str, Case] = {
         "operator is ['keda']; there is no such input. Known are: admin_arns, ",
     ),
     # Agents.
-    "a gateway without tokens": (
+    "pods without tokens": (
         EksAgent,
         {"jwt": None},
-        "jwt is None; a gateway lets callers in by their tokens. Say whose tokens.",
+        "jwt is None; it is required. Pods let callers in by their tokens: say whose.",
     ),
     "a gateway without a name": (
         EksAgent,

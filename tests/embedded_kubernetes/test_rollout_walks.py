@@ -116,12 +116,12 @@ class Agent:
 def handbook(cluster: Cluster, reviewers: Reviewers) -> Iterator[Agent]:
     """Whoever calls is a member of the group of the controller's access entry, and of nothing else."""
     before = reviewers.review
-    member = {"username": "controller", "groups": [f"agent-hosting:{NAME}"]}
-    reviewers.review = lambda asked: {
-        **{key: asked[key] for key in ("apiVersion", "kind")},
-        "status": {"authenticated": True, "user": member},
-    }
     with agents_namespace(cluster, "walks") as world:
+        member = {"username": "controller", "groups": [f"agent-hosting:{world.namespace}:{NAME}"]}
+        reviewers.review = lambda asked: {
+            **{key: asked[key] for key in ("apiVersion", "kind")},
+            "status": {"authenticated": True, "user": member},
+        }
         yield Agent(world, cluster)
     reviewers.review = before
 

@@ -87,12 +87,13 @@ def test_a_walk_to_its_end_is_a_record_for_each_step_and_then_a_promotion() -> N
     assert seen == [{A: WHOLE}, {A: 9_500, B: 500}, {A: 8_000, B: 2_000}, {A: 5_000, B: 5_000}, {B: WHOLE}]
     made = followed(record, ARRIVED, NOW + 1)
     assert made.action is Action.PROMOTE
-    assert made.record == Record(B, previous=A, version=13, since=NOW + 1)
+    assert made.record == Record(B, previous=A, rejected={A: NOW + 1}, version=13, since=NOW + 1)
 
 
 def test_a_promotion_whose_steps_nobody_saw_is_written_at_once() -> None:
     made = followed(Record(A, version=3), ARRIVED, NOW)
-    assert (made.action, made.record) == (Action.PROMOTE, Record(B, previous=A, version=4, since=NOW))
+    promoted = Record(B, previous=A, rejected={A: NOW}, version=4, since=NOW)
+    assert (made.action, made.record) == (Action.PROMOTE, promoted), "the pods of A are gone"
 
 
 def test_an_abort_takes_every_run_from_the_candidate_and_remembers_when() -> None:
@@ -116,7 +117,7 @@ def test_an_abort_of_a_candidate_whose_predecessor_arrived_unseen_says_who_serve
 
 def test_of_a_candidate_that_is_tried_again_and_arrives_unseen_the_workers_take_runs() -> None:
     made = followed(Record(A, rejected={B: 1}), ARRIVED, NOW)
-    assert (made.record.stable, made.record.rejected) == (B, {})
+    assert (made.record.stable, made.record.rejected) == (B, {A: NOW})
 
 
 def test_the_newest_fifty_rejections_are_remembered() -> None:
