@@ -81,11 +81,6 @@ CLUSTER_CASES: dict[str, Case] = {
         {"boundary_arn": None, "existing": {"name": "theirs"}},
         "existing.kubeconfig is None; it is required. Name the cluster as EKS does, and give a kubeconfig",
     ),
-    "nodes for a cluster that is there": (
-        AgentCluster,
-        {**THEIRS, "nodes": "karpenter"},
-        "nodes is 'karpenter'; the cluster is there already. Leave it out, or `existing`.",
-    ),
     "a public address for a cluster that is there": (
         AgentCluster,
         {**THEIRS, "public_access": True},
