@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -117,7 +118,10 @@ def test_a_program_that_ends_is_named_with_its_log(
     programs: Programs, tmp_path: Path, arguments: list[str], code: int, said: str
 ) -> None:
     programs.start(Program("etcd", arguments))
-    programs.close()
+    deadline = time.monotonic() + END_SECONDS
+    while "etcd" not in programs._ended:  # to close them now could end it before it has said anything
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     log = tmp_path / "logs" / "etcd.log"
     with pytest.raises(ClusterFailed, match=f"etcd ended with code {code}; look into {log}.*\n.*{said}"):
         programs.check()
