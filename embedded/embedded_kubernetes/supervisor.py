@@ -63,6 +63,7 @@ def _start(asked: dict[str, Any], programs: dict[str, "subprocess.Popen[bytes]"]
             )
         except OSError as error:
             log.write(f"{error}\n".encode())
+            log.flush()  # whoever hears of it looks there at once
             _say({"name": asked["name"], "code": 127})
             return
     _say({"name": asked["name"], "pid": programs[asked["name"]].pid})
