@@ -1,12 +1,13 @@
 """The stack, indexed once, so that stack rules need not walk it."""
 
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from .resource import Resource
 from .values import UNKNOWN, NotKnown
 
+T = TypeVar("T")
 IDENTIFIERS = ("arn", "id", "name", "url", "bucket", "roleName", "invokeArn", "keyId")
 """Properties by which one resource names another once they are known."""
 
@@ -17,6 +18,7 @@ class StackIndex:
     def __init__(self, resources: Iterable[Resource]) -> None:
         self.resources = tuple(resources)
         self.by_urn = {resource.urn: resource for resource in self.resources}
+        self._made: dict[Any, Any] = {}
         self._by_type: dict[str, list[Resource]] = defaultdict(list)
         self._called: dict[str, list[Resource]] = defaultdict(list)
         self._referring: dict[str, list[tuple[str, Resource]]] = defaultdict(list)
@@ -29,6 +31,12 @@ class StackIndex:
             for key in {*resource.props, *resource.dependencies}:
                 for other in self.referred(resource, key):
                     self._referring[other.urn].append((key, resource))
+
+    def once(self, made: Callable[["StackIndex"], T]) -> T:
+        """What `made` makes of the stack, made once: rules that need a table of their own keep it here."""
+        if made not in self._made:
+            self._made[made] = made(self)
+        return self._made[made]
 
     def of(self, *types: str) -> list[Resource]:
         """Resources of the types, in the order of the stack."""

@@ -76,7 +76,7 @@ class Judge:
                 blank,
                 outcome=Outcome.NOT_CHECKED,
                 path=unknown.path,
-                message="is unknown until the deployment, and is judged then.",
+                message=str(unknown),
             )
         except Malformed as wrong:
             told = replace(

@@ -19,10 +19,12 @@ UNKNOWN: Final = _Unknown()
 
 
 class NotKnown(Exception):
-    """A value that the rule needs is unknown until the deployment."""
+    """A value that the rule needs is unknown until the deployment, or is kept by another stack."""
 
-    def __init__(self, path: str) -> None:
-        super().__init__(path)
+    def __init__(
+        self, path: str, message: str = "is unknown until the deployment, and is judged then."
+    ) -> None:
+        super().__init__(message)
         self.path = path
 
 
