@@ -1,5 +1,6 @@
 """The stack, indexed once, so that stack rules need not walk it."""
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
@@ -7,6 +8,8 @@ from typing import Any, TypeVar
 from .resource import Resource
 from .values import UNKNOWN, NotKnown
 
+_LONGEST_JSON = 4096
+"""Characters. Longer texts are policies, which rules evaluate."""
 T = TypeVar("T")
 IDENTIFIERS = ("arn", "id", "name", "url", "bucket", "roleName", "invokeArn", "keyId")
 """Properties by which one resource names another once they are known."""
@@ -72,9 +75,14 @@ class StackIndex:
 
 
 def _texts(value: Any) -> Iterable[str]:
-    """Texts that may name a resource: the value, and those directly in a list or an object of it."""
+    """Texts that may name a resource: the value, and those in it, be it a list, an object or JSON text."""
     if isinstance(value, str):
-        return (value,) if len(value) < 2049 else ()
+        if value[:1] not in ("{", "["):
+            return (value,)
+        try:
+            return _texts(json.loads(value)) if len(value) <= _LONGEST_JSON else ()
+        except (ValueError, RecursionError):
+            return ()
     if isinstance(value, list | tuple):
         return [text for item in value for text in _texts(item)]
     if isinstance(value, dict):

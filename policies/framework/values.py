@@ -5,6 +5,7 @@ What is unknown until the deployment raises `NotKnown`, which the judge reports 
 another kind raises `WrongKind`, which it reports as a failure. So a rule holds neither case.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -108,6 +109,16 @@ class View:
         if isinstance(found, Sequence) and not isinstance(found, str) and len(found) == 1:
             return View(found[0], f"{self.at(key)}[0]")
         return View(None if found == [] else found, self.at(key))
+
+    def json(self, key: str) -> "View":
+        """The object at `key`, which some types of AWS want as JSON text."""
+        found = self.value(key)
+        if not isinstance(found, str) or not found:
+            return self.view(key) if found else View(None, self.at(key))
+        try:
+            return View(json.loads(found), self.at(key))
+        except (ValueError, RecursionError) as error:
+            raise Malformed(self.at(key), f"is no JSON document: {str(error)[:100]}") from None
 
     def items(self, key: str) -> list[Any]:
         """The list at `key`; one value that stands alone is a list of one."""
