@@ -37,6 +37,18 @@ def overlap(one: str, other: str) -> bool:
     return len(other) in _starred(other, reached)
 
 
+def covers_somewhere(pattern: str, arn: str) -> bool:
+    """Whether `pattern` covers `arn`, in which `{region}` and `{account}` stand for any one.
+
+    They are taken from the pattern where it names them. Stars in their place would not do: a star stands for
+    colons as well, so that two ARNs that share nothing could meet in a third.
+    """
+    fields = [*pattern.split(":"), *[""] * 5]
+    region = fields[3] if re.fullmatch(r"[a-z0-9-]+", fields[3]) else "eu-west-1"
+    account = fields[4] if fields[4].isdecimal() else "123456789012"
+    return overlap(pattern, arn.replace("{region}", region).replace("{account}", account))
+
+
 def _starred(pattern: str, reached: set[int]) -> set[int]:
     """The places reached, and those behind stars, which may stand for nothing."""
     found = set(reached)

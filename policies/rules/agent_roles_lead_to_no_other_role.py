@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from ..framework.documents import Statement
 from ..framework.index import StackIndex
 from ..framework.outcomes import Fail, Severity
-from ..framework.patterns import matches
+from ..framework.patterns import covers_somewhere
 from ..framework.resource import Resource
 from ..framework.rule import StackRule, types
 from ._roles import ROLE, is_agents, policies_of
 
-_NO_NAMED_ROLE = "arn:aws:iam::123456789012:role/any-role-that-nobody-named"
+_NOBODYS = "arn:aws:iam::{account}:role/a-role-that-nobody-named"
 _EXACT = ("stringequals", "stringlike", "stringequalsignorecase")
 
 
@@ -25,7 +25,7 @@ def _judged(statement: Statement, holder: Resource) -> Iterable[Fail]:
     if not statement.allows:
         return
     if statement.speaks_of_action("iam:PassRole"):
-        if statement.not_resources or any(_every_role(arn) for arn in statement.resources):
+        if statement.not_resources or any(covers_somewhere(arn, _NOBODYS) for arn in statement.resources):
             yield Fail("iam:PassRole is allowed for every role.", statement.path, holder.urn)
         services = [
             value
@@ -37,12 +37,6 @@ def _judged(statement: Statement, holder: Resource) -> Iterable[Fail]:
             yield Fail("iam:PassRole names no service in iam:PassedToService.", statement.path, holder.urn)
     if statement.speaks_of_action("sts:AssumeRole"):
         yield Fail("sts:AssumeRole lets the agent take another role.", statement.path, holder.urn)
-
-
-def _every_role(arn: str) -> bool:
-    account = arn.split(":")[4] if arn.count(":") >= 5 else ""
-    named = _NO_NAMED_ROLE.replace("123456789012", account if account.isdigit() else "123456789012")
-    return matches(arn, named)
 
 
 RULE = StackRule(

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator
 from ..framework.documents import Statement, statements
 from ..framework.index import StackIndex
 from ..framework.outcomes import Fail, Severity
-from ..framework.patterns import matches, overlap
+from ..framework.patterns import covers_somewhere, matches
 from ..framework.resource import Resource
 from ..framework.rule import StackRule, types
+from ..framework.values import UNKNOWN
 from ._roles import ROLE, is_agents, policies_of
 
 _SECRET, _POLICY = "aws:secretsmanager/secret:Secret", "aws:secretsmanager/secretPolicy:SecretPolicy"
@@ -32,8 +33,8 @@ def _arn(secret: Resource) -> str:
     """The ARN, or its pattern: Secrets Manager adds six characters to the name."""
     if isinstance(arn := secret.props.get("arn"), str):
         return arn
-    if name := secret.props.get("name"):
-        return f"arn:aws:secretsmanager:*:*:secret:{secret.view.text('name') or name}-??????"
+    if secret.props.get("name") is not UNKNOWN and (name := secret.view.text("name")):
+        return f"arn:aws:secretsmanager:{{region}}:{{account}}:secret:{name}-??????"
     return secret.view.text("arn")
 
 
@@ -61,8 +62,8 @@ def _speaks(statement: Statement) -> bool:
 
 def _covers(statement: Statement, arn: str) -> bool:
     if statement.not_resources:
-        return not any(overlap(pattern, arn) for pattern in statement.not_resources)
-    return any(overlap(pattern, arn) for pattern in statement.resources)
+        return not any(covers_somewhere(pattern, arn) for pattern in statement.not_resources)
+    return any(covers_somewhere(pattern, arn) for pattern in statement.resources)
 
 
 def _names(statement: Statement, role_arn: str) -> bool:

@@ -70,6 +70,10 @@ def test_the_six_characters_are_thought_of_while_the_arn_is_unknown() -> None:
     unnamed = secret(arn=UNKNOWN, name="agent-a/key")
     near = {**READ, "Resource": f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:agent-a/k*"}
     assert fails("AG08", unnamed, *agent("a", near), *agent("b", near))
+    strange = {**READ, "Resource": f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:agent-b/key-*"}
+    assert passes("AG08", unnamed, *agent("a", near), *agent("b", strange))
+    anywhere = {**READ, "Resource": "arn:aws:secretsmanager:*:secret:agent-a*"}
+    assert fails("AG08", unnamed, *agent("a", near), *agent("b", anywhere))
 
 
 def test_the_secrets_own_policy_can_let_a_role_in() -> None:
