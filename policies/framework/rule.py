@@ -17,7 +17,7 @@ class Rule:
     """What all rules have. Ids of other tools are those that the rule answers to as well."""
 
     id: str
-    """AG17 among our own, L4 and the like among those that public scanners know too."""
+    """AG17 among those on agents, C02 among those that public scanners know too."""
     name: str
     """The desired state in lower case with hyphens; waivers and levels name the rule by it or by its id."""
     title: str

@@ -1,5 +1,7 @@
 """Our own stacks keep what the pack demands of others, in every environment."""
 
+import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -37,3 +39,28 @@ def test_nothing_blocks_our_own_stack(stack: str, project: Project) -> None:
     found = judge.everything(resources(deployed(project, stack)))
     assert [told.line for told in found if told.blocks] == []
     assert {told.outcome for told in found} <= {Outcome.FAIL}, "everything is known after a deployment"
+
+
+TAKEN_AWAY = [
+    ("AG01", "aws:budgets/budget:Budget"),
+    ("AG02", "aws:sns/topicSubscription:TopicSubscription"),
+    ("AG02", "aws:sns/topicPolicy:TopicPolicy"),
+]
+
+
+def test_what_is_taken_away_from_our_own_stack_is_missed(project: Project) -> None:
+    """So that the test above does not pass for want of anything to judge."""
+    whole = resources(deployed(project, "local"))
+    for id_, kind in TAKEN_AWAY:
+        found = Judge(all_rules()).everything([one for one in whole if one.type != kind])
+        assert id_ in {told.rule_id for told in found}, kind
+
+
+def test_evaluation_takes_less_than_a_millisecond_a_resource(project: Project) -> None:
+    """With all rules; five stacks in one, with URNs of their own, so that joins have something to do."""
+    one = resources(deployed(project, "local"))
+    many = [replace(held, urn=f"{held.urn}-{n}") for n in range(5) for held in one]
+    judge = Judge(all_rules())
+    began = time.process_time()
+    judge.everything(many)
+    assert (time.process_time() - began) / len(many) < 0.001
