@@ -44,14 +44,21 @@ def _tags(expression: View) -> Iterator[View]:
 
 def budgets_of(agent: str, stack: StackIndex) -> list[Resource]:
     """Budgets of the agent. Raises `NotKnown` where there is none, but one that may be it."""
-    found: list[Resource] = []
-    hidden: NotKnown | None = None
-    for budget in stack.of(BUDGET):
-        try:
-            if agent in agents_of(budget):
-                found.append(budget)
-        except NotKnown as unknown:
-            hidden = unknown
+    by_agent, hidden = stack.once(_budgets)
+    found = by_agent.get(agent, [])
     if hidden is not None and not found:
         raise hidden
     return found
+
+
+def _budgets(stack: StackIndex) -> tuple[dict[str, list[Resource]], NotKnown | None]:
+    """Budgets by agent, and what kept one from being read."""
+    found: dict[str, list[Resource]] = {}
+    hidden: NotKnown | None = None
+    for budget in stack.of(BUDGET):
+        try:
+            for agent in agents_of(budget):
+                found.setdefault(agent, []).append(budget)
+        except NotKnown as unknown:
+            hidden = unknown
+    return found, hidden

@@ -1,6 +1,7 @@
 """AG08: no two agents' roles can read one secret, by whatever policy, wildcard or likeness of names."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from ..framework.documents import Statement, statements
 from ..framework.index import StackIndex
@@ -20,13 +21,41 @@ def check(secret: Resource, stack: StackIndex) -> Iterable[Fail]:
     """Evaluates identity policies and the secret's own. A condition on an Allow is taken to be met, one on a
     Deny not, but for `aws:PrincipalArn`: what is not understood never makes a secret look closed."""
     arn, own = _arn(secret), list(_own_policy(secret, stack))
-    readers = [role for role in stack.of(ROLE) if is_agents(role) and _reads(role, arn, own, stack)]
+    rights = stack.once(_rights)
+    asked = [role for role in rights.roles if own or role.urn in rights.wide or "{" in arn]
+    once = {role.urn: role for role in (*asked, *rights.named.get(arn, ()))}
+    readers = [role for role in once.values() if _reads(role, arn, own, rights.held[role.urn])]
     if len(readers) > 1:
         names = ", ".join(sorted(role.name for role in readers))
         yield Fail(f"{len(readers)} agents' roles can read it: {names}.")
     for statement in own:
         if statement.allows and statement.anyone and not statement.conditions and _speaks(statement):
             yield Fail("its own policy lets everyone read it.", statement.path)
+
+
+@dataclass(frozen=True)
+class _Rights:
+    """Statements on reading secrets by role, and whom to ask about a secret, so that not all need be."""
+
+    roles: list[Resource]
+    held: dict[str, list[Statement]]
+    wide: set[str]
+    """URNs of roles that name secrets by patterns."""
+    named: dict[str, list[Resource]]
+    """Roles by the ARNs that they name in full."""
+
+
+def _rights(stack: StackIndex) -> _Rights:
+    rights = _Rights([role for role in stack.of(ROLE) if is_agents(role)], {}, set(), {})
+    for role in rights.roles:
+        held = [statement for statement, _ in policies_of(role, stack) if _speaks(statement)]
+        rights.held[role.urn] = held
+        for statement in held:
+            if statement.not_resources or any("*" in arn or "?" in arn for arn in statement.resources):
+                rights.wide.add(role.urn)
+            for arn in statement.resources:
+                rights.named.setdefault(arn, []).append(role)
+    return rights
 
 
 def _arn(secret: Resource) -> str:
@@ -44,16 +73,16 @@ def _own_policy(secret: Resource, stack: StackIndex) -> Iterator[Statement]:
         yield from statements(policy.view.value("policy"), "policy")
 
 
-def _reads(role: Resource, arn: str, own: list[Statement], stack: StackIndex) -> bool:
-    identity = [held for held, _ in policies_of(role, stack) if _speaks(held) and _covers(held, arn)]
-    of_secret = [held for held in own if _speaks(held)]
-    allowed = any(held.allows for held in identity) or any(
-        held.allows and _names(held, role.view.text("arn")) for held in of_secret
+def _reads(role: Resource, arn: str, own: list[Statement], held: list[Statement]) -> bool:
+    identity = [statement for statement in held if _covers(statement, arn)]
+    of_secret = [statement for statement in own if _speaks(statement)]
+    allowed = any(statement.allows for statement in identity) or any(
+        statement.allows and _names(statement, role.view.text("arn")) for statement in of_secret
     )
     if not allowed:
         return False
-    denials = [held for held in (*identity, *of_secret) if not held.allows]
-    return not any(_denies(held, role, in_own=held in of_secret) for held in denials)
+    denials = [statement for statement in (*identity, *of_secret) if not statement.allows]
+    return not any(_denies(statement, role, in_own=statement in of_secret) for statement in denials)
 
 
 def _speaks(statement: Statement) -> bool:

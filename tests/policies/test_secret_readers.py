@@ -36,6 +36,8 @@ def test_a_secret_with_one_reader_passes() -> None:
     other = {**READ, "Resource": SECRET.replace("agent-a", "agent-b")}
     assert passes("AG08", secret(), *agent("a", READ), *agent("b", other))
     assert passes("AG08", secret())
+    twice = {**READ, "Action": "secretsmanager:BatchGetSecretValue"}
+    assert passes("AG08", secret(), *agent("a", READ, twice, {**READ, "Resource": "*"}))
 
 
 @pytest.mark.parametrize(
