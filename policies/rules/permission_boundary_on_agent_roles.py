@@ -1,30 +1,29 @@
 """AG17: an agent's role has a permission boundary, so that no later policy lifts it above data-plane
 calls."""
 
-from pulumi_policy import (
-    EnforcementLevel,
-    ReportViolation,
-    ResourceValidationArgs,
-    ResourceValidationPolicy,
-)
+from collections.abc import Iterable
+
+from ..framework.outcomes import Fail, Severity
+from ..framework.resource import Resource
+from ..framework.rule import ResourceRule, types
+from ._roles import ROLE, is_agents
 
 
-def check(args: ResourceValidationArgs, report: ReportViolation) -> None:
-    """Answers for roles with the tag `agent`; any other resource is none of its business."""
-    if args.resource_type != "aws:iam/role:Role" or "agent" not in (args.props.get("tags") or {}):
-        return
-    if not args.props.get("permissionsBoundary"):
-        report(
-            "The agent's role has no permission boundary. Set permissions_boundary, such as "
-            "AgentPlatform.boundary_arn, "
-            "so that no policy added later lifts the role above it.",
-            None,
-        )
+def check(role: Resource) -> Iterable[Fail]:
+    """Answers for roles with the tag `agent`; any other is none of its business."""
+    if is_agents(role) and not role.view.text("permissionsBoundary").strip():
+        yield Fail("the agent's role has no permission boundary.", "permissionsBoundary")
 
 
-policy = ResourceValidationPolicy(
+RULE = ResourceRule(
+    id="AG17",
     name="permission-boundary-on-agent-roles",
-    description="Roles of agents carry a permission boundary (AG17; AGENTSEC03-BP03).",
-    enforcement_level=EnforcementLevel.MANDATORY,
-    validate=check,
+    title="Roles of agents carry a permission boundary",
+    why="Without one, a policy added later lifts the role above the agent's own calls.",
+    remediation="Set permissions_boundary, such as AgentPlatform.boundary_arn.",
+    severity=Severity.CRITICAL,
+    types=types(ROLE),
+    external={"AWS Well-Architected": ("AGENTSEC03-BP03",)},
+    sources=("https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html",),
+    check=check,
 )

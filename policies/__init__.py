@@ -1,0 +1,1 @@
+"""The policy pack: what every stack that hosts agents must keep, whoever wrote the stack."""

@@ -1,0 +1,68 @@
+"""SQS queues, their dead-letter queues and who reads them.
+
+Defaults: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
+"""
+
+from ..framework.index import StackIndex
+from ..framework.resource import Resource
+from ..framework.values import View
+
+QUEUE = "aws:sqs/queue:Queue"
+REDRIVE = "aws:sqs/redrivePolicy:RedrivePolicy"
+REDRIVE_ALLOW = "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy"
+MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
+FUNCTION = "aws:lambda/function:Function"
+_FAILURES = (
+    ("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig", "destinationConfig"),
+    (FUNCTION, "deadLetterConfig"),
+    (MAPPING, "destinationConfig"),
+    ("aws:sns/topicSubscription:TopicSubscription", "redrivePolicy"),
+    ("aws:cloudwatch/eventTarget:EventTarget", "deadLetterConfig"),
+)
+"""What else sends its failures to a queue."""
+DEFAULT_RETENTION = 345_600
+DEFAULT_VISIBILITY = 30
+
+
+def redrive_of(queue: Resource, stack: StackIndex) -> tuple[Resource, Resource | None] | None:
+    """What holds the queue's redrive policy, itself or a resource of its own, and the queue it names."""
+    held = [queue] if queue.view.says("redrivePolicy") else stack.referring(queue, REDRIVE, by=("queueUrl",))
+    for holder in held:
+        named = [other for other in stack.referred(holder, "redrivePolicy", QUEUE) if other is not queue]
+        if named:
+            return holder, named[0]
+        if redrive_policy(holder).text("deadLetterTargetArn"):
+            return holder, None
+    return None
+
+
+def dead_letter_queues(stack: StackIndex) -> frozenset[str]:
+    """URNs of the queues that take what others could not deliver."""
+    named: set[str] = set()
+    for holder in stack.of(QUEUE, REDRIVE):
+        named |= {
+            other.urn for other in stack.referred(holder, "redrivePolicy", QUEUE) if other is not holder
+        }
+    for kind, key in _FAILURES:
+        for holder in stack.of(kind):
+            named |= {other.urn for other in stack.referred(holder, key, QUEUE)}
+    return frozenset(named)
+
+
+def retention(queue: Resource) -> float:
+    return queue.view.number("messageRetentionSeconds", DEFAULT_RETENTION) or 0
+
+
+def is_fifo(queue: Resource) -> bool:
+    return queue.view.flag("fifoQueue", False)
+
+
+def reads_a_queue(mapping: Resource, stack: StackIndex) -> bool:
+    """Whether an event source mapping reads SQS: streams and brokers have other rules."""
+    if stack.referred(mapping, "eventSourceArn", QUEUE):
+        return True
+    return mapping.view.text("eventSourceArn").startswith("arn:aws:sqs:")
+
+
+def redrive_policy(holder: Resource) -> View:
+    return holder.view.json("redrivePolicy")
