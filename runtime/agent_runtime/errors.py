@@ -196,7 +196,7 @@ class TrafficUnknown(AgentRuntimeError):
 class ClusterUnavailable(AgentRuntimeError):
     """The API of a Kubernetes cluster refuses a call, with this HTTP status, or does not answer: 0."""
 
-    def __init__(self, message: str, status: int) -> None:
+    def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
         self.status = status
 

@@ -13,7 +13,8 @@ from moto import mock_aws
 
 from embedded_aws.provider import invokes
 from embedded_aws.provider.calls import Calls, parse_id, shape_at
-from embedded_aws.provider.errors import PartlyCreated, is_gone
+from embedded_aws.provider.errors import is_gone
+from embedded_aws.provider.protocol import PartlyCreated
 from embedded_aws.provider.recorded import Records
 from embedded_aws.provider.rows import Client, Recorded, Row, Setting
 from embedded_aws.provider.values import Properties

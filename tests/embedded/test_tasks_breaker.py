@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from embedded_aws.provider.calls import Calls
-from embedded_aws.provider.errors import PartlyCreated
+from embedded_aws.provider.protocol import PartlyCreated
 from embedded_aws.provider.rows import Row, Unsettled
 from embedded_aws.tables import all_rows
 from embedded_aws.tasks import scheduler

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from agent_runtime.errors import RecordChanged, TrafficUnknown
 from agent_runtime.kubernetes_api import KubernetesApi
 from agent_runtime.rollout.http_route import HttpRouteTraffic
-from agent_runtime.rollout.plan import WHOLE, HttpRoute
+from agent_runtime.rollout.plan import WHOLE, Place
 from agent_runtime.rollout.record import Record
 from tests.rollout.samples import A, B, C
 from tests.runtime.cluster_api import ClusterApi, cluster_api
@@ -41,7 +41,7 @@ def cluster(tmp_path: Path) -> Iterator[ClusterApi]:
 
 
 def traffic(cluster: ClusterApi, services: dict[str, str] | None = None) -> HttpRouteTraffic:
-    route = HttpRoute(
+    route = Place(
         cluster_name="pods",
         endpoint=cluster.endpoint,
         certificate_authority=cluster.authority,

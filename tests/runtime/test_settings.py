@@ -112,7 +112,7 @@ def test_a_workers_surroundings_have_defaults_that_fit_each_other() -> None:
         ("AGENT_WORKER_CONCURRENCY", "101"),
         ("AGENT_VISIBILITY_SECONDS", "0"),
         ("AGENT_MAX_RECEIVES", "0"),
-        ("AGENT_STOP_SECONDS", "121"),
+        ("AGENT_STOP_SECONDS", "3701"),
         ("AGENT_TENANT_SHARE", "0"),
         ("AGENT_TENANT_SHARE", "1.01"),
         ("AGENT_COMPACT_EVERY", "-1"),
