@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent_hosting._limits import check_agent
-from agent_hosting._queue_limits import HEARTBEATS_IN_VISIBILITY, QueueLimits, check_queue
+from agent_hosting._queue_limits import (
+    HAND_BACK_SECONDS,
+    HEARTBEATS_IN_VISIBILITY,
+    QueueLimits,
+    check_queue,
+    oldest_run_seconds,
+)
 from agent_hosting._validation import Inputs
 
-_DAY = 86_400
-HAND_BACK_SECONDS = 10
-"""Kept of `stop_seconds` to save and hand back what could not be finished."""
-LONGEST_MESSAGE_SECONDS = 43_200
-"""SQS lends a message out for 12 hours; a longer run goes on under a new one:
-https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html"""
-_LONGEST_WAIT_SECONDS = 900
 _MEMORY_MB: dict[int, list[int]] = {
     256: [512, 1024, 2048],
     512: list(range(1024, 4097, 1024)),
@@ -66,7 +65,7 @@ def check_ecs_limits(name: str, args: Any, inputs: Inputs, known: Iterable[str])
         queue=queue,
         log_days=log_days,
         stop_seconds=_stop_seconds(inputs, queue),
-        oldest_run_seconds=_oldest_run_seconds(inputs, queue),
+        oldest_run_seconds=oldest_run_seconds(inputs, queue),
         worker_concurrency=concurrency,
         max_workers=int(
             inputs.number(
@@ -112,18 +111,6 @@ def _stop_seconds(inputs: Inputs, queue: QueueLimits) -> int:
             f"Give {beat + HAND_BACK_SECONDS:g}, or lower visibility_seconds.",
         )
     return stop
-
-
-def _oldest_run_seconds(inputs: Inputs, queue: QueueLimits) -> int:
-    """Age of a message that is worth an alarm: no run keeps one message for longer than 12 hours."""
-    longest = inputs.number(
-        "longest_run_seconds",
-        3600,
-        above=0,
-        most=queue.checkpoint_retention_days * _DAY,
-        way_out="A run must end while its checkpoints are kept: raise checkpoint_retention_days.",
-    )
-    return int(min(longest, LONGEST_MESSAGE_SECONDS)) + _LONGEST_WAIT_SECONDS
 
 
 def _size(inputs: Inputs) -> tuple[int, int]:

@@ -7,17 +7,19 @@ from enum import Enum
 from ipaddress import ip_network
 from typing import Any, NotRequired, TypedDict
 
-from agent_hosting._ecs_limits import LONGEST_MESSAGE_SECONDS
 from agent_hosting._limits import check_agent
-from agent_hosting._queue_limits import HEARTBEATS_IN_VISIBILITY, QueueLimits, check_queue
+from agent_hosting._queue_limits import (
+    HAND_BACK_SECONDS,
+    HEARTBEATS_IN_VISIBILITY,
+    QueueLimits,
+    check_queue,
+    oldest_run_seconds,
+)
 from agent_hosting._validation import Inputs
 
-HAND_BACK_SECONDS = 10
-"""Kept of `stop_seconds` to save and hand back what could not be finished."""
 TURN_SECONDS = 29
 ACTIVE_SECONDS = 300
 _DAY = 86_400
-_LONGEST_WAIT_SECONDS = 900
 _HOST = re.compile(
     r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*"
 )
@@ -93,13 +95,6 @@ def check_eks_limits(name: str, args: Any, inputs: Inputs, known: Iterable[str])
     _check_gateway(args.get("gateway"), inputs)
     if args.get("namespace") is not None:
         check_namespace(inputs, "namespace", args["namespace"])
-    longest = inputs.number(
-        "longest_run_seconds",
-        3600,
-        above=0,
-        most=queue.checkpoint_retention_days * _DAY,
-        way_out="A run must end while its checkpoints are kept: raise checkpoint_retention_days.",
-    )
     workload = inputs.one_of("workload", Workload, "Omit it for a StatefulSet.") or Workload.STATEFUL_SET
     least, most = _pods(inputs, workload)
     concurrency = int(
@@ -109,7 +104,7 @@ def check_eks_limits(name: str, args: Any, inputs: Inputs, known: Iterable[str])
         queue=queue,
         log_days=log_days,
         stop_seconds=_stop_seconds(inputs, queue),
-        oldest_run_seconds=int(min(longest, LONGEST_MESSAGE_SECONDS)) + _LONGEST_WAIT_SECONDS,
+        oldest_run_seconds=oldest_run_seconds(inputs, queue),
         turn_seconds=int(
             inputs.number(
                 "turn_timeout_seconds",

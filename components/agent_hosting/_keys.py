@@ -1,9 +1,11 @@
 """Who is deploying, who may use a customer managed key, and who takes a task's role."""
 
+from typing import Any
+
 import pulumi
 import pulumi_aws as aws
 
-from agent_hosting.statements import Statement
+from agent_hosting.statements import Statement, policy
 
 
 def account_id(parent: pulumi.Resource) -> pulumi.Output[str]:
@@ -52,3 +54,16 @@ def publish_through(service: str) -> Statement:
         "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
         "Resource": "*",  # in a key's own policy "*" means that key
     }
+
+
+def queues_key(agent: str, tags: Any, parent: pulumi.Resource) -> aws.kms.Key:
+    """The key of all queues of an agent; what each role may do with it, its own policy says."""
+    return aws.kms.Key(
+        f"{agent}-queues-key",
+        description=f"Queues of {agent}",
+        enable_key_rotation=True,
+        deletion_window_in_days=7,
+        policy=policy([delegate_to_account(parent)]),
+        tags=tags,
+        opts=pulumi.ResourceOptions(parent=parent),
+    )

@@ -6,6 +6,13 @@ from agent_hosting._validation import Inputs
 
 HEARTBEATS_IN_VISIBILITY = 3
 """Two heartbeats may be lost before another worker is given the run."""
+HAND_BACK_SECONDS = 10
+"""Kept of the time to stop, to save and hand back what could not be finished."""
+LONGEST_MESSAGE_SECONDS = 43_200
+"""SQS lends a message out for 12 hours; a longer run goes on under a new one:
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html"""
+_LONGEST_WAIT_SECONDS = 900
+_DAY_SECONDS = 86_400
 
 
 class QueueLimits(NamedTuple):
@@ -71,3 +78,15 @@ def check_queue(inputs: Inputs) -> QueueLimits:
         )
     )
     return QueueLimits(visibility, receives, queue, dead, kept)
+
+
+def oldest_run_seconds(inputs: Inputs, queue: QueueLimits) -> int:
+    """Age of a message that is worth an alarm: no run keeps one message for longer than 12 hours."""
+    longest = inputs.number(
+        "longest_run_seconds",
+        3600,
+        above=0,
+        most=queue.checkpoint_retention_days * _DAY_SECONDS,
+        way_out="A run must end while its checkpoints are kept: raise checkpoint_retention_days.",
+    )
+    return int(min(longest, LONGEST_MESSAGE_SECONDS)) + _LONGEST_WAIT_SECONDS

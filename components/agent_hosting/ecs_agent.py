@@ -16,7 +16,7 @@ from agent_hosting._container_releases import (
 from agent_hosting._ecs_limits import check_ecs_limits
 from agent_hosting._ecs_service import Crew
 from agent_hosting._host_parts import HostParts
-from agent_hosting._keys import delegate_to_account, own_tasks
+from agent_hosting._keys import own_tasks, queues_key
 from agent_hosting._manifests import keep
 from agent_hosting._names import claim
 from agent_hosting._packaging import Architecture, Target
@@ -179,15 +179,7 @@ class EcsAgent(pulumi.ComponentResource):
         )
         log = aws.cloudwatch.LogGroup(f"{name}-log", retention_in_days=limits.log_days, tags=tags, opts=child)
         budget = parts.budget(platform)
-        key = aws.kms.Key(
-            f"{name}-queues-key",
-            description=f"Queues of {name}",
-            enable_key_rotation=True,
-            deletion_window_in_days=7,
-            policy=policy([delegate_to_account(self)]),
-            tags=tags,
-            opts=child,
-        )
+        key = queues_key(name, tags, self)
         division = divide(name, args, Host.ECS, newest, shares, target, platform, self)
         queues = division.queues(limits.queue, limits.oldest_run_seconds, key.arn, budget.topic_arn, tags)
         here = Surroundings(

@@ -12,7 +12,7 @@ from agent_hosting._eks_placement import Placement
 from agent_hosting._eks_pods import PORT, Pods
 from agent_hosting._eks_workloads import service_name
 from agent_hosting._host_parts import HostParts
-from agent_hosting._keys import delegate_to_account
+from agent_hosting._keys import queues_key
 from agent_hosting._kubernetes import Objects, provider_of
 from agent_hosting._manifests import keep
 from agent_hosting._names import claim
@@ -92,15 +92,7 @@ class EksAgent(pulumi.ComponentResource):
         scope = parts.secrets(release.bundle.secrets, role.role_arn)
         log = aws.cloudwatch.LogGroup(f"{name}-log", retention_in_days=limits.log_days, tags=tags, opts=child)
         budget = parts.budget(platform)
-        key = aws.kms.Key(
-            f"{name}-queues-key",
-            description=f"Queues of {name}",
-            enable_key_rotation=True,
-            deletion_window_in_days=7,
-            policy=policy([delegate_to_account(self)]),
-            tags=tags,
-            opts=child,
-        )
+        key = queues_key(name, tags, self)
         division = divide(name, args, Host.EKS, newest, shares, target, platform, self)
         queues = division.queues(limits.queue, limits.oldest_run_seconds, key.arn, budget.topic_arn, tags)
         here = Surroundings(
