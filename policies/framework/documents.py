@@ -103,6 +103,8 @@ def _statement(held: Any, path: str) -> Statement:
     effect = _key(held, "Effect", path)
     if effect not in ("Allow", "Deny"):
         raise Malformed(f"{path}.Effect", f"is {effect!r} where Allow or Deny belongs")
+    if not any(key in held for key in ("Action", "NotAction")):
+        raise Malformed(path, "has neither Action nor NotAction")
     sid = _key(held, "Sid", path)
     return Statement(
         effect=effect,

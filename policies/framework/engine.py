@@ -7,7 +7,8 @@ do: the rules behind them are found by resource type, and each message begins wi
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pulumi_policy import (
@@ -23,12 +24,13 @@ from pulumi_policy import (
 )
 from pulumi_policy import proxy as wire
 
+from . import values
 from .judge import Judge
 from .outcomes import Finding
 from .resource import Resource
 from .rule import Rule
+from .sarif import FOLDER, SarifFile, Sources
 from .settings import Settings
-from .values import UNKNOWN
 
 _UNKNOWN_ON_THE_WIRE = frozenset(
     value for name, value in vars(wire).items() if name.startswith("UNKNOWN_") and isinstance(value, str)
@@ -38,6 +40,7 @@ CONFIG = PolicyConfigSchema(
     properties={
         "environment": {"type": "string"},
         "levels": {"type": "object"},
+        "limits": {"type": "object"},
         "waivers": {"type": "array", "items": {"type": "object"}},
     }
 )
@@ -45,16 +48,11 @@ CONFIG = PolicyConfigSchema(
 
 def plain(held: Any) -> Any:
     """Properties without the proxies that raise at unknown values: those become `UNKNOWN`."""
-    if isinstance(held, str):
-        return UNKNOWN if held in _UNKNOWN_ON_THE_WIRE else held
-    if isinstance(held, Mapping):
-        target: Mapping[str, Any] = held if isinstance(held, dict) else held["__target"]
-        return {key: plain(value) for key, value in target.items()}
-    if isinstance(held, list):
-        return [plain(value) for value in held]
-    if isinstance(held, wire._ListProxy):
-        return [plain(value) for value in held["__target"]]
-    return held
+    return values.plain(held, _UNKNOWN_ON_THE_WIRE, _opened)
+
+
+def _opened(found: Any) -> Any:
+    return found["__target"] if isinstance(found, wire._DictProxy | wire._ListProxy) else found
 
 
 class Pack:
@@ -63,6 +61,7 @@ class Pack:
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules = tuple(rules)
         self._judge: Judge | None = None
+        self._sarif: SarifFile | None = None
         self._advice: dict[str, list[Finding]] = {}
 
     def policies(self) -> list[Policy]:
@@ -78,23 +77,28 @@ class Pack:
             StackValidationPolicy("agent-hosting-stack-advice", f"{told}: advice.", self._aside, advisory),
         ]
 
-    def _judged(self, config: Mapping[str, Any], tags: Mapping[str, str]) -> Judge:
+    def _judged(self, config: Callable[[], Any], tags: Mapping[str, str]) -> Judge:
         if self._judge is None:
-            self._judge = Judge(self.rules, Settings.of(config, tags, os.environ.get("PULUMI_STACK", "")))
+            self._judge = Judge(self.rules, Settings.of(config(), tags, os.environ.get("PULUMI_STACK", "")))
+            self._sarif = _sarif(self.rules, os.environ)
         return self._judge
 
     def _resource(self, args: ResourceValidationArgs, report: ReportViolation) -> None:
-        judge = self._judged(plain(args.get_config()), args.stack_tags)
+        judge = self._judged(lambda: plain(args.get_config()), args.stack_tags)
         resource = Resource(
             args.resource_type, plain(args.props), args.urn, args.name, protect=bool(args.opts.protect)
         )
         self._told(args.urn, judge.resource(resource), report)
 
     def _stack(self, args: StackValidationArgs, report: ReportViolation) -> None:
-        judge = self._judged({}, args.stack_tags)
+        judge = self._judged(dict, args.stack_tags)
         self._told("", judge.stack(_of_stack(resource) for resource in args.resources), report)
+        if self._sarif is not None:
+            self._sarif.finish()
 
     def _told(self, key: str, found: list[Finding], report: ReportViolation) -> None:
+        if self._sarif is not None:
+            self._sarif.add(found)
         self._advice[key] = [finding for finding in found if not finding.blocks]
         for finding in found:
             if finding.blocks:
@@ -103,6 +107,18 @@ class Pack:
     def _aside(self, args: Any, report: ReportViolation) -> None:
         for finding in self._advice.pop(getattr(args, "urn", ""), ()):
             report(finding.line, finding.urn)
+
+
+def _sarif(rules: Sequence[Rule], environment: Mapping[str, str]) -> SarifFile | None:
+    """The file for this stack, where the environment names a folder for it. The engine runs the pack in the
+    pack's own folder, so that a path from elsewhere would lead astray."""
+    if not (folder := environment.get(FOLDER)):
+        return None
+    if not Path(folder).is_absolute():
+        raise ValueError(f"{FOLDER} is {folder!r}: give the folder's path in full, such as $PWD/{folder}.")
+    stack = f"{environment.get('PULUMI_PROJECT', 'project')}.{environment.get('PULUMI_STACK', 'stack')}"
+    root = environment.get("GITHUB_WORKSPACE")
+    return SarifFile(Path(folder) / f"{stack}.sarif", rules, stack, Sources(Path(root) if root else None))
 
 
 def _of_stack(held: PolicyResource) -> Resource:

@@ -3,9 +3,12 @@
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from .resource import Resource
+from .limits import Limits
+from .resource import Resource, family
 from .values import UNKNOWN, NotKnown
 
 _LONGEST_JSON = 4096
@@ -15,10 +18,16 @@ IDENTIFIERS = ("arn", "id", "name", "url", "bucket", "roleName", "invokeArn", "k
 """Properties by which one resource names another once they are known."""
 
 
+@dataclass(frozen=True)
+class _Raised:
+    error: Exception
+
+
 class StackIndex:
     """Resources by URN, by type, by what they are called and by what refers to them."""
 
-    def __init__(self, resources: Iterable[Resource]) -> None:
+    def __init__(self, resources: Iterable[Resource], limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
         self.resources = tuple(resources)
         self.by_urn = {resource.urn: resource for resource in self.resources}
         self._made: dict[Any, Any] = {}
@@ -26,7 +35,7 @@ class StackIndex:
         self._called: dict[str, list[Resource]] = defaultdict(list)
         self._referring: dict[str, list[tuple[str, Resource]]] = defaultdict(list)
         for resource in self.resources:
-            self._by_type[resource.type].append(resource)
+            self._by_type[resource.family].append(resource)
             for key in IDENTIFIERS:
                 if isinstance(value := resource.props.get(key), str) and value:
                     self._called[value].append(resource)
@@ -36,14 +45,22 @@ class StackIndex:
                     self._referring[other.urn].append((key, resource))
 
     def once(self, made: Callable[["StackIndex"], T]) -> T:
-        """What `made` makes of the stack, made once: rules that need a table of their own keep it here."""
+        """What `made` makes of the stack, made once: rules that need a table of their own keep it here.
+
+        So is what it raises: a table that cannot be made is not tried anew for each resource.
+        """
         if made not in self._made:
-            self._made[made] = made(self)
-        return self._made[made]
+            try:
+                self._made[made] = made(self)
+            except Exception as error:  # noqa: BLE001 - raised below, at each who asks
+                self._made[made] = _Raised(error)
+        if isinstance(found := self._made[made], _Raised):
+            raise found.error.with_traceback(None)
+        return found
 
     def of(self, *types: str) -> list[Resource]:
         """Resources of the types, in the order of the stack."""
-        return [resource for kind in types for resource in self._by_type[kind]]
+        return [resource for kind in types for resource in self._by_type[family(kind)]]
 
     def referred(self, resource: Resource, key: str, *types: str) -> list[Resource]:
         """Resources that the property names: by its dependencies, or else by its value."""
@@ -53,6 +70,10 @@ class StackIndex:
             found += [other for other in self._called.get(text, ()) if other.urn != resource.urn]
         wanted = [other for other in found if not types or other.type in types]
         return list({other.urn: other for other in wanted}.values())
+
+    def called(self, name: str, *types: str) -> list[Resource]:
+        """Resources of the types that have the name, ARN, id or address."""
+        return [other for other in self._called.get(name, ()) if not types or other.type in types]
 
     def referring(self, resource: Resource, *types: str, by: tuple[str, ...] = ()) -> list[Resource]:
         """Resources of the types with a property, one of `by`, that names `resource`."""
@@ -74,17 +95,23 @@ class StackIndex:
         return found[0] if found else None
 
 
-def _texts(value: Any) -> Iterable[str]:
-    """Texts that may name a resource: the value, and those in it, be it a list, an object or JSON text."""
-    if isinstance(value, str):
-        if value[:1] not in ("{", "["):
-            return (value,)
-        try:
-            return _texts(json.loads(value)) if len(value) <= _LONGEST_JSON else ()
-        except (ValueError, RecursionError):
-            return ()
-    if isinstance(value, list | tuple):
-        return [text for item in value for text in _texts(item)]
-    if isinstance(value, dict):
-        return [text for item in value.values() for text in _texts(item)]
-    return ()
+def _texts(value: Any) -> list[str]:
+    """Texts that may name a resource: the value, and those in it, be it a list, an object or JSON text.
+
+    Without recursion: nobody but a program's author bounds how deeply its values are nested.
+    """
+    found: list[str] = []
+    unread = [value]
+    while unread:
+        held = unread.pop()
+        if isinstance(held, str):
+            if held[:1] not in ("{", "["):
+                found.append(held)
+            elif len(held) <= _LONGEST_JSON:
+                with suppress(ValueError, RecursionError):
+                    unread.append(json.loads(held))
+        elif isinstance(held, list | tuple):
+            unread.extend(reversed(held))
+        elif isinstance(held, dict):
+            unread.extend(reversed(held.values()))
+    return found

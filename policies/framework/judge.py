@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from .index import StackIndex
 from .outcomes import Fail, Finding, Level, Outcome
-from .resource import Resource
-from .rule import ResourceRule, Rule, StackRule
+from .resource import Resource, family
+from .rule import EVERY, ResourceRule, Rule, StackRule
 from .settings import Settings
 from .values import Malformed, NotKnown
 from .waivers import Waivers
@@ -27,25 +27,27 @@ class Judge:
                 continue
             for kind in rule.types:
                 if isinstance(rule, ResourceRule):
-                    self._resource_rules[kind].append(rule)
+                    self._resource_rules[family(kind)].append(rule)
                 elif isinstance(rule, StackRule):
-                    self._stack_rules[kind].append(rule)
+                    self._stack_rules[family(kind)].append(rule)
 
     def resource(self, resource: Resource) -> list[Finding]:
         """What the rules for single resources say of this one."""
         return [
             finding
-            for rule in self._resource_rules.get(resource.type, ())
+            for kind in (resource.family, *EVERY)
+            for rule in self._resource_rules.get(kind, ())
             for finding in self._ask(rule, resource, lambda rule=rule: rule.check(resource))
         ]
 
     def stack(self, resources: Iterable[Resource]) -> list[Finding]:
         """What the rules for whole stacks say, and which waivers were of no use."""
-        index = StackIndex(resources)
+        index = StackIndex(resources, self.settings.limits)
         found = [
             finding
             for resource in index.resources
-            for rule in self._stack_rules.get(resource.type, ())
+            for kind in (resource.family, *EVERY)
+            for rule in self._stack_rules.get(kind, ())
             for finding in self._ask(rule, resource, lambda rule=rule, r=resource: rule.check(r, index))
         ]
         return found + self.waivers.report()

@@ -9,11 +9,17 @@ from functools import lru_cache
 
 @lru_cache(maxsize=4096)
 def _compiled(pattern: str, fold: bool) -> re.Pattern[str]:
-    shortened = re.sub(r"\*+", "*", pattern)
-    regular = "".join(".*" if c == "*" else "." if c == "?" else re.escape(c) for c in shortened)
+    """What stands between two stars is taken where it comes first and never again, by atomic groups: a
+    pattern of many stars must not try every way of dividing a text."""
+    first, *others = [
+        "".join("." if c == "?" else re.escape(c) for c in part) for part in re.split(r"\*+", pattern)
+    ]
+    last = [f".*{others.pop()}"] if others else []
+    regular = "".join([first, *(f"(?>.*?{part})" for part in others), *last])
     return re.compile(regular, re.DOTALL | (re.IGNORECASE if fold else 0))
 
 
+@lru_cache(maxsize=65_536)  # a stack's roles are asked about the same actions by rule after rule
 def matches(pattern: str, text: str, fold: bool = False) -> bool:
     """Whether `pattern` covers `text`. Actions are compared without regard to case: give `fold`."""
     if pattern == "*":
@@ -25,6 +31,7 @@ def matches(pattern: str, text: str, fold: bool = False) -> bool:
 
 def overlap(one: str, other: str) -> bool:
     """Whether some text is covered by both patterns: `secret:a-*` and `secret:*-b` share `secret:a-b`."""
+    one, other = (re.sub(r"\*+", "*", pattern) for pattern in (one, other))
     reached = {0}
     for letter in one:
         if letter == "*":
@@ -43,10 +50,24 @@ def covers_somewhere(pattern: str, arn: str) -> bool:
     They are taken from the pattern where it names them. Stars in their place would not do: a star stands for
     colons as well, so that two ARNs that share nothing could meet in a third.
     """
+    region, account, start = _read(pattern)
+    named = arn.replace("{region}", region).replace("{account}", account)
+    length = min(len(start), len(_literal(named)))
+    return start[:length] == named[:length] and overlap(pattern, named)
+
+
+@lru_cache(maxsize=4096)
+def _read(pattern: str) -> tuple[str, str, str]:
+    """Region and account of an ARN's pattern, and what it begins with. Most patterns differ there."""
     fields = [*pattern.split(":"), *[""] * 5]
     region = fields[3] if re.fullmatch(r"[a-z0-9-]+", fields[3]) else "eu-west-1"
     account = fields[4] if fields[4].isdecimal() else "123456789012"
-    return overlap(pattern, arn.replace("{region}", region).replace("{account}", account))
+    return region, account, _literal(pattern)
+
+
+def _literal(pattern: str) -> str:
+    """What stands before the first wildcard."""
+    return pattern.partition("*")[0].partition("?")[0]
 
 
 def _starred(pattern: str, reached: set[int]) -> set[int]:

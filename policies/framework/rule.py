@@ -25,7 +25,8 @@ class Rule:
     remediation: str
     severity: Severity
     types: frozenset[str]
-    """Resource types that it judges. The judge finds rules by them and asks no other rule."""
+    """Resource types that it judges, those of Kubernetes without a version. The judge finds rules by them and
+    asks no other rule."""
     level: Level = Level.MANDATORY
     external: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     sources: tuple[str, ...] = ()
@@ -44,6 +45,10 @@ class StackRule(Rule):
     """Judges one resource together with those that it is joined to."""
 
     check: StackCheck
+
+
+EVERY = frozenset({"*"})
+"""In place of resource types: a rule on what any resource may hold, such as a secret in clear."""
 
 
 def types(*names: str) -> frozenset[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from .limits import Limits
 from .outcomes import Level
 from .rule import Rule
 
@@ -24,24 +25,27 @@ class PackConfig(BaseModel):
     """Overrides the stack's tag `environment`."""
     levels: Mapping[str, Level] = Field(default_factory=dict[str, Level])
     """Levels by a rule's id or name, in place of its own."""
+    limits: Limits = Limits()
+    """What runs of agents may take at most here."""
     waivers: tuple[Mapping[str, Any], ...] = ()
     """Read one by one by `waivers`, so that a malformed one fails alone."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Environment, levels and waivers of one run."""
+    """Environment, levels, waivers and limits of one run."""
 
     environment: str = "prod"
     levels: Mapping[str, Level] = field(default_factory=dict[str, Level])
     waivers: tuple[Mapping[str, Any], ...] = ()
+    limits: Limits = field(default_factory=Limits)
 
     @classmethod
     def of(cls, config: Mapping[str, Any], stack_tags: Mapping[str, str], stack: str = "") -> "Settings":
         """From the pack's config, the stack's tags and its name, the first that tells counting."""
         said = PackConfig.model_validate(dict(config))
         environment = said.environment or stack_tags.get("environment") or _named(stack)
-        return cls(environment, said.levels, said.waivers)
+        return cls(environment, said.levels, said.waivers, said.limits)
 
     def level(self, rule: Rule) -> Level:
         return self.levels.get(rule.id) or self.levels.get(rule.name) or rule.level

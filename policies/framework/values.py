@@ -6,7 +6,7 @@ another kind raises `WrongKind`, which it reports as a failure. So a rule holds 
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 
@@ -17,6 +17,32 @@ class _Unknown:
 
 UNKNOWN: Final = _Unknown()
 """Stands for a value that only the deployment will tell."""
+
+
+def plain(held: Any, unknown: Collection[str], opened: Callable[[Any], Any] = lambda found: found) -> Any:
+    """A copy of what the wire brought, in which `UNKNOWN` stands for each text of `unknown`.
+
+    `opened` makes an object or a list of what is wrapped. The copy is made without recursion: nobody but a
+    program's author bounds how deeply its values are nested.
+    """
+    top: list[Any] = [held]
+    unread: list[Any] = [top]
+    while unread:
+        into = unread.pop()
+        for key, found in into.items() if isinstance(into, dict) else enumerate(into):
+            if isinstance(found, str):
+                if found in unknown:
+                    into[key] = UNKNOWN
+                continue
+            bare = opened(found)
+            if isinstance(bare, Mapping):
+                into[key] = dict(bare)
+            elif isinstance(bare, list | tuple):
+                into[key] = list(bare)
+            else:
+                continue
+            unread.append(into[key])
+    return top[0]
 
 
 class NotKnown(Exception):

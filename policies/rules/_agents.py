@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from ..framework.index import StackIndex
 from ..framework.resource import Resource
 from ..framework.values import Malformed, NotKnown, View
+from ._functions import FUNCTION
 
-FUNCTION, SERVICE = "aws:lambda/function:Function", "aws:ecs/service:Service"
+SERVICE = "aws:ecs/service:Service"
 BUDGET = "aws:budgets/budget:Budget"
 OUTSIDE = "is kept outside this stack: judge it there."
 

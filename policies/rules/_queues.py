@@ -5,15 +5,14 @@ Defaults: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/
 
 from ..framework.index import StackIndex
 from ..framework.resource import Resource
-from ..framework.values import View
+from ..framework.values import UNKNOWN, View
+from ._functions import FUNCTION, INVOKE_CONFIG, MAPPING
 
 QUEUE = "aws:sqs/queue:Queue"
 REDRIVE = "aws:sqs/redrivePolicy:RedrivePolicy"
 REDRIVE_ALLOW = "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy"
-MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
-FUNCTION = "aws:lambda/function:Function"
 _FAILURES = (
-    ("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig", "destinationConfig"),
+    (INVOKE_CONFIG, "destinationConfig"),
     (FUNCTION, "deadLetterConfig"),
     (MAPPING, "destinationConfig"),
     ("aws:sns/topicSubscription:TopicSubscription", "redrivePolicy"),
@@ -59,9 +58,12 @@ def is_fifo(queue: Resource) -> bool:
 
 def reads_a_queue(mapping: Resource, stack: StackIndex) -> bool:
     """Whether an event source mapping reads SQS: streams and brokers have other rules."""
-    if stack.referred(mapping, "eventSourceArn", QUEUE):
+    found = {other.type for other in stack.referred(mapping, "eventSourceArn")}
+    if QUEUE in found:
         return True
-    return mapping.view.text("eventSourceArn").startswith("arn:aws:sqs:")
+    if found and mapping.props.get("eventSourceArn") is UNKNOWN:
+        return False
+    return mapping.view.text("eventSourceArn").split(":")[2:3] == ["sqs"]
 
 
 def redrive_policy(holder: Resource) -> View:

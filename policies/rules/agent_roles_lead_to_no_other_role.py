@@ -8,35 +8,38 @@ from ..framework.outcomes import Fail, Severity
 from ..framework.patterns import covers_somewhere
 from ..framework.resource import Resource
 from ..framework.rule import StackRule, types
-from ._roles import ROLE, is_agents, policies_of
+from ._roles import ROLE, is_agents, rights_of
 
 _NOBODYS = "arn:aws:iam::{account}:role/a-role-that-nobody-named"
-_EXACT = ("stringequals", "stringlike", "stringequalsignorecase")
+_EXACT = ("stringequals", "stringequalsifexists", "stringequalsignorecase", "stringlike")
+_TAKING = ("sts:AssumeRole", "sts:AssumeRoot")
 
 
 def check(role: Resource, stack: StackIndex) -> Iterable[Fail]:
-    """Answers for roles with the tag `agent`, over all policies that the stack gives them."""
-    if is_agents(role):
-        for statement, holder in policies_of(role, stack):
-            yield from _judged(statement, holder)
-
-
-def _judged(statement: Statement, holder: Resource) -> Iterable[Fail]:
-    if not statement.allows:
+    """Answers for roles with the tag `agent`, over all policies that the stack gives them, within their
+    boundary and their denials."""
+    if not is_agents(role):
         return
-    if statement.speaks_of_action("iam:PassRole"):
-        if statement.not_resources or any(covers_somewhere(arn, _NOBODYS) for arn in statement.resources):
-            yield Fail("iam:PassRole is allowed for every role.", statement.path, holder.urn)
-        services = [
-            value
-            for operator, _, values in statement.condition("iam:passedtoservice")
-            if operator in _EXACT
-            for value in values
-        ]
-        if not services or "*" in services:
-            yield Fail("iam:PassRole names no service in iam:PassedToService.", statement.path, holder.urn)
-    if statement.speaks_of_action("sts:AssumeRole"):
-        yield Fail("sts:AssumeRole lets the agent take another role.", statement.path, holder.urn)
+    rights = rights_of(role, stack)
+    for statement, holder in rights.allowing("iam:PassRole"):
+        yield from _passed(statement, holder)
+    for statement, holder in rights.held:
+        taking = [action for action in _TAKING if statement.speaks_of_action(action) and rights.open(action)]
+        if statement.allows and taking:
+            yield Fail(f"{taking[0]} lets the agent take another role.", statement.path, holder.urn)
+
+
+def _passed(statement: Statement, holder: Resource) -> Iterable[Fail]:
+    if statement.not_resources or any(covers_somewhere(arn, _NOBODYS) for arn in statement.resources):
+        yield Fail("iam:PassRole is allowed for every role.", statement.path, holder.urn)
+    services = [
+        value
+        for operator, _, values in statement.condition("iam:passedtoservice")
+        if operator.rpartition(":")[2] in _EXACT
+        for value in values
+    ]
+    if not services or any("*" in service for service in services):
+        yield Fail("iam:PassRole names no service in iam:PassedToService.", statement.path, holder.urn)
 
 
 RULE = StackRule(
@@ -48,6 +51,9 @@ RULE = StackRule(
     severity=Severity.CRITICAL,
     types=types(ROLE),
     external={"AWS Well-Architected": ("AGENTSEC03-BP03",)},
-    sources=("https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html",),
+    sources=(
+        "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html",
+        "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html",
+    ),
     check=check,
 )

@@ -10,18 +10,23 @@ from ._agent_statements import allowed
 from ._roles import ROLE
 
 ERASING = (
+    "cloudtrail:DeleteEventDataStore",
     "cloudtrail:DeleteTrail",
+    "cloudtrail:PutEventSelectors",
     "cloudtrail:StopLogging",
+    "cloudtrail:UpdateTrail",
     "logs:DeleteLogGroup",
     "logs:DeleteLogStream",
     "logs:DeleteRetentionPolicy",
+    "logs:DeleteSubscriptionFilter",
     "logs:DisassociateKmsKey",
     "logs:PutRetentionPolicy",
 )
 
 
 def check(role: Resource, stack: StackIndex) -> Iterable[Fail]:
-    """Answers for roles with the tag `agent`."""
+    """Answers for roles with the tag `agent`, within their boundary and denials. That groups have a retention
+    and a key is judged of all of them, by C37 and what follows it."""
     return allowed(role, stack, ERASING, "the agent may erase what tells of it")
 
 

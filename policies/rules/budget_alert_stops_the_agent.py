@@ -10,20 +10,20 @@ from ..framework.rule import StackRule, types
 from ..framework.values import NotKnown
 from ._agents import BUDGET, OUTSIDE, agents_of
 
-_TOPIC, _KEY = "aws:sns/topic:Topic", "aws:kms/key:Key"
+TOPIC, _KEY = "aws:sns/topic:Topic", "aws:kms/key:Key"
 _POLICY, _KEY_POLICY = "aws:sns/topicPolicy:TopicPolicy", "aws:kms/keyPolicy:KeyPolicy"
-_SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
-_ACTION = "aws:budgets/budgetAction:BudgetAction"
-_PROGRAMS = ("lambda", "sqs", "firehose", "http", "https")
+SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
+ACTION = "aws:budgets/budgetAction:BudgetAction"
+PROGRAMS = ("lambda", "sqs", "http", "https")
 _SERVICE = "budgets.amazonaws.com"
 _KEY_ACTIONS = ("kms:GenerateDataKey", "kms:Decrypt")
 
 
 def check(budget: Resource, stack: StackIndex) -> Iterable[Fail]:
     """Answers for budgets of agents. A budget action stops by itself and needs no topic."""
-    if not agents_of(budget) or stack.referring(budget, _ACTION, by=("budgetName",)):
+    if not agents_of(budget) or stack.referring(budget, ACTION, by=("budgetName",)):
         return
-    topics = stack.referred(budget, "notifications", _TOPIC)
+    topics = stack.referred(budget, "notifications", TOPIC)
     if not topics:
         if any(alert.says("subscriberSnsTopicArns") for alert in budget.view.views("notifications")):
             raise NotKnown("notifications", OUTSIDE)
@@ -36,8 +36,8 @@ def check(budget: Resource, stack: StackIndex) -> Iterable[Fail]:
 
 
 def _consumed(topic: Resource, stack: StackIndex) -> Iterable[Fail]:
-    subscriptions = stack.referring(topic, _SUBSCRIPTION, by=("topic",))
-    if not any(subscription.view.text("protocol") in _PROGRAMS for subscription in subscriptions):
+    subscriptions = stack.referring(topic, SUBSCRIPTION, by=("topic",))
+    if not any(subscription.view.text("protocol") in PROGRAMS for subscription in subscriptions):
         yield Fail("no program is subscribed that could stop the agent.", "", topic.urn)
 
 

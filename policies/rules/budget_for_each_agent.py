@@ -7,7 +7,8 @@ from ..framework.outcomes import Fail, Severity
 from ..framework.resource import Resource
 from ..framework.rule import StackRule, types
 from ..framework.values import View
-from ._agents import FUNCTION, SERVICE, budgets_of, first_of_agents
+from ._agents import SERVICE, budgets_of, first_of_agents
+from ._functions import FUNCTION
 
 _LATEST_WARNING = 80
 
@@ -25,6 +26,8 @@ def check(runtime: Resource, stack: StackIndex) -> Iterable[Fail]:
 
 
 def _warns(budget: Resource) -> Iterable[Fail]:
+    if (kind := budget.view.text("budgetType", "COST")) != "COST":
+        yield Fail(f"it counts {kind.lower()} and no costs.", "budgetType", budget.urn)
     alerts = [alert for alert in budget.view.views("notifications") if _heard(alert)]
     limit = budget.view.number("limitAmount")
     actual = [_percent(a, limit) for a in alerts if a.text("notificationType") == "ACTUAL"]
@@ -35,7 +38,9 @@ def _warns(budget: Resource) -> Iterable[Fail]:
 
 
 def _heard(alert: View) -> bool:
-    return alert.says("subscriberSnsTopicArns") or alert.says("subscriberEmailAddresses")
+    """Whether it speaks when there is more than there should be, and to somebody."""
+    rises = alert.text("comparisonOperator", "GREATER_THAN") == "GREATER_THAN"
+    return rises and (alert.says("subscriberSnsTopicArns") or alert.says("subscriberEmailAddresses"))
 
 
 def _percent(alert: View, limit: float | None) -> float:

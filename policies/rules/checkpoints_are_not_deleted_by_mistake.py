@@ -6,11 +6,12 @@ from ..framework.outcomes import Fail, Level, Severity
 from ..framework.resource import Resource
 from ..framework.rule import ResourceRule, types
 from ._roles import is_agents
-from .checkpoints_can_be_recovered import TABLE
+from ._tables import TABLE
 
 
 def check(table: Resource) -> Iterable[Fail]:
-    """Answers for tables with the tag `agent`. Off by default."""
+    """Answers for tables with the tag `agent`. Off by default. Pulumi's `protect` stops Pulumi alone, and
+    `retainOnDelete` the engine does not tell of: neither counts."""
     if is_agents(table) and not table.view.flag("deletionProtectionEnabled", False):
         yield Fail("one call deletes it.", "deletionProtectionEnabled")
 

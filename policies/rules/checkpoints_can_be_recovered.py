@@ -6,8 +6,7 @@ from ..framework.outcomes import Fail, Severity
 from ..framework.resource import Resource
 from ..framework.rule import ResourceRule, types
 from ._roles import is_agents
-
-TABLE = "aws:dynamodb/table:Table"
+from ._tables import TABLE
 
 
 def check(table: Resource) -> Iterable[Fail]:

@@ -16,6 +16,7 @@ from ._queues import (
     redrive_policy,
     retention,
 )
+from ._roles import is_agents
 
 _ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 _DEPTH = "ApproximateNumberOfMessagesVisible"
@@ -23,8 +24,8 @@ _FEWEST, _MOST = 3, 10
 
 
 def check(queue: Resource, stack: StackIndex) -> Iterable[Fail]:
-    """Answers for queues that are nobody's dead-letter queue."""
-    if queue.urn in stack.once(dead_letter_queues):
+    """Answers for queues with the tag `agent` that are nobody's dead-letter queue. Others are C16's."""
+    if not is_agents(queue) or queue.urn in stack.once(dead_letter_queues):
         return
     found = redrive_of(queue, stack)
     if found is None:
@@ -75,7 +76,10 @@ def _guarded(queue: Resource, dead: Resource, stack: StackIndex) -> Iterable[Fai
 
 def _seen(dead: Resource, stack: StackIndex) -> Iterable[Fail]:
     for alarm in stack.referring(dead, _ALARM, by=("dimensions",)):
-        if alarm.view.text("metricName") == _DEPTH and alarm.view.says("alarmActions"):
+        view = alarm.view
+        rises = view.text("comparisonOperator").startswith("GreaterThan")
+        acts = view.says("alarmActions") and view.flag("actionsEnabled", True)
+        if view.text("metricName") == _DEPTH and rises and acts:
             return
     yield Fail(f"no alarm with an action watches its {_DEPTH}.", "", dead.urn)
 

@@ -12,7 +12,8 @@ def check(url: Resource) -> Iterable[Fail]:
     kind = url.view.text("authorizationType")
     if kind != "AWS_IAM":
         yield Fail(f"it is open to the internet: authorization is {kind or 'not set'}.", "authorizationType")
-    if "*" in url.view.view("cors").texts("allowOrigins"):
+    origins = url.view.view("cors").texts("allowOrigins")
+    if any(origin.rpartition("://")[2] == "*" for origin in origins):
         yield Fail("scripts of every site may call it.", "cors.allowOrigins")
 
 

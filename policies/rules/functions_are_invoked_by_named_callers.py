@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from ..framework.outcomes import Fail, Severity
 from ..framework.resource import Resource
 from ..framework.rule import ResourceRule, types
+from ..framework.values import UNKNOWN, View
+from ._resource_policies import is_any
 
 _LIMITS = ("sourceArn", "sourceAccount", "principalOrgId")
 
@@ -12,12 +14,17 @@ _LIMITS = ("sourceArn", "sourceAccount", "principalOrgId")
 def check(permission: Resource) -> Iterable[Fail]:
     """A service calls for any account's resources unless it is limited: the confused deputy."""
     view, principal = permission.view, permission.view.text("principal")
-    if principal == "*" and not view.text("principalOrgId"):
+    if principal == "*" and not _limits(view, "principalOrgId"):
         yield Fail("everyone may invoke the function.", "principal")
     elif principal.endswith((".amazonaws.com", ".amazonaws.com.cn")) and not any(
-        view.says(limit) for limit in _LIMITS
+        _limits(view, limit) for limit in _LIMITS
     ):
         yield Fail(f"{principal} may invoke the function for any account.", "sourceArn")
+
+
+def _limits(view: View, key: str) -> bool:
+    """A value that is unknown is some resource's or account's, whichever."""
+    return view.held.get(key) is UNKNOWN or (view.says(key) and not is_any(view.text(key)))
 
 
 RULE = ResourceRule(

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from ..framework.outcomes import Fail, Severity
 from ..framework.resource import Resource
 from ..framework.rule import ResourceRule, types
+from ._logs import GROUP, only_hands_on, retention_days
 
 
 def check(group: Resource) -> Iterable[Fail]:
-    """AWS keeps for ever by default, which 0 says too."""
-    if not group.view.number("retentionInDays", 0):
+    if not only_hands_on(group) and not retention_days(group):
         yield Fail("it keeps everything for ever.", "retentionInDays")
 
 
@@ -20,7 +20,7 @@ RULE = ResourceRule(
     why="Logs without an end cost more each month and keep what people asked to be forgotten.",
     remediation="Set retention_in_days.",
     severity=Severity.LOW,
-    types=types("cloudwatch/logGroup:LogGroup"),
+    types=types(GROUP),
     external={
         "Checkov": ("CKV_AWS_66",),
         "cdk-nag": ("CloudWatchLogGroupRetentionPeriod",),

@@ -8,7 +8,7 @@ from ..framework.outcomes import Fail, Severity
 from ..framework.patterns import covers_somewhere
 from ..framework.resource import Resource
 from ..framework.rule import StackRule, types
-from ._roles import ROLE, is_agents, policies_of
+from ._roles import ROLE, is_agents, rights_of
 
 _CALLS = ("bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream", "bedrock:Converse")
 _NOBODYS = "arn:aws:bedrock:{region}::foundation-model/a-model-that-nobody-named"
@@ -18,12 +18,10 @@ def check(role: Resource, stack: StackIndex) -> Iterable[Fail]:
     """Answers for roles with the tag `agent`. One that nobody named stands for all of them."""
     if not is_agents(role):
         return
-    for statement, holder in policies_of(role, stack):
-        if (
-            statement.allows
-            and any(statement.speaks_of_action(call) for call in _CALLS)
-            and _any_model(statement)
-        ):
+    rights = rights_of(role, stack)
+    for statement, holder in rights.held:
+        calls = [call for call in _CALLS if statement.speaks_of_action(call) and rights.open(call)]
+        if statement.allows and calls and _any_model(statement):
             yield Fail("the agent may call any model.", statement.path, holder.urn)
 
 

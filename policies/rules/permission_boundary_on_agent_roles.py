@@ -8,11 +8,19 @@ from ..framework.resource import Resource
 from ..framework.rule import ResourceRule, types
 from ._roles import ROLE, is_agents
 
+_BOUNDING_NOTHING = ("/AdministratorAccess", "/IAMFullAccess", "/PowerUserAccess")
+
 
 def check(role: Resource) -> Iterable[Fail]:
-    """Answers for roles with the tag `agent`; any other is none of its business."""
-    if is_agents(role) and not role.view.text("permissionsBoundary").strip():
+    """Answers for roles with the tag `agent`; any other is none of its business. What a boundary of this
+    stack leaves open is AG16b's."""
+    if not is_agents(role):
+        return
+    named = role.view.text("permissionsBoundary").strip()
+    if not named:
         yield Fail("the agent's role has no permission boundary.", "permissionsBoundary")
+    elif named.endswith(_BOUNDING_NOTHING):
+        yield Fail(f"{named.rpartition('/')[2]} bounds nothing.", "permissionsBoundary")
 
 
 RULE = ResourceRule(

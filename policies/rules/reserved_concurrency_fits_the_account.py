@@ -6,7 +6,8 @@ from ..framework.index import StackIndex
 from ..framework.outcomes import Fail, Severity
 from ..framework.resource import Resource
 from ..framework.rule import StackRule, types
-from ._agents import FUNCTION
+from ..framework.values import NotKnown
+from ._functions import FUNCTION
 
 ACCOUNT_LIMIT = 1000
 """AWS's default quota. A larger one is bought for an account: waive the rule for it, with the number."""
@@ -14,18 +15,26 @@ _KEPT_BACK = 100
 
 
 def check(function: Resource, stack: StackIndex) -> Iterable[Fail]:
-    """Answers once, for the first function. A function that reserves nothing has -1 or says nothing."""
+    """Answers once, for the first function. A function that reserves nothing has -1 or says nothing; what
+    some of them reserve may be too much whatever the others do."""
     functions = stack.of(FUNCTION)
     if function is not functions[0]:
         return
-    reserved = [other.view.number("reservedConcurrentExecutions", -1) or 0 for other in functions]
-    whole = sum(number for number in reserved if number > 0)
+    whole: float = 0
+    hidden: NotKnown | None = None
+    for other in functions:
+        try:
+            whole += max(other.view.number("reservedConcurrentExecutions", 0) or 0, 0)
+        except NotKnown as unknown:
+            hidden = unknown
     if whole > ACCOUNT_LIMIT - _KEPT_BACK:
         yield Fail(
             f"{len(functions)} functions reserve {whole:g}; an account has {ACCOUNT_LIMIT}, and AWS keeps "
             f"{_KEPT_BACK} back.",
             "reservedConcurrentExecutions",
         )
+    elif hidden is not None:
+        raise hidden
 
 
 RULE = StackRule(

@@ -6,31 +6,32 @@ from ..framework.outcomes import Fail, Severity
 from ..framework.resource import Resource
 from ..framework.rule import ResourceRule, types
 from ..framework.values import View
+from ._networks import open_rule
 
-_EVERYWHERE = ("0.0.0.0/0", "::/0")
+_SAYS_NOTHING = ("", "Managed by Pulumi", "Managed by Terraform")
+_DEFAULT_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
 
 
 def check(held: Resource) -> Iterable[Fail]:
     """Answers for rules in a group, for legacy rules and for those of one direction each."""
     kind = held.type.rpartition(":")[2]
-    if kind == "SecurityGroup":
+    if kind == "SecurityGroupRule":
+        if held.view.text("type") == "ingress":
+            yield from _judged(held.view, "cidrBlocks", "ipv6CidrBlocks")
+    elif kind == "SecurityGroupIngressRule":
+        yield from _judged(held.view, "cidrIpv4", "cidrIpv6")
+    else:
         for rule in held.view.views("ingress"):
-            yield from _judged(rule, rule.path)
-        if held.view.text("description", "Managed by Pulumi") in (
-            "",
-            "Managed by Pulumi",
-            "Managed by Terraform",
+            yield from _judged(rule, "cidrBlocks", "ipv6CidrBlocks")
+        if (
+            held.type != _DEFAULT_GROUP  # which has AWS's own description for good
+            and held.view.text("description", "Managed by Pulumi") in _SAYS_NOTHING
         ):
             yield Fail("nobody said what it is for.", "description")
-    elif kind == "SecurityGroupRule":
-        if held.view.text("type") == "ingress":
-            yield from _judged(held.view, "cidrBlocks")
-    elif {held.view.text("cidrIpv4"), held.view.text("cidrIpv6")} & set(_EVERYWHERE):
-        yield Fail("the whole internet may come in.", "cidrIpv4")
 
 
-def _judged(rule: View, path: str) -> Iterable[Fail]:
-    if {*rule.texts("cidrBlocks"), *rule.texts("ipv6CidrBlocks")} & set(_EVERYWHERE):
+def _judged(rule: View, *keys: str) -> Iterable[Fail]:
+    if path := open_rule(rule, *keys):
         yield Fail("the whole internet may come in.", path)
 
 
@@ -42,6 +43,7 @@ RULE = ResourceRule(
     remediation="Name groups, prefix lists or address ranges, and set a description.",
     severity=Severity.HIGH,
     types=types(
+        "ec2/defaultSecurityGroup:DefaultSecurityGroup",
         "ec2/securityGroup:SecurityGroup",
         "ec2/securityGroupRule:SecurityGroupRule",
         "vpc/securityGroupIngressRule:SecurityGroupIngressRule",

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from policies.framework.judge import Judge
@@ -60,6 +61,12 @@ def changed(props: dict[str, Any], **given: Any) -> dict[str, Any]:
     return {key: value for key, value in fresh.items() if value is not ABSENT}
 
 
+def broken(valid: Mapping[str, tuple[str, dict[str, Any]]], rule: str, **given: Any) -> Resource:
+    """The valid resource of the rule, with some properties set, or left out by `ABSENT`."""
+    kind, props = valid[rule]
+    return resource(kind, "one", changed(props, **given))
+
+
 def text(*statements: dict[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
@@ -68,6 +75,7 @@ __all__ = [
     "ABSENT",
     "ACCOUNT",
     "UNKNOWN",
+    "broken",
     "changed",
     "fails",
     "found",

@@ -73,6 +73,7 @@ def test_reservations_beyond_the_account_fail_once(reserved: list[Any]) -> None:
 
 def test_an_unknown_reservation_is_not_checked() -> None:
     assert unchecked("AG14", *functions(UNKNOWN, 5)) == ["reservedConcurrentExecutions"]
+    assert len(fails("AG14", *functions(UNKNOWN, 901))) == 1
 
 
 def role(*statements: dict[str, Any], tags: Any = AGENT) -> list[Any]:

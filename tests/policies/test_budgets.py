@@ -160,3 +160,72 @@ def test_what_lies_outside_or_is_unknown_is_not_checked() -> None:
     assert unchecked("AG02", *world(policy=unknown)) == ["policy"]
     plain = resource("sns/topic:Topic", "alerts", {"arn": TOPIC_ARN})
     assert passes("AG02", *world(topic=plain, key=None))
+
+
+WRITES = {
+    "Effect": "Allow",
+    "Action": "dynamodb:UpdateItem",
+    "Resource": "arn:aws:dynamodb:x:1:table/control",
+}
+
+
+def braked(
+    *statements: dict[str, Any], endpoint: Any = "arn:f", role: Any = "arn:r", **given: Any
+) -> list[Any]:
+    """A budget whose alerts call a function with a role; the role's rights are the statements."""
+    subscription = {"topic": TOPIC_ARN, "protocol": "lambda", "endpoint": endpoint, **given}
+    return [
+        *world(subscription=resource("sns/topicSubscription:TopicSubscription", "s", subscription)),
+        resource("lambda/function:Function", "brake", {"arn": "arn:f", "role": role}),
+        resource("iam/role:Role", "brake-role", {"arn": "arn:r", "name": "brake-role"}),
+        resource("iam/rolePolicy:RolePolicy", "rights", {"role": "brake-role", "policy": text(*statements)}),
+    ]
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "dynamodb:UpdateItem",
+        "lambda:UpdateAlias",
+        "lambda:UpdateEventSourceMapping",
+        "lambda:PutFunctionConcurrency",
+        "ecs:UpdateService",
+        "ecs:*",
+    ],
+)
+def test_a_brake_that_may_stop_the_agent_passes(action: str) -> None:
+    assert passes("AG02b", *braked({**WRITES, "Action": action}))
+
+
+def test_a_brake_that_may_stop_nothing_fails() -> None:
+    assert fails("AG02b", *braked())
+    assert fails("AG02b", *braked({**WRITES, "Action": "dynamodb:GetItem"}))
+    assert fails("AG02b", *braked(WRITES, {"Effect": "Deny", "Action": "*", "Resource": "*"}))
+    narrow = resource(
+        "iam/policy:Policy", "bound", {"arn": "arn:b", "policy": text({**WRITES, "Action": "logs:*"})}
+    )
+    bounded = resource(
+        "iam/role:Role", "brake-role", {"arn": "arn:r", "name": "brake-role", "permissionsBoundary": "arn:b"}
+    )
+    held = [one for one in braked(WRITES) if one.name != "brake-role"]
+    assert fails("AG02b", *held, bounded, narrow)
+
+
+def test_a_brake_behind_a_queue_counts() -> None:
+    queue = resource("sqs/queue:Queue", "alerts", {"arn": "arn:q"})
+    mapping = {"eventSourceArn": "arn:q", "functionName": "arn:f"}
+    reader = resource("lambda/eventSourceMapping:EventSourceMapping", "reads", mapping)
+    assert passes("AG02b", *braked(WRITES, endpoint="arn:q", protocol="sqs"), queue, reader)
+    assert fails("AG02b", *braked(endpoint="arn:q", protocol="sqs"), queue, reader)
+
+
+def test_a_brake_outside_of_the_stack_is_not_checked() -> None:
+    assert unchecked("AG02b", *braked(WRITES, endpoint="https://pager.example", protocol="https")) == [
+        "endpoint"
+    ]
+    assert unchecked("AG02b", *braked(WRITES, role="arn:elsewhere")) == ["role"]
+    unknown = [one for one in braked() if one.name != "rights"]
+    hidden = resource("iam/rolePolicy:RolePolicy", "rights", {"role": "brake-role", "policy": UNKNOWN})
+    assert unchecked("AG02b", *unknown, hidden) == ["policy"]
+    assert passes("AG02b", *world(subscription=None))
+    assert fails("AG02", *braked(WRITES, protocol="firehose"))

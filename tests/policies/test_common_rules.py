@@ -1,11 +1,13 @@
 """C..: what public scanners check too, each from a valid resource with one thing broken."""
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
 
-from tests.policies.judging import ABSENT, UNKNOWN, changed, fails, passes, resource, text, unchecked
+from tests.policies import judging
+from tests.policies.judging import ABSENT, UNKNOWN, fails, passes, resource, text, unchecked
 
 KEY_POLICY = {
     "Effect": "Allow",
@@ -38,9 +40,7 @@ VALID: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def broken(rule: str, **given: Any) -> Any:
-    kind, props = VALID[rule]
-    return resource(kind, "one", changed(props, **given))
+broken = partial(judging.broken, VALID)
 
 
 @pytest.mark.parametrize("rule", sorted(VALID))

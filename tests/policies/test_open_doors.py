@@ -67,7 +67,9 @@ def test_inline_and_managed_policies_of_a_role_count() -> None:
     assert fails("C30", resource("iam/role:Role", "r", {"managedPolicyArns": [admin]}))
     kind = "iam/rolePolicyAttachment:RolePolicyAttachment"
     assert fails("C30", resource(kind, "a", {"policyArn": admin}))
-    assert passes("C30", resource(kind, "a", {"policyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}))
+    assert passes(
+        "C30", resource(kind, "a", {"policyArn": "arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess"})
+    )
     assert unchecked("C30", resource(kind, "a", {"policyArn": UNKNOWN})) == ["policyArn"]
 
 
@@ -137,3 +139,77 @@ def test_a_rule_of_the_new_kind_fails(given: dict[str, Any]) -> None:
 def test_a_group_that_nobody_described_fails(description: Any) -> None:
     assert len(fails("C42", group(description=description))) == 1
     assert unchecked("C42", group(ingress=UNKNOWN)) == ["ingress"]
+
+
+SNS = {**SEND, "Principal": {"Service": "sns.amazonaws.com"}}
+FROM_TOPIC = {"ArnEquals": {"aws:SourceArn": "arn:aws:sns:eu-west-1:123456789012:alerts"}}
+
+
+def test_a_service_that_sends_to_a_queue_says_for_whom() -> None:
+    assert passes("C14", queue_policy(text({**SNS, "Condition": FROM_TOPIC})))
+    assert passes(
+        "C14",
+        queue_policy(text({**SNS, "Condition": {"StringEquals": {"aws:SourceAccount": ["123456789012"]}}})),
+    )
+    assert passes("C14", queue_policy(text({**SNS, "Principal": {"Service": "backup.amazonaws.com"}})))
+    for condition in (
+        None,
+        {},
+        {"ArnEquals": {}},
+        {"ArnEquals": {"aws:SourceArn": []}},
+        {"ArnLike": {"aws:SourceArn": "*"}},
+        {"ArnLike": {"aws:SourceArn": ["arn:aws:sns:*:*:*"]}},
+        {"StringEqualsIfExists": {"aws:SourceAccount": "123456789012"}},
+        {"Bool": {"aws:SecureTransport": "true"}},
+    ):
+        assert len(fails("C14", queue_policy(text({**SNS, "Condition": condition})))) == 1, condition
+    unknown = {"Statement": {**SNS, "Condition": {"ArnEquals": {"aws:SourceArn": UNKNOWN}}}}
+    assert unchecked("C14", queue_policy(unknown)) == [
+        "policy.Statement[0].Condition.ArnEquals.aws:SourceArn"
+    ]
+
+
+READER = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:role/a"}, "Resource": "*"}
+
+
+@pytest.mark.parametrize("kind", ["secretPolicy:SecretPolicy", "secret:Secret"])
+def test_a_secrets_policy_lets_in_whom_it_names(kind: str) -> None:
+    def held(**given: Any) -> Any:
+        statement = changed({**READER, "Action": "secretsmanager:GetSecretValue"}, **given)
+        return resource(f"secretsmanager/{kind}", "s", {"policy": text(statement)})
+
+    others = {"ArnNotEquals": {"aws:PrincipalArn": "arn:aws:iam::123456789012:role/a"}}
+    assert passes("C28d", held())
+    assert passes("C28d", held(Effect="Deny", Principal="*", Condition=others))
+    assert passes(
+        "C28d", held(Principal="*", Condition={"StringEquals": {"aws:PrincipalAccount": "123456789012"}})
+    )
+    for given in ({"Principal": "*"}, {"Principal": {"AWS": ["*"]}}, {"Principal": "*", "Condition": others}):
+        assert len(fails("C28d", held(**given))) == 1
+    assert len(fails("C28d", held(Principal=ABSENT, NotPrincipal={"AWS": "1"}))) == 1
+    assert passes("C28d", resource(f"secretsmanager/{kind}", "s", {}))
+    assert unchecked("C28d", resource(f"secretsmanager/{kind}", "s", {"policy": UNKNOWN})) == ["policy"]
+    assert fails("C28d", resource(f"secretsmanager/{kind}", "s", {"policy": "{"}))
+
+
+@pytest.mark.parametrize(
+    ("given", "open_"),
+    [
+        ({}, False),
+        ({"sourceArn": UNKNOWN}, False),
+        ({"sourceArn": "arn:aws:s3:::uploads"}, False),
+        ({"sourceArn": "*", "sourceAccount": "123456789012"}, False),
+        ({"sourceArn": ABSENT, "principalOrgId": "o-1"}, False),
+        ({"sourceArn": "*"}, True),
+        ({"sourceArn": "arn:aws:sns:*:*:*"}, True),
+        ({"sourceArn": "arn:aws:s3:::*"}, True),
+        ({"sourceArn": ""}, True),
+        ({"sourceArn": None}, True),
+        ({"sourceArn": ABSENT}, True),
+        ({"sourceArn": "*", "principal": "123456789012"}, False),
+    ],
+)
+def test_a_service_that_calls_a_function_says_for_whom(given: dict[str, Any], open_: bool) -> None:
+    held = {"principal": "sns.amazonaws.com", "sourceArn": "arn:aws:sns:eu-west-1:123456789012:alerts"}
+    permission = resource("lambda/permission:Permission", "p", changed(held, **given))
+    assert bool(fails("C01", permission)) is open_

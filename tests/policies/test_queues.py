@@ -8,9 +8,11 @@ import pytest
 from tests.policies.judging import ABSENT, UNKNOWN, changed, fails, found, passes, resource, unchecked
 
 WORK, DEAD = "arn:aws:sqs:eu-west-1:123456789012:work", "arn:aws:sqs:eu-west-1:123456789012:dead"
+AGENT = {"agent": "a"}
 REDRIVE = {"deadLetterTargetArn": DEAD, "maxReceiveCount": 5}
 ALLOW = {"redrivePermission": "byQueue", "sourceQueueArns": [WORK]}
 ALARM = {
+    "comparisonOperator": "GreaterThanThreshold",
     "metricName": "ApproximateNumberOfMessagesVisible",
     "dimensions": {"QueueName": "dead"},
     "alarmActions": ["arn:topic"],
@@ -19,7 +21,7 @@ ALARM = {
 
 def queue(kind: str = "text", **given: Any) -> Any:
     policy = json.dumps(REDRIVE) if kind == "text" else REDRIVE
-    valid = {"arn": WORK, "name": "work", "url": "https://work", "redrivePolicy": policy}
+    valid = {"arn": WORK, "name": "work", "url": "https://work", "redrivePolicy": policy, "tags": AGENT}
     return resource("sqs/queue:Queue", "work", changed(valid, **given))
 
 
@@ -87,7 +89,13 @@ def test_a_dead_letter_queue_open_to_other_queues_fails(policy: Any) -> None:
 
 @pytest.mark.parametrize(
     "broken",
-    [{"metricName": "NumberOfMessagesSent"}, {"alarmActions": []}, {"dimensions": {"QueueName": "work"}}],
+    [
+        {"metricName": "NumberOfMessagesSent"},
+        {"alarmActions": []},
+        {"actionsEnabled": False},
+        {"comparisonOperator": "LessThanThreshold"},
+        {"dimensions": {"QueueName": "work"}},
+    ],
 )
 def test_dead_letters_that_nobody_sees_fail(broken: Any) -> None:
     assert len(fails("AG10", queue(), dead(), allow(), alarm(**broken))) == 1
@@ -105,7 +113,7 @@ def test_a_malformed_redrive_policy_fails(policy: Any) -> None:
 
 
 def test_an_unknown_redrive_policy_is_joined_by_its_dependencies() -> None:
-    held = {"name": "work", "redrivePolicy": UNKNOWN}
+    held = {"name": "work", "redrivePolicy": UNKNOWN, "tags": AGENT}
     work = resource("sqs/queue:Queue", "work", held, {"redrivePolicy": ("dead",)})
     told = found("AG10", work, dead(messageRetentionSeconds=60), allow(), alarm())
     assert [one.outcome.value for one in told] == ["fail", "not checked"]
@@ -126,7 +134,8 @@ def mapping(**given: Any) -> Any:
 
 
 def function(**given: Any) -> Any:
-    valid = {"name": "reader", "timeout": 30, "reservedConcurrentExecutions": 10}
+    agents = {"tags": {"agent": "handbook"}}
+    valid = {"name": "reader", "timeout": 30, "reservedConcurrentExecutions": 10, **agents}
     return resource("lambda/function:Function", "reader", changed(valid, **given))
 
 
@@ -153,11 +162,21 @@ def test_what_visibility_depends_on_may_be_unknown_or_elsewhere() -> None:
     assert unchecked("AG11", mapping(), function(timeout=UNKNOWN), hidden(180)) == ["timeout"]
     assert unchecked("AG11", mapping(), function(), hidden(UNKNOWN)) == ["visibilityTimeoutSeconds"]
     assert unchecked("AG11", mapping(), function()) == ["eventSourceArn"]
-    assert unchecked("AG11", mapping(functionName="other"), hidden(180)) == ["functionName"]
+    assert unchecked("C12", mapping(functionName="other"), hidden(180)) == ["functionName"]
+    assert passes("AG11", mapping(functionName="other"), hidden(180))
     assert unchecked("AG11", mapping(eventSourceArn=UNKNOWN)) == ["eventSourceArn"]
 
 
-@pytest.mark.parametrize("rule", ["AG11", "AG12"])
+def test_functions_of_agents_and_others_are_told_of_by_one_rule_each() -> None:
+    others = function(tags=ABSENT)
+    assert fails("AG11", mapping(), function(), hidden(179)) == fails("C12", mapping(), others, hidden(179))
+    assert passes("C12", mapping(), others, hidden(180))
+    assert passes("C12", mapping(), function(), hidden(179))
+    assert passes("AG11", mapping(), others, hidden(179))
+    assert unchecked("C12", mapping(), function(tags=UNKNOWN), hidden(180)) == ["tags"]
+
+
+@pytest.mark.parametrize("rule", ["AG11", "AG12", "C12"])
 def test_streams_are_not_judged(rule: str) -> None:
     assert passes(rule, mapping(eventSourceArn="arn:aws:kinesis:eu-west-1:1:stream/s", scalingConfig=None))
 
@@ -186,3 +205,49 @@ def test_a_function_with_nothing_reserved_fails_and_unknown_bounds_are_not_check
     unknown = function(reservedConcurrentExecutions=UNKNOWN)
     assert unchecked("AG12", mapping(), unknown) == ["reservedConcurrentExecutions"]
     assert unchecked("AG12", mapping(scalingConfig=UNKNOWN), function()) == ["scalingConfig"]
+
+
+def test_mappings_of_several_queues_share_what_is_reserved() -> None:
+    other = resource(mapping().type, "more", changed(MAPPING, scalingConfig={"maximumConcurrency": 3}))
+    told = fails("AG12", mapping(scalingConfig={"maximumConcurrency": 8}), other, function())
+    assert told == ["11 at once are more than the 10 reserved for reader."] * 2
+    assert passes("AG12", mapping(scalingConfig={"maximumConcurrency": 7}), other, function())
+
+
+STREAM = "arn:aws:kinesis:eu-west-1:123456789012:stream/events"
+DESTINATION = {"onFailure": {"destinationArn": "arn:aws:sqs:eu-west-1:123456789012:failed"}}
+
+
+def test_what_a_queue_cannot_deliver_is_kept_by_it() -> None:
+    assert passes("C11", mapping(), queue(), dead())
+    assert fails("C11", mapping(), queue(redrivePolicy=ABSENT)) == ["work has no dead-letter queue."]
+    assert unchecked("C11", mapping()) == ["eventSourceArn"]
+    assert unchecked("C11", mapping(eventSourceArn=UNKNOWN)) == ["eventSourceArn"]
+
+
+@pytest.mark.parametrize("held", [ABSENT, None, {}, [], {"onFailure": {}}, {"onFailure": None}])
+def test_what_a_stream_cannot_deliver_has_a_destination(held: Any) -> None:
+    for source in (
+        STREAM,
+        "arn:aws:dynamodb:eu-west-1:1:table/t/stream/s",
+        "arn:aws:kafka:eu-west-1:1:cluster/c",
+    ):
+        assert passes("C11", mapping(eventSourceArn=source, destinationConfig=DESTINATION))
+        assert passes("C11", mapping(eventSourceArn=source, destinationConfig=[DESTINATION]))
+        assert len(fails("C11", mapping(eventSourceArn=source, destinationConfig=held))) == 1
+    assert passes("C11", mapping(eventSourceArn="arn:aws:mq:eu-west-1:1:broker:b", destinationConfig=held))
+
+
+@pytest.mark.parametrize("kinds", [ABSENT, None, [], ["Other"], "Other"])
+def test_whole_batches_that_return_fail(kinds: Any) -> None:
+    given = {"functionResponseTypes": kinds, "destinationConfig": DESTINATION}
+    assert fails("C11", mapping(**given), queue(), dead()) == ["one failed message returns the whole batch."]
+    assert len(fails("C11", mapping(**given, eventSourceArn=STREAM))) == 1
+    assert passes("C11", mapping(**given, eventSourceArn="arn:aws:kafka:eu-west-1:1:cluster/c"))
+
+
+def test_a_stream_of_this_stack_is_known_by_what_the_mapping_was_made_from() -> None:
+    held = {"eventSourceArn": UNKNOWN, "destinationConfig": DESTINATION}
+    joined = resource(mapping().type, "reads", held, {"eventSourceArn": ("events",)})
+    stream = resource("kinesis/stream:Stream", "events", {"name": "events"})
+    assert fails("C11", joined, stream) == ["one failed message returns the whole batch."]

@@ -68,6 +68,14 @@ def test_not_action_and_not_resource_are_read() -> None:
     assert passes("AG08", secret(), *agent("a", READ), *agent("b", spared))
 
 
+def test_two_roles_of_one_agent_are_one_reader() -> None:
+    """On ECS one starts the container with the secret, the other reads it while it runs."""
+    starting = agent("a-execution", READ, tags={"agent": "a"})
+    assert passes("AG08", secret(), *agent("a", READ), *starting)
+    (told,) = fails("AG08", secret(), *agent("a", READ), *starting, *agent("b", READ))
+    assert "2 agents' roles" in told
+
+
 def test_the_six_characters_are_thought_of_while_the_arn_is_unknown() -> None:
     unnamed = secret(arn=UNKNOWN, name="agent-a/key")
     near = {**READ, "Resource": f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:agent-a/k*"}
@@ -115,3 +123,20 @@ def test_unknown_policies_and_arns_are_not_checked() -> None:
 @pytest.mark.parametrize("policy", ["{", "7", ["x"], {"Statement": "all"}])
 def test_a_malformed_policy_fails(policy: Any) -> None:
     assert fails("AG08", secret(policy=policy))
+
+
+def bound(*statements: dict[str, Any]) -> Any:
+    return resource("iam/policy:Policy", "bound", {"arn": "arn:bound", "policy": text(*statements)})
+
+
+def test_a_boundary_counts_where_this_stack_holds_it() -> None:
+    both = [*agent("a", READ), *agent("b", READ, permissionsBoundary="arn:bound")]
+    logs_alone = {"Effect": "Allow", "Action": "logs:*", "Resource": "*"}
+    elsewhere = {**READ, "Resource": SECRET.replace("agent-a", "agent-b")}
+    denied = {**READ, "Effect": "Deny", "Resource": "*"}
+    for boundary in ([logs_alone], [elsewhere], [{**READ, "Resource": "*"}, denied]):
+        assert passes("AG08", secret(), *both, bound(*boundary))
+    assert fails("AG08", secret(), *both, bound({**READ, "Resource": "*"}))
+    assert fails("AG08", secret(), *both)
+    for_b = {"Effect": "Allow", "Principal": {"AWS": arn("b")}, "Action": READ["Action"], "Resource": "*"}
+    assert passes("AG08", secret(), own(for_b), *both, bound(logs_alone))
