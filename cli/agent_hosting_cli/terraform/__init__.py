@@ -1,0 +1,1 @@
+"""A stack in the words of Terraform, for tools that read nothing else."""
