@@ -141,11 +141,15 @@ def reason_to_brake(subject: str, message: str, percent: float) -> str | None:
 
     CloudWatch sends JSON with `NewStateValue`: ALARM engages, unless the alarm's `Trigger` shows
     that it watches something else than the spend, such as a canary's errors, whose cure is a
-    rollback and not a stop. AWS Budgets sends text with the lines `Budgeted Amount: $100.00`,
-    `Alert Type: ACTUAL` and `Alert Threshold: > $80.00`: a threshold of `percent` of the budget or
-    more engages, a forecast never does. Raises `ValueError` for anything else.
+    rollback and not a stop. The ledger sends JSON with `ledger` and the `percent` of its cap that
+    is used. AWS Budgets sends text with the lines `Budgeted Amount: $100.00`, `Alert Type: ACTUAL`
+    and `Alert Threshold: > $80.00`: a threshold of `percent` of the budget or more engages, a
+    forecast never does. Raises `ValueError` for anything else.
     """
     alarm = _json_object(message)
+    if alarm is not None and "ledger" in alarm:
+        is_reached = float(alarm.get("percent") or 0) >= percent
+        return str(alarm.get("text") or "the ledger's cap is reached")[:500] if is_reached else None
     if alarm is not None and "NewStateValue" in alarm:
         is_of_something_else = "Trigger" in alarm and SPEND_METRIC not in json.dumps(alarm["Trigger"])
         if alarm["NewStateValue"] != "ALARM" or is_of_something_else:

@@ -28,8 +28,11 @@ AgentRuntimeError
 │   ├── MemoryInStep           it was changed inside a step
 │   ├── MemoryTooLarge
 │   ├── ScoreInvalid
+│   ├── CapDenied              the run reached a cap of its own, and a person did not let it go on
 │   └── ResultNotJson
 ├── Braked                     the brake is engaged; `reason`
+├── CapReached                 a cap on spending leaves no room; `scope`, `window`
+├── SpendUnknown               the ledger cannot be reached, so nothing may be spent
 ├── TrafficUnknown             no record says which release a run goes to
 ├── ClusterUnavailable         the cluster's API refuses a call or does not answer; `status`
 ├── RecordChanged              somebody else moved the traffic at the same time: read again
@@ -173,6 +176,10 @@ class ScoreInvalid(RunError):
     """What the agent reported of its work is no score."""
 
 
+class CapDenied(RunError):
+    """The run reached a cap of its own, and a person did not let it go on."""
+
+
 class CopyDiverged(RunError):
     """A copy of a run would do outside what the run that it copies did not do."""
 
@@ -187,6 +194,23 @@ class Braked(AgentRuntimeError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"the brake is engaged: {reason}")
         self.reason = reason
+
+
+class CapReached(AgentRuntimeError):
+    """A cap on spending leaves no room for a call."""
+
+    def __init__(self, scope: str, window: str, spent_usd: float, cap_usd: float, asked_usd: float) -> None:
+        """`scope` is `agent`, `tenant` or `run`; `window` is `hour`, `day`, `month` or `run`."""
+        within = "" if scope == "run" else f" of this {window}"
+        super().__init__(
+            f"the {scope}'s cap{within} of {cap_usd:.6g} USD leaves no room: {spent_usd:.6g} are spent or "
+            f"reserved, and the call may cost {asked_usd:.6g}"
+        )
+        self.scope, self.window = scope, window
+
+
+class SpendUnknown(AgentRuntimeError):
+    """The ledger cannot be reached, so nothing may be spent."""
 
 
 class TrafficUnknown(AgentRuntimeError):
@@ -247,6 +271,11 @@ class ModelError(AgentRuntimeError):
 
 class ModelUnavailable(ModelError):
     """The model may answer later."""
+
+    def __init__(self, message: str, *, may_have_cost: bool = False) -> None:
+        """`may_have_cost` says that the provider may have done work that it charges for."""
+        super().__init__(message)
+        self.may_have_cost = may_have_cost
 
 
 class ModelRejected(ModelError):

@@ -58,6 +58,8 @@ class Progress:
         self._compact_every = compact_every
         self._since_segment: dict[Path, StepRecord] = {}
         self._completed: dict[Path, tuple[str, bool]] = {}
+        self.tool_calls = 0
+        """Completed steps that called no model, replayed ones included."""
         self._attempted: dict[Path, StepRecord] = {}
         """What this worker wrote inside the step of the run that it is in: another try goes on from there."""
         self._lock = Lock()
@@ -206,6 +208,7 @@ class Progress:
             if step.path in self._completed:  # in a try before this one
                 return
             self._completed[step.path] = (name, is_replayed)
+            self.tool_calls += not step.usage.model_calls
             self.tally.completed(step.name, step.usage)
             if is_replayed:
                 self.usage += step.usage

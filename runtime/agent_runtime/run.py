@@ -10,9 +10,12 @@ from agent_runtime.bundle import Bundle
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import (
     Braked,
+    CapDenied,
+    CapReached,
     MemoryUnavailable,
     ModelCallLimitExceeded,
     SecretNotDeclared,
+    SpendUnknown,
     StepInDoubt,
     Suspended,
 )
@@ -25,12 +28,17 @@ from agent_runtime.records import Lease, OpenedRun, Path, RunStatus, StepRecord,
 from agent_runtime.retries import Retries
 from agent_runtime.scores import add_score
 from agent_runtime.secrets import SecretReader, SecretValue
+from agent_runtime.spend.alerts import Alerts
+from agent_runtime.spend.ledger import Ledger
+from agent_runtime.spend.metering import Meter
 from agent_runtime.steps import idempotency_key
 
 P = ParamSpec("P")
 T = TypeVar("T")
 IN_DOUBT_SECONDS: Final = 7 * 86_400
 """How long a person has to say whether an effect happened: over a week-end, and within a run's retention."""
+CAP_SECONDS: Final = 7 * 86_400
+"""How long a person has to let a run go on that has reached a cap; then it is denied."""
 NOT_INTERRUPTED: Final[Callable[[], str | None]] = lambda: None  # noqa: E731  a default, not a function
 
 
@@ -47,6 +55,8 @@ class Run:
         brake: BrakeReader,
         secrets: SecretReader,
         models: ModelClient,
+        ledger: Ledger | None = None,
+        alerts: Alerts | None = None,
         tools: tuple[str, ...] = (),
         remaining_seconds: Callable[[], float],
         interruption: Callable[[], str | None] = NOT_INTERRUPTED,
@@ -84,6 +94,18 @@ class Run:
         self._brake = brake
         self._secrets = secrets
         self._models = models
+        self._meter = (
+            None
+            if ledger is None
+            else Meter(
+                ledger,
+                lease,
+                self.tenant,
+                bundle.bundle_id,
+                ask=self._asked,
+                told=(lambda _: None) if alerts is None else alerts.look,
+            )
+        )
         self._remaining_seconds = remaining_seconds
         self._interruption = interruption
         self._clock = clock
@@ -243,19 +265,46 @@ class Run:
             raise ModelCallLimitExceeded(
                 f"the run has made all {self.bundle.max_model_calls} model calls allowed"
             )
-        reply = self._models.call(
-            system=system,
-            messages=messages,
-            max_output_tokens=max_output_tokens,
-            run_id=self.run_id,
-            remaining_seconds=self._remaining_seconds,
-        )
+
+        def call() -> ModelReply:
+            return self._models.call(
+                system=system,
+                messages=messages,
+                max_output_tokens=max_output_tokens,
+                run_id=self.run_id,
+                remaining_seconds=self._remaining_seconds,
+            )
+
+        reply = call() if self._meter is None else self._metered(call, system, messages, max_output_tokens)
         used = Usage(reply.input_tokens, reply.output_tokens, reply.cost_usd, model_calls=1)
         self.progress.use(self.progress.scope(), used)
         return reply
+
+    def _metered(
+        self,
+        call: Callable[[], ModelReply],
+        system: str,
+        messages: Sequence[Message],
+        max_output_tokens: int | None,
+    ) -> ModelReply:
+        """The call, counted in the ledger. What stops it stops the run, even if the agent's code catches
+        it."""
+        assert self._meter is not None
+        most = self._models.most(system=system, messages=messages, max_output_tokens=max_output_tokens)
+        try:
+            return self._meter.call(self.progress.usage, most, self._remaining_seconds(), call)
+        except (CapDenied, CapReached, SpendUnknown) as error:
+            self.progress.stop(error)
+            raise
+
+    def _asked(self, path: Path, name: str, summary: str) -> bool:
+        question = Approval(self.run_id, path, name, summary, self._clock() + CAP_SECONDS)
+        return self._answered(self._approvals.ask(self.lease, question)).verdict == "approve"
 
     def _check(self) -> None:
         if (reason := self._brake.reason()) is not None:
             raise Braked(reason)
         if (reason := self._interruption()) is not None:
             raise Suspended(reason, RunStatus.QUEUED.value, self._clock())
+        if self._meter is not None:
+            self._meter.check(steps=len(self.progress.steps), tool_calls=self.progress.tool_calls)

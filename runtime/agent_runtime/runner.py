@@ -17,6 +17,7 @@ from agent_runtime.copied import CopiedRun
 from agent_runtime.copies import agreement, copied_run, recording_of
 from agent_runtime.errors import (
     Braked,
+    CapReached,
     CheckpointBlobLost,
     CheckpointUnavailable,
     LeaseLost,
@@ -25,6 +26,7 @@ from agent_runtime.errors import (
     ModelUnavailable,
     ResultNotJson,
     SettingsError,
+    SpendUnknown,
     Suspended,
 )
 from agent_runtime.escalations import escalated_after_ms
@@ -36,6 +38,8 @@ from agent_runtime.scopes import Scope, current_scope
 from agent_runtime.secrets import SecretReader
 from agent_runtime.sessions import Sessions
 from agent_runtime.snapshots import Snapshots
+from agent_runtime.spend.alerts import Alerts
+from agent_runtime.spend.ledger import Ledger
 from agent_runtime.traces import RunTrace
 from agent_runtime.turns import MemoryFigures, Turn, Turns
 
@@ -43,7 +47,7 @@ _log = logging.getLogger("agent_runtime.runner")
 Agent = Callable[[Run], Any]
 _MEMORY_REFUSED = (CheckpointBlobLost, MemoryGone, MemoryTooLarge, ResultNotJson)
 """The agent's run cannot end with what it made of its memory."""
-PASSING = (Braked, ModelUnavailable)
+PASSING = (Braked, CapReached, ModelUnavailable, SpendUnknown)
 """What passes by itself: the run waits for it, and its text is the runtime's own."""
 
 
@@ -88,14 +92,17 @@ class Runner:
         brake: BrakeReader,
         secrets: SecretReader,
         models: ModelClient,
+        ledger: Ledger | None = None,
+        alerts: Alerts | None = None,
         tools: frozenset[str] | None = None,
         compact_every: int = 0,
         owner: str = "",
         address: str = "",
     ) -> None:
-        """`tools` narrows the bundle's tools to those that this environment allows; after `compact_every`
-        steps a segment is written (0: never). `owner` and `address` are told of the sessions that are held
-        here: who holds them, and where that one can be reached, if it can."""
+        """Without a `ledger` nothing but the manifest's own limits bounds what a run spends; `alerts` tells
+        people of it. `tools` narrows the bundle's tools to those that this environment allows; after
+        `compact_every` steps a segment is written (0: never). `owner` and `address` are told of the sessions
+        that are held here: who holds them, and where that one can be reached, if it can."""
         self._agent = agent
         self._compact_every = compact_every
         self._tools = tuple(tool.name for tool in bundle.tools if tools is None or tool.name in tools)
@@ -104,6 +111,7 @@ class Runner:
         self._brake = brake
         self._secrets = secrets
         self._models = models
+        self._ledger, self._alerts = ledger, alerts
         self.turns: Final = None if bundle.memory is None else self._turns(bundle.memory, owner, address)
         """None for an agent without memory."""
 
@@ -204,6 +212,8 @@ class Runner:
             brake=self._brake,
             secrets=self._secrets,
             models=self._models,
+            ledger=self._ledger,
+            alerts=self._alerts,
             tools=self._tools,
             remaining_seconds=remaining_seconds,
             interruption=interruption,

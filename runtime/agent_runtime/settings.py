@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from agent_runtime.bundle import BUNDLE_FILE, Bundle
 from agent_runtime.errors import SettingsError
+from agent_runtime.spend.caps import SpendCaps
 
 _LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}
 _NAMES: Final = {"agent_name": "AGENT_NAME", "task_root": "LAMBDA_TASK_ROOT"}
@@ -39,7 +40,7 @@ class TableSettings(BaseModel):
     """Tenants that are let in, divided by commas. Absent: every tenant that the token's issuer vouches
     for."""
 
-    @field_validator("secrets", "queues", "jwt_audiences", mode="before", check_fields=False)
+    @field_validator("secrets", "queues", "jwt_audiences", "spend", mode="before", check_fields=False)
     @classmethod
     def _from_json(cls, value: object) -> object:
         return json.loads(value) if isinstance(value, str) else value
@@ -86,6 +87,10 @@ class Settings(TableSettings):
     sample_basis_points: int = Field(default=0, ge=0, le=10_000)
     """Share of the runs that are done, in hundredths of a per cent, which are put aside as candidates for the
     evaluation set. Defaults to 0, none."""
+    spend: SpendCaps | None = None
+    """Caps on what the agent, each tenant and each run may spend, as JSON. Absent: the ledger is not kept."""
+    alert_topic: str = ""
+    """Topic that is told when much of the agent's caps is used; empty for nobody."""
     turn_timeout_seconds: float = Field(default=29.0, gt=0, le=900)
     """Time a turn may take. Defaults to 29: an HTTP API gives up after 30 s (API Gateway's quota)."""
     bundle_id: str | None = None

@@ -20,10 +20,10 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 class Context:
-    """A function with ten seconds left."""
+    """A function with all its time left: by the real clock, which a busy machine outruns."""
 
     def get_remaining_time_in_millis(self) -> int:
-        return 10_000
+        return 900_000
 
 
 @contextmanager
@@ -33,7 +33,13 @@ def packed(example: str, folder: Path, aws: Any, serve: Callable[[Any], str]) ->
     shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     bundle = bundle_from_folder(source, runtime_fingerprint="test")
     (folder / "bundle.json").write_text(bundle.canonical_json())
-    yield {
+
+    def forget() -> None:
+        for module in source.glob("*.py"):
+            sys.modules.pop(module.stem, None)
+
+    forget()  # what another test imported by these names
+    environment = {
         "AGENT_NAME": "answers",
         "AGENT_ENVIRONMENT": "test",
         "AGENT_CHECKPOINT_TABLE": "checkpoints",
@@ -42,11 +48,14 @@ def packed(example: str, folder: Path, aws: Any, serve: Callable[[Any], str]) ->
         "AGENT_SECRETS": json.dumps({"model-api-key": aws.secret_arn}),
         "AGENT_MODEL_ENDPOINT": serve(ModelServer(api_key=SECRET_TEXT)),
         "AGENT_BUNDLE_ID": bundle.bundle_id,
+        "AGENT_TURN_TIMEOUT_SECONDS": "600",
         "LAMBDA_TASK_ROOT": str(folder),
     }
-    sys.path[:] = [entry for entry in sys.path if entry != str(folder)]
-    for module in source.glob("*.py"):
-        sys.modules.pop(module.stem, None)
+    try:
+        yield environment
+    finally:
+        sys.path[:] = [entry for entry in sys.path if entry != str(folder)]
+        forget()
 
 
 def asking(
@@ -64,7 +73,7 @@ def asking(
         event = http_event(body={"input": {"question": question}, **more}, headers=headers)
         reply = lambda_.handler(event, Context())
         assert SECRET_TEXT not in json.dumps(reply) + written.getvalue()
-        assert reply["statusCode"] == 200, reply["body"]
+        assert reply["statusCode"] == 200, reply["body"] + written.getvalue()
         return json.loads(reply["body"])
 
     return post

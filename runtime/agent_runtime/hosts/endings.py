@@ -7,6 +7,7 @@ from typing import Final
 from agent_runtime.errors import (
     AgentRuntimeError,
     Braked,
+    CapReached,
     ConfigurationError,
     MemoryGone,
     ModelAuthFailed,
@@ -14,6 +15,7 @@ from agent_runtime.errors import (
     ModelUnavailable,
     RunError,
     SecretNotDeclared,
+    SpendUnknown,
     Suspended,
 )
 from agent_runtime.heads import QUEUED_SECONDS
@@ -22,7 +24,8 @@ from agent_runtime.records import RunStatus
 
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 5, 600
 PARKED_SECONDS: Final = 120
-"""Longest pause before a run that waits for a brake or a model is tried again."""
+"""Longest pause before a run that waits for a brake or a model is tried again. One that waits for a cap is
+tried less often, since its window ends when it ends, but as often as SQS wants, since people raise caps."""
 _HOPELESS: Final = (
     ConfigurationError,
     MemoryGone,
@@ -57,8 +60,9 @@ def ending(
         return Ending(RunStatus.DONE)
     if isinstance(error, Suspended):
         return _suspended(error, now)
-    if isinstance(error, Braked | ModelUnavailable):
-        pause = 1 + round(jitter() * (PARKED_SECONDS - 1))
+    if isinstance(error, Braked | CapReached | ModelUnavailable | SpendUnknown):
+        longest = LONGEST_DELAY_SECONDS if isinstance(error, CapReached) else PARKED_SECONDS
+        pause = 1 + round(jitter() * (longest - 1))
         due_at = now + pause + QUEUED_SECONDS
         return Ending(RunStatus.PARKED, due_at, str(error), resend_after=pause)
     reason = type(error).__name__

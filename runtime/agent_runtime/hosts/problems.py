@@ -8,6 +8,7 @@ from agent_runtime.errors import (
     ApprovalRefused,
     Braked,
     BundleMismatch,
+    CapReached,
     CheckpointUnavailable,
     IdempotencyMismatch,
     LeaseLost,
@@ -17,6 +18,7 @@ from agent_runtime.errors import (
     SessionBusy,
     SessionElsewhere,
     SessionStranded,
+    SpendUnknown,
     TrafficUnknown,
 )
 
@@ -24,6 +26,8 @@ CONTENT_TYPE: Final = "application/problem+json"
 _TYPE: Final = "urn:agent-hosting:problem:"
 _OF_ERRORS: Final[tuple[tuple[type[AgentRuntimeError], int, str, str], ...]] = (
     (Braked, 429, "braked", "The agent is braked"),
+    (CapReached, 429, "cap-reached", "A cap on spending is reached"),
+    (SpendUnknown, 503, "spend-unknown", "What was spent cannot be counted"),
     (RunInProgress, 409, "run-in-progress", "The run is being worked on"),
     (LeaseLost, 409, "run-in-progress", "The run was taken over by another worker"),
     (SessionBusy, 409, "session-busy", "Another turn of the session goes on"),
@@ -78,6 +82,7 @@ _PASSING: Final = (
     LeaseLost,
     ModelUnavailable,
     SessionElsewhere,
+    SpendUnknown,
     TrafficUnknown,
 )
 

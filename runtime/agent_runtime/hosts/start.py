@@ -19,6 +19,8 @@ from agent_runtime.runner import Runner, load_agent
 from agent_runtime.samples import Sampler, SampleStore
 from agent_runtime.secrets import SecretReader
 from agent_runtime.settings import Settings
+from agent_runtime.spend.alerts import Alerts
+from agent_runtime.spend.ledger import Ledger
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,13 @@ def start(settings: Settings, *, owner: str = "", address: str = "") -> HostPart
     provider = provider_of(
         bundle.model, lambda: _endpoint(settings), secret_reader, settings.turn_timeout_seconds
     )
+    ledger = alerts = None
+    if settings.spend is not None:
+        ledger = Ledger(store.table, settings.agent_name, settings.spend)
+        if settings.alert_topic:
+            alerts = Alerts(
+                store.table, settings.agent_name, settings.spend, lazily("sns"), settings.alert_topic
+            )
     runner = Runner(
         load_agent(bundle.entrypoint, settings.task_root),
         bundle=bundle,
@@ -67,6 +76,8 @@ def start(settings: Settings, *, owner: str = "", address: str = "") -> HostPart
         brake=brake,
         secrets=secret_reader,
         models=ModelClient(bundle.model, provider),
+        ledger=ledger,
+        alerts=alerts,
         tools=settings.tools,
         compact_every=settings.compact_every,
         owner=owner,

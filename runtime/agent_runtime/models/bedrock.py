@@ -48,7 +48,9 @@ class BedrockProvider:
                 raise ModelAuthFailed(f"the role may not call {spec.name}") from error
             raise ModelRejected(f"{spec.name} refused the request: {code}") from error
         except BotoCoreError as error:
-            raise ModelUnavailable(f"{spec.name} does not answer: {type(error).__name__}") from error
+            raise ModelUnavailable(
+                f"{spec.name} does not answer: {type(error).__name__}", may_have_cost=True
+            ) from error
         content = reply.get("output", {}).get("message", {}).get("content", [])
         usage = reply.get("usage", {})
         return Completion(

@@ -1,11 +1,18 @@
 """One model call: caps before it, token counts and price after it."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal, Protocol, TypedDict
+from typing import Final, Literal, Protocol, TypedDict
 
 from agent_runtime.bundle import ModelSpec
 from agent_runtime.errors import ModelCallLimitExceeded, ModelReplyInvalid, ModelUnavailable
+from agent_runtime.records import Usage
+
+LETTERS_PER_TOKEN: Final = 3
+"""Fewer than the four that tokenisers make of English, so that a reservation is rather too large."""
+TOKENS_PER_MESSAGE: Final = 8
+"""For what the provider puts around each message."""
 
 
 class Message(TypedDict):
@@ -63,6 +70,13 @@ class ModelClient:
     def __init__(self, spec: ModelSpec, provider: Provider) -> None:
         self._spec = spec
         self._provider = provider
+
+    def most(self, *, system: str, messages: Sequence[Message], max_output_tokens: int | None) -> Usage:
+        """What a call may use at most, as far as that can be told beforehand."""
+        letters = len(system) + sum(len(message["content"]) for message in messages)
+        given = math.ceil(letters / LETTERS_PER_TOKEN) + TOKENS_PER_MESSAGE * (len(messages) + 1)
+        asked = self._spec.max_output_tokens if max_output_tokens is None else max_output_tokens
+        return Usage(given, asked, self._spec.cost_usd(given, asked), model_calls=1)
 
     def call(
         self,

@@ -64,7 +64,8 @@ class OpenAiProvider:
             pause = max(self._pause(failures), retry_after)
             if failures == ATTEMPTS or pause >= request.remaining_seconds():
                 raise ModelUnavailable(
-                    f"{spec.name} is unavailable ({status or 'no answer'}, {failures} tries)"
+                    f"{spec.name} is unavailable ({status or 'no answer'}, {failures} tries)",
+                    may_have_cost=status is None,
                 )
             self._sleep(pause)
 

@@ -11,6 +11,10 @@ from agent_runtime.rollout.record import Phase, Record
 from agent_runtime.rollout.shadowing import judged
 from agent_runtime.rollout.triggers import over_a_limit
 
+_UNNOTICED_MS = 100.0
+"""No caller of an agent minds less, and a new release has its cold starts in its first few runs, which the
+stable one has behind it."""
+
 
 def next_of(plan: Plan, record: Record, seen: Observation, now: int) -> Decided:
     """From waiting over a shadow and the steps to all runs, or back."""
@@ -83,17 +87,26 @@ def _worse(plan: Plan, candidate: Seen, stable: Seen) -> str | None:
         found, threshold = candidate.scores.get(metric), plan.gate.thresholds[metric]
         if found is not None and found.count and not threshold.holds(found.mean):
             return f"{metric} is {found.mean:.3g} in {found.count} runs, and {threshold.text()} is needed"
-    chances = {
-        "more errors": rate_is_worse(candidate.errors, candidate.runs, stable.errors, stable.runs),
-        "more escalations": rate_is_worse(
-            candidate.escalations, candidate.runs, stable.escalations, stable.runs
-        ),
-        "slower": mean_is_worse(candidate.latency_ms, stable.latency_ms),
-        "dearer": mean_is_worse(candidate.cost_usd, stable.cost_usd),
-    }
-    for what, chance in chances.items():
+    rates = (
+        ("more errors", candidate.errors, stable.errors),
+        ("more escalations", candidate.escalations, stable.escalations),
+    )
+    means = (
+        ("slower", "ms", candidate.latency_ms, stable.latency_ms, _UNNOTICED_MS),
+        ("dearer", "USD", candidate.cost_usd, stable.cost_usd, 0.0),
+    )
+    for what, found, other in rates:
+        chance = rate_is_worse(found, candidate.runs, other, stable.runs)
         if chance < plan.alpha:
-            return f"{what} than {stable.runs} runs of the stable release (p = {chance:.2g})"
+            figures = f"{found} of {candidate.runs} runs against {other} of {stable.runs}"
+            return f"{what} than the stable release: {figures} (p = {chance:.2g})"
+    for what, unit, mean, beside, least in means:
+        chance = mean_is_worse(mean, beside, least=least)
+        if chance < plan.alpha:
+            figures = (
+                f"{mean.mean:.3g} {unit} in {mean.count} runs against {beside.mean:.3g} in {beside.count}"
+            )
+            return f"{what} than the stable release: {figures} (p = {chance:.2g})"
     return None
 
 

@@ -45,14 +45,15 @@ def rate_is_worse(bad: int, runs: int, stable_bad: int, stable_runs: int) -> flo
     return min(1.0, round(math.fsum(worse), 9))
 
 
-def mean_is_worse(candidate: Amounts, stable: Amounts, margin: float = 0.1) -> float:
-    """Chance of the candidate's mean if it were at most `margin` above the stable one's: Welch's test,
-    one-sided, with the normal distribution. 1.0 where either has fewer than two runs."""
+def mean_is_worse(candidate: Amounts, stable: Amounts, margin: float = 0.1, least: float = 0.0) -> float:
+    """Chance of the candidate's mean if it were at most `margin` of the stable one's above it, or at most
+    `least`, whichever allows more: Welch's test, one-sided, with the normal distribution. 1.0 where either
+    has fewer than two runs."""
     if candidate.count < 2 or stable.count < 2:
         return 1.0
     allowed = (1 + margin) * (1 + margin)
     spread = math.sqrt(candidate.variance / candidate.count + allowed * stable.variance / stable.count)
-    return _normal(candidate.mean - (1 + margin) * stable.mean, spread)
+    return _normal(candidate.mean - stable.mean - max(margin * stable.mean, least), spread)
 
 
 def _log_ways(of: int, chosen: int) -> float:

@@ -88,13 +88,14 @@ def values_of(client: Any, queries: Sequence[Any], since: float, now: float) -> 
     """The values of each query by its id, oldest first, between two times in seconds since 1970; None where
     nobody can say. A query without any value may be left out."""
     found: dict[str, list[float]] = {}
+    until = max(now, since + 1)  # CloudWatch takes whole seconds, and refuses two times that are the same
     page: dict[str, Any] = {}
     try:
         for _ in range(_MOST_PAGES):
             reply = client.get_metric_data(
                 MetricDataQueries=list(queries),
                 StartTime=datetime.fromtimestamp(since, UTC),
-                EndTime=datetime.fromtimestamp(now, UTC),
+                EndTime=datetime.fromtimestamp(until, UTC),
                 ScanBy="TimestampAscending",
                 **page,
             )

@@ -1,0 +1,91 @@
+"""One reservation as the ledger's table keeps it, so that whoever comes later can return or settle it."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from agent_runtime.records import SCHEMA_VERSION, Value, encode
+from agent_runtime.spend.accounts import HOLD, Account, agent_pk, day_account, run_account
+from agent_runtime.spend.caps import Windows
+
+OPEN, SETTLED, RETURNED = "OPEN", "SETTLED", "RETURNED"
+_KEPT_SECONDS: Final = 7 * 86_400
+"""Longer than any run could come back to it."""
+
+
+@dataclass(frozen=True)
+class Hold:
+    """An amount reserved in some accounts. Times are seconds since 1970."""
+
+    agent: str
+    token: str
+    amount: int
+    """Billionths of a US dollar."""
+    windows: Windows
+    days: tuple[tuple[str, str], ...]
+    """Scope and partition of the accounts by day."""
+    run: tuple[str, int] | None
+    """Partition and expiry of the run's account, where the run has a cap."""
+    until: float
+    """When it counts as abandoned."""
+
+    @classmethod
+    def new(
+        cls, agent: str, amount: int, windows: Windows, accounts: Sequence[Account], until: float
+    ) -> "Hold":
+        days = tuple((account.scope, account.pk) for account in accounts if account.is_by_day)
+        run = next(((account.pk, account.expires_at) for account in accounts if not account.is_by_day), None)
+        return cls(agent, os.urandom(12).hex(), amount, windows, days, run, until)
+
+    @classmethod
+    def read(cls, agent: str, values: Mapping[str, Any]) -> "Hold":
+        """The hold of an item."""
+        told = json.loads(values["accounts"])
+        run = None if told["run"] is None else (str(told["run"][0]), int(told["run"][1]))
+        days = tuple((scope, pk) for scope, pk in told["days"])
+        windows = Windows(values["day"], values["hour"])
+        token = values["sk"].removeprefix(HOLD)
+        return cls(agent, token, values["amount"], windows, days, run, values["until"])
+
+    @property
+    def key(self) -> dict[str, Value]:
+        return {"pk": agent_pk(self.agent), "sk": f"{HOLD}{self.token}"}
+
+    @property
+    def accounts(self) -> list[Account]:
+        found = [day_account(scope, pk, self.windows) for scope, pk in self.days]
+        return found if self.run is None else [*found, run_account(*self.run)]
+
+    def put(self, table: str) -> dict[str, Any]:
+        """The put that opens it; the index `due` finds it while it is open."""
+        item: dict[str, Value] = {
+            **self.key,
+            "schema_version": SCHEMA_VERSION,
+            "state": OPEN,
+            "amount": self.amount,
+            "day": self.windows.day,
+            "hour": self.windows.hour,
+            "accounts": json.dumps({"days": self.days, "run": self.run}),
+            "until": int(self.until),
+            "due_shard": due_shard(self.agent),
+            "due_at": int(self.until * 1000),
+            "expires_at": int(self.until) + _KEPT_SECONDS,
+        }
+        return {"TableName": table, "Item": encode(item), "ConditionExpression": "attribute_not_exists(pk)"}
+
+    def close(self, table: str, state: str, *, was: str, actual: int = 0) -> dict[str, Any]:
+        """The update that ends it, if it is as it `was`."""
+        return {
+            "TableName": table,
+            "Key": encode(self.key),
+            "UpdateExpression": "SET #state = :state, actual = :actual REMOVE due_shard, due_at",
+            "ConditionExpression": "#state = :was",
+            "ExpressionAttributeNames": {"#state": "state"},
+            "ExpressionAttributeValues": encode({":state": state, ":was": was, ":actual": actual}),
+        }
+
+
+def due_shard(agent: str) -> str:
+    return f"{agent}#spend"

@@ -1,0 +1,123 @@
+"""One run's way to spend: what it may is asked for before, what it did is told after.
+
+A cap of the run itself asks a person, with all that was paid for kept; each approval allows as much again. A
+cap of the agent or of the tenant passes with its window, and parks the run.
+"""
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from agent_runtime.errors import CapDenied, CapReached, ModelReplyInvalid, ModelUnavailable
+from agent_runtime.models.client import ModelReply
+from agent_runtime.records import Lease, Path, Usage
+from agent_runtime.spend.caps import RunCaps
+from agent_runtime.spend.holds import Hold
+from agent_runtime.spend.ledger import Ledger
+
+KINDS: Final = ("usd", "tokens", "model_calls", "tool_calls", "steps")
+_UNITS: Final = {"usd": "USD", "tokens": "tokens", "model_calls": "model calls", "tool_calls": "tool calls"}
+MOST_RAISES: Final = 100
+"""How often people may let one run go on: a bound for the loop, not for them."""
+
+
+class Ask(Protocol):
+    """Puts a question at `path` to a person; whether it was approved. Suspends the run until it is
+    decided."""
+
+    def __call__(self, path: Path, name: str, summary: str) -> bool: ...
+
+
+class Meter:
+    """Counts for one run. `told` hears of each cap of the agent that refuses a call."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        lease: Lease,
+        tenant: str,
+        bundle_id: str,
+        *,
+        ask: Ask,
+        told: Callable[[CapReached | None], None] = lambda _: None,
+    ) -> None:
+        self._ledger, self._lease, self._tenant, self._bundle_id = ledger, lease, tenant, bundle_id
+        self._caps: Final[RunCaps] = ledger.caps.run
+        self._ask, self._told = ask, told
+        self._allowed: dict[str, int] = {}
+        """How many times the cap this process knows to be allowed, by kind."""
+
+    def check(self, *, steps: int, tool_calls: int) -> None:
+        """Before a step that would be one more than `steps`. Raises `CapDenied` and `Suspended`."""
+        self._within("steps", steps, 1)
+        self._within("tool_calls", tool_calls, 1)
+
+    def call(
+        self,
+        used: Usage,
+        expected: Usage,
+        seconds: float,
+        work: Callable[[], ModelReply],
+    ) -> ModelReply:
+        """The reply of `work`, counted. `used` is what the run has used before, `expected` what the call may
+        use at most.
+
+        Raises `CapReached`, `SpendUnknown`, `CapDenied`, `Suspended` and what `work` raises.
+        """
+        self._within("model_calls", used.model_calls, 1)
+        tokens = expected.input_tokens + expected.output_tokens
+        self._within("tokens", used.input_tokens + used.output_tokens, tokens)
+        hold = self._reserved(expected.cost_usd, seconds)
+        try:
+            reply = work()
+        except (ModelReplyInvalid, ModelUnavailable) as error:
+            # What was answered, or may have been, is paid for: without counts at the price of the most.
+            self._settle(hold, expected if _may_have_cost(error) else Usage())
+            raise
+        except Exception:
+            self._settle(hold, Usage())
+            raise
+        self._settle(hold, Usage(reply.input_tokens, reply.output_tokens, reply.cost_usd, model_calls=1))
+        return reply
+
+    def _reserved(self, cost_usd: float, seconds: float) -> Hold | None:
+        cap = self._caps.usd
+        for times in range(self._allowed.get("usd", 1), MOST_RAISES + 1):
+            self._allowed["usd"] = times
+            try:
+                limit = None if cap is None else cap * times
+                return self._ledger.reserve(self._lease, self._tenant, cost_usd, seconds, limit)
+            except CapReached as reached:
+                if reached.scope != "run":
+                    self._told(reached)
+                    raise
+                self._raise("usd", times, str(reached))
+        raise CapDenied(f"the run was let go on {MOST_RAISES} times: enough")
+
+    def _settle(self, hold: Hold | None, used: Usage) -> None:
+        if hold is not None:
+            self._ledger.settle(hold, used, self._bundle_id)
+            self._told(None)
+
+    def _within(self, kind: str, used: int, more: int) -> None:
+        cap: int | None = getattr(self._caps, kind)
+        if cap is None:
+            return
+        for times in range(self._allowed.get(kind, 1), MOST_RAISES + 1):
+            self._allowed[kind] = times
+            if used + more <= cap * times:
+                return
+            named = _UNITS.get(kind, kind)
+            self._raise(
+                kind, times, f"the run's cap of {cap * times} {named} leaves no room: {used} are used"
+            )
+        raise CapDenied(f"the run was let go on {MOST_RAISES} times: enough")
+
+    def _raise(self, kind: str, times: int, why: str) -> None:
+        """Ask whether the run may have as much again. Raises `CapDenied` and `Suspended`."""
+        path = (0, KINDS.index(kind) + 1, times)
+        if not self._ask(path, f"cap on {kind}", f"{why}. Approve to let it have as much again"):
+            raise CapDenied(f"{why}, and nobody allowed more")
+
+
+def _may_have_cost(error: Exception) -> bool:
+    return isinstance(error, ModelReplyInvalid) or getattr(error, "may_have_cost", False)
