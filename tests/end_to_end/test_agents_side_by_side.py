@@ -1,0 +1,284 @@
+"""Agents side by side: one outlives its worker and fits Lambda as well as SQS and ECS, none reaches what is
+another's, and an alert stops one of them alone."""
+
+import itertools
+import json
+import os
+import signal
+import time
+import urllib.request
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.end_to_end.asks import ask, send
+from tests.end_to_end.deployments import Deployment
+from tests.end_to_end.review import Review, pids
+from tests.end_to_end.rights import assert_used
+
+pytestmark = pytest.mark.end_to_end
+
+_BUDGET_ALERT = """AWS Budget Notification November 21, 2026
+AWS Account 123456789012
+
+Dear AWS Customer,
+
+You requested that we alert you when the ACTUAL Cost associated with your {name} budget is greater than $5.00.
+
+Budget Name: {name}
+Budget Type: Cost
+Budgeted Amount: $5.00
+Alert Type: ACTUAL
+Alert Threshold: > ${threshold:.2f}
+ACTUAL Amount: ${threshold:.2f}
+"""
+
+
+@pytest.fixture(scope="module")
+def agents(deployment: Deployment) -> dict[str, Any]:
+    with deployment.edit() as config:
+        held = config["agent-hosting:agents"]
+        held["handbook"]["requests_per_second"] = 1000
+        held["second"] = {**held["handbook"], "tenants": ["acme", "thrifty"]}
+        held["second"]["spend"] = {"tenant": {"day_usd": 0.002}, "agent": {"day_usd": 0.003}}
+    deployment.run("up")
+    return deployment.status()["agents"]
+
+
+@pytest.fixture(scope="module")
+def review(deployment: Deployment, agents: dict[str, Any]) -> Review:
+    return Review(deployment)
+
+
+def test_all_agents_are_deployed_each_on_the_host_that_fits(
+    deployment: Deployment, agents: dict[str, Any]
+) -> None:
+    hosts = {name: agent["host"] for name, agent in agents.items()}
+    assert hosts == {"handbook": "lambda", "second": "lambda", "review": "ecs"}
+    assert "Deploying" not in deployment.run("up")
+
+
+def test_a_run_of_twenty_steps_survives_kill_9_of_its_worker(deployment: Deployment, review: Review) -> None:
+    (pid,) = pids(deployment)
+    run_id = review.begin("killed", seconds_per_check=0.3)
+    review.wait(run_id, lambda run: len(run["steps"]) >= 6)
+    os.kill(pid, signal.SIGKILL)
+    done_before = review.steps(run_id)
+    found = review.wait(run_id, lambda run: run["status"] == "DONE")
+    assert found["steps"][0]["name"] == "plan"
+    assert len(found["steps"]) == 20
+    assert review.steps(run_id)[: len(done_before)] == done_before
+    assert pids(deployment) != [pid]
+
+
+def test_the_same_key_is_the_same_run_and_another_tenant_does_not_find_it(
+    deployment: Deployment, review: Review
+) -> None:
+    run_id = review.begin("twice")
+    assert review.begin("twice") == run_id or review.run(run_id)["status"] == "DONE"
+    status, problem = review.call("POST", "/runs", {"input": {"question": "Other?"}}, "twice")
+    assert (status, problem["type"]) == (409, "urn:agent-hosting:problem:idempotency-mismatch")
+    stranger = Review(deployment, tenant="stranger")
+    for method, path in (("GET", ""), ("GET", "/events"), ("POST", "/cancel")):
+        assert stranger.call(method, f"/runs/{run_id}{path}")[0] == 404
+
+
+def test_events_come_after_a_cursor_and_a_cancelled_run_stops(review: Review) -> None:
+    run_id = review.begin("cancelled", seconds_per_check=1)
+    review.wait(run_id, lambda run: len(run["steps"]) >= 3)
+    _, page = review.call("GET", f"/runs/{run_id}/events")
+    assert page["events"][0]["data"] == {"check": "owner", "done": 1, "of": 18}
+    _, rest = review.call("GET", f"/runs/{run_id}/events?after={page['events'][0]['cursor']}")
+    assert rest["events"][0]["data"]["done"] == 2
+    assert review.call("POST", f"/runs/{run_id}/cancel") == (200, {"run_id": run_id, "status": "CANCELLED"})
+    steps = review.steps(run_id)
+    other = review.begin("after-the-cancelled")
+    review.wait(other, lambda run: run["status"] == "DONE")
+    assert review.run(run_id)["status"] == "CANCELLED"
+    assert len(review.steps(run_id)) <= len(steps)
+
+
+def test_what_the_roles_did_was_allowed_and_nothing_was_refused(
+    deployment: Deployment, review: Review
+) -> None:
+    # Those that come after it have themselves refused.
+    refusals = deployment.root / ".agent-hosting" / "cloud" / "refusals.jsonl"
+    assert not refusals.exists() or refusals.read_text() == ""
+
+
+def _refused(call: Any) -> bool:
+    try:
+        call()
+    except ClientError as error:
+        return error.response["Error"]["Code"].startswith(
+            ("AccessDenied", "AuthorizationError")
+        )  # SNS says so
+    return False
+
+
+def test_a_role_reads_its_own_secret_and_is_refused_the_others(
+    deployment: Deployment, agents: dict[str, Any]
+) -> None:
+    secrets = deployment.client("secretsmanager").list_secrets()["SecretList"]
+    own = {name: next(s["ARN"] for s in secrets if s["Name"].startswith(f"{name}-")) for name in agents}
+    for name, other in (("handbook", "second"), ("second", "handbook")):
+        reader = deployment.client("secretsmanager", role_arn=agents[name]["role_arn"])
+        assert reader.get_secret_value(SecretId=own[name])["SecretString"]
+        assert _refused(lambda reader=reader, other=other: reader.get_secret_value(SecretId=own[other]))
+
+
+def test_a_role_is_refused_the_other_agents_partition_and_its_table_as_a_whole(
+    deployment: Deployment, agents: dict[str, Any]
+) -> None:
+    mine, theirs = agents["second"], agents["handbook"]
+    dynamodb = deployment.client("dynamodb", role_arn=mine["role_arn"])
+
+    def key(agent: str) -> dict[str, Any]:
+        return {"pk": {"S": f"{agent}#demo#r1"}, "sk": {"S": "run"}}
+
+    assert "Item" not in dynamodb.get_item(TableName=mine["checkpoint_table_name"], Key=key("second"))
+    assert _refused(lambda: dynamodb.get_item(TableName=mine["checkpoint_table_name"], Key=key("handbook")))
+    assert _refused(lambda: dynamodb.get_item(TableName=theirs["checkpoint_table_name"], Key=key("second")))
+    assert _refused(lambda: dynamodb.scan(TableName=mine["checkpoint_table_name"]))
+    assert _refused(lambda: dynamodb.delete_item(TableName=mine["checkpoint_table_name"], Key=key("second")))
+    brake = {"agent": {"S": "handbook"}, "item": {"S": "brake"}}
+    assert _refused(lambda: dynamodb.get_item(TableName=mine["control_table_name"], Key=brake))
+    own = {"agent": {"S": "second"}, "item": {"S": "brake"}}
+    assert _refused(lambda: dynamodb.put_item(TableName=mine["control_table_name"], Item=own))
+
+
+def test_a_role_is_refused_others_topics_and_every_lever_on_itself(
+    deployment: Deployment, agents: dict[str, Any]
+) -> None:
+    role = agents["second"]["role_arn"]
+    topics = deployment.client("sns", role_arn=role)
+    # To its own it tells what it has spent: an agent may stop itself.
+    assert _refused(lambda: topics.publish(TopicArn=agents["handbook"]["topic_arn"], Message="{}"))
+    functions = deployment.client("lambda", role_arn=role)
+    name = agents["second"]["function_name"]
+    assert _refused(lambda: functions.update_function_configuration(FunctionName=name, Timeout=900))
+    assert _refused(lambda: functions.invoke(FunctionName=agents["handbook"]["function_name"], Payload=b"{}"))
+    iam = deployment.client("iam", role_arn=role)
+    role_name = role.rsplit("/", 1)[1]
+    assert _refused(lambda: iam.delete_role_permissions_boundary(RoleName=role_name))
+    assert _refused(
+        lambda: deployment.client("sts", role_arn=role).assume_role(
+            RoleArn=agents["handbook"]["role_arn"], RoleSessionName="borrowed"
+        )
+    )
+
+
+def test_a_tenant_finds_its_own_runs_alone_and_strangers_are_kept_out(
+    deployment: Deployment, agents: dict[str, Any]
+) -> None:
+    url = agents["second"]["local_url"]
+    acme, demo = (deployment.run("token", "--tenant", tenant).strip() for tenant in ("acme", "demo"))
+    status, body = ask(url, acme)
+    assert status == 200
+    mine = urllib.request.Request(f"{url}/runs/{body['run_id']}", headers={"authorization": f"Bearer {acme}"})
+    assert send(mine)[0] == 200
+    assert ask(url, demo)[0] == 403
+    elsewhere = urllib.request.Request(
+        f"{agents['handbook']['local_url']}/runs/{body['run_id']}",
+        headers={"authorization": f"Bearer {demo}"},
+    )
+    assert send(elsewhere)[0] == 404
+
+
+def test_no_secret_value_lies_in_state_logs_or_items(deployment: Deployment, agents: dict[str, Any]) -> None:
+    value = b"local-key"
+    kept = deployment.root / ".agent-hosting"
+    written = [
+        p for p in kept.rglob("*") if p.is_file() and p.suffix in (".json", ".log", ".jsonl", ".out", ".bak")
+    ]
+    assert any("stacks" in str(p) for p in written)
+    assert [p for p in written if value in p.read_bytes()] == []
+    logs = deployment.client("logs")
+    for agent in agents.values():
+        events = logs.filter_log_events(logGroupName=agent["log_group_name"])["events"]
+        assert value.decode() not in json.dumps(events)
+        items = deployment.client("dynamodb").scan(TableName=agent["checkpoint_table_name"])["Items"]
+        assert value.decode() not in str(items)
+
+
+def test_the_last_alert_stops_one_agent_until_a_person_lets_it_go(
+    deployment: Deployment, agents: dict[str, Any]
+) -> None:
+    token = deployment.run("token", "--tenant", "acme").strip()
+    handbook, second = (agents[name]["local_url"] for name in ("handbook", "second"))
+    topics = deployment.client("sns")
+    topic = agents["handbook"]["topic_arn"]
+    topics.publish(
+        TopicArn=topic, Subject="AWS Budgets", Message=_BUDGET_ALERT.format(name="b", threshold=4.0)
+    )
+    topics.publish(
+        TopicArn=topic, Subject="AWS Budgets", Message=_BUDGET_ALERT.format(name="b", threshold=5.0)
+    )
+
+    status, body = _until(lambda: ask(handbook, token), 429)
+    assert status == 429
+    assert "budget" in json.dumps(body).lower()
+    assert ask(second, token)[0] == 200
+
+    deployment.run("brake", "release", "handbook", "--why", "the alert was a test's own")
+    assert _until(lambda: ask(handbook, token), 200)[0] == 200
+
+
+def test_a_tenant_at_its_cap_waits_and_the_agent_at_its_own_is_braked(
+    deployment: Deployment, agents: dict[str, Any]
+) -> None:
+    """A call costs 0.00006 US dollars, and 0.0003 are reserved for it."""
+    second = agents["second"]
+    url, table = second["local_url"], second["checkpoint_table_name"]
+    thrifty, acme = (deployment.run("token", "--tenant", tenant).strip() for tenant in ("thrifty", "acme"))
+    try:
+        assert _until(lambda: ask(url, thrifty), 429)[1]["type"].endswith(":cap-reached")
+        assert ask(url, acme)[0] == 200, "another tenant"
+        told = _until(lambda: ask(url, acme), 429, "braked")[1]
+        assert "used 100 % or more of its cap of this day" in told["reason"]
+        spent = json.loads(deployment.run("spend", "second", "--by", "tenant", "--json"))
+        assert {line["name"] for line in spent} >= {"acme", "thrifty"}
+        assert all(line["usd"] <= 0.002 for line in spent)
+        assert sum(line["usd"] for line in spent) <= 0.003
+        deployment.run("brake", "release", "second", "--why", "to see that the ledger still refuses")
+        assert _until(lambda: ask(url, acme), 429, "cap-reached")[0] == 429
+    finally:  # the other tests find the agent as it was
+        day = datetime.now(UTC).strftime("%Y-%m-%d")
+        for pk in ("second#spend", "second#acme#spend", "second#thrifty#spend"):
+            key = {"pk": {"S": pk}, "sk": {"S": day}}
+            deployment.client("dynamodb").delete_item(TableName=table, Key=key)
+        deployment.run("brake", "release", "second", "--why", "the test is over")
+
+
+def _until(call: Any, wanted: int, kind: str = "") -> tuple[int, dict[str, Any]]:
+    """Asks until the answer is `wanted`, a problem of this kind if one is named: a running agent notices its
+    brake within five seconds."""
+    ends = time.monotonic() + 20
+    for _ in itertools.count():
+        status, body = call()
+        if status == wanted and str(body.get("type", "")).endswith(kind):
+            return status, body
+        if time.monotonic() > ends:
+            return status, body
+    raise AssertionError("unreachable")
+
+
+def test_the_agents_did_all_they_need_under_their_own_roles(deployment: Deployment) -> None:
+    # Those before it, that is; the one behind it gives the host of one of them another name.
+    assert_used(deployment, __file__)
+
+
+def test_the_same_source_makes_the_same_checkpoints_on_lambda(deployment: Deployment, review: Review) -> None:
+    on_ecs = review.begin("compared")
+    review.wait(on_ecs, lambda run: run["status"] == "DONE")
+    before = review.steps(on_ecs), review.results(on_ecs)
+    with deployment.edit() as config:
+        config["agent-hosting:agents"]["review"]["run_profile"]["longest_run_seconds"] = 20
+    deployment.run("up")
+    moved = Review(deployment)
+    assert deployment.status()["agents"]["review"]["host"] == "lambda"
+    status, body = moved.call("POST", "/runs", {"input": {"question": "Ready?"}}, "compared on lambda")
+    assert (status, body["status"]) == (200, "DONE")
+    assert (moved.steps(body["run_id"]), moved.results(body["run_id"])) == before
