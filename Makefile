@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# Set in many containers, it has each of our processes compile some thousand modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: up down test check bench soak lock
 up: $(BIN)/.installed            ## deploy the examples to the embedded cloud and ask one a question
 	@$(BIN)/agent-hosting up

@@ -17,4 +17,5 @@ cp cli/agent_hosting_cli/worker_image/requirements.lock $TOOLS/container-python.
 PEERS=tests/bench/peer_programs
 echo 'celery[sqs,dynamodb]' | lock --no-annotate - -o $PEERS/celery.lock
 echo dramatiq-sqs | lock --no-annotate - -o $PEERS/dramatiq.lock
+echo checkov | lock --no-annotate - -o $PEERS/checkov.lock
 printf 'langgraph-checkpoint-aws\nlanggraph\nmoto[dynamodb,s3]\n' | lock --no-annotate - -o $PEERS/langgraph.lock

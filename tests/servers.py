@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
+from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -12,6 +13,13 @@ import pytest
 class Quiet(WSGIRequestHandler):
     def log_message(self, *_: Any) -> None:
         """Nothing: the test's output is the test's."""
+
+
+class Threaded(ThreadingMixIn, WSGIServer):
+    """A caller who connects and says nothing, such as one of whoever had the port before, stops nobody."""
+
+    daemon_threads = True
+    block_on_close = False
 
 
 @contextmanager
@@ -33,7 +41,7 @@ def serve_fixture() -> Iterator[Callable[[Any], str]]:
     with ExitStack() as servers:
 
         def start(application: Any) -> str:
-            server = make_server("127.0.0.1", 0, application, handler_class=Quiet)
+            server = make_server("127.0.0.1", 0, application, Threaded, Quiet)
             return f"{servers.enter_context(serving(server))}/v1"
 
         yield start

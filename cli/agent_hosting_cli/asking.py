@@ -12,7 +12,6 @@ from rich.table import Table
 from agent_hosting_cli import local
 from agent_hosting_cli.progress import console, step
 from agent_hosting_cli.project import Project, UserError
-from embedded_aws.http_apis import Issuer
 
 _SECONDS = 60
 _PAUSE_SECONDS = 0.3
@@ -33,6 +32,8 @@ class Answer:
 
 def token(project: Project, tenant: str) -> str:
     """A token of the embedded cloud's issuer, good for an hour."""
+    from embedded_aws.http_apis.issuer import Issuer  # most commands need no cryptography
+
     cloud = local.require_cloud(project)
     issuer = Issuer(cloud.issuer_url, project.cloud / "issuer-key.json")
     return issuer.token(audience=AUDIENCE, subject=f"{tenant}-user", claims={"tenant": tenant})

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-import boto3
-
 from embedded_aws.addresses import Addresses
 
 
 def admin_client(cloud: Addresses, service: str) -> Any:
+    import boto3  # a quarter of a second, which most commands need not wait
+
     return boto3.client(
         service,  # type: ignore[call-overload]
         endpoint_url=cloud.endpoint_url,

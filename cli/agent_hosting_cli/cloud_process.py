@@ -4,6 +4,7 @@ import json
 import select
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ _START_SECONDS = 90
 _left_running: list[subprocess.Popen[str]] = []
 """Clouds outlive the command that starts them: a handle that is dropped would warn of its process."""
 _STOP_SECONDS = 20
+_LOOK_SECONDS = 0.02
 
 
 def running(project: Project) -> Addresses | None:
@@ -69,13 +71,25 @@ def stop(project: Project) -> int | None:
         return None
     process = psutil.Process(found.pid)
     process.terminate()
-    try:
-        process.wait(_STOP_SECONDS)
-    except psutil.TimeoutExpired:
+    if not _has_ended(process):
         process.kill()
-        process.wait(_STOP_SECONDS)
+        _has_ended(process)
     (project.cloud / "cloud.json").unlink(missing_ok=True)
     return found.pid
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    """Waits for it. One that its parent has not reaped yet has ended: in a container the first process, who
+    inherits it, may take seconds for that or never do it."""
+    ends = time.monotonic() + _STOP_SECONDS
+    try:
+        while process.status() != psutil.STATUS_ZOMBIE:
+            if time.monotonic() > ends:
+                return False
+            time.sleep(_LOOK_SECONDS)
+    except psutil.NoSuchProcess:
+        pass
+    return True
 
 
 def _tail(path: Path) -> str:

@@ -141,13 +141,15 @@ def workers(project: Project, agent: str) -> list[dict[str, Any]]:
     return listed
 
 
-def release_brake(project: Project, agent: str) -> None:
+def release_brake(project: Project, agent: str, why: str) -> None:
+    from agent_hosting_cli.deployed import who
     from agent_runtime.brake import release, utc_now
 
     cloud = require_cloud(project)
     found = agent_of(project, agent)
     client = admin_client(cloud, "dynamodb")
-    release(client, found["control_table_name"], agent, released_by="agent-hosting", released_at=utc_now())
+    by = f"{who(lambda service: admin_client(cloud, service))}: {why}"
+    release(client, found["control_table_name"], agent, released_by=by, released_at=utc_now())
 
 
 def require_cloud(project: Project) -> Addresses:

@@ -9,10 +9,12 @@ import typer
 from rich.table import Table
 
 from agent_hosting_cli import asking, local
+from agent_hosting_cli.export_command import export_plan
 from agent_hosting_cli.memory_commands import memory
 from agent_hosting_cli.progress import console, errors, step
 from agent_hosting_cli.project import UserError, find_project
 from agent_hosting_cli.release_commands import release
+from agent_hosting_cli.spend_commands import spend
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 brake = typer.Typer(no_args_is_help=True, help="The brake that stops an agent's spending.")
@@ -21,6 +23,8 @@ app.add_typer(bundle, name="bundle")
 app.add_typer(release, name="release")
 app.add_typer(brake, name="brake")
 app.add_typer(memory, name="memory")
+app.command()(spend)
+app.command("export-plan")(export_plan)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Agent = Annotated[str, typer.Argument(help="Name of the agent in the stack's YAML.")]
@@ -214,9 +218,11 @@ def bundle_diff(
 
 
 @brake.command("release")
-def brake_release(agent: Agent) -> None:
+def brake_release(
+    agent: Agent, why: Annotated[str, typer.Option(help="Why; it is kept beside what engaged the brake.")]
+) -> None:
     """Let an agent of the stack `local` take runs again after its brake was engaged."""
-    local.release_brake(find_project(Path.cwd()), agent)
+    local.release_brake(find_project(Path.cwd()), agent, why)
     console.print(f"{agent} takes runs again within five seconds", markup=False)
 
 

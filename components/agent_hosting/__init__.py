@@ -12,6 +12,7 @@ from agent_hosting._rollout_plan import (
     ShadowArgs,
     ThresholdArgs,
 )
+from agent_hosting._spend import RunCapsArgs, SpendArgs, WindowCapsArgs
 from agent_hosting.agent import Agent, AgentArgs
 from agent_hosting.agent_budget import AgentBudget, AgentBudgetArgs
 from agent_hosting.agent_bundle import AgentBundle, AgentBundleArgs, ModelArgs
@@ -90,12 +91,15 @@ __all__ = [
     "RolloutLimitsArgs",
     "RolloutMember",
     "RolloutStepArgs",
+    "RunCapsArgs",
     "RunProfile",
     "RunQueue",
     "RunQueueArgs",
     "SecretScope",
     "SecretScopeArgs",
     "ShadowArgs",
+    "SpendArgs",
     "ThresholdArgs",
+    "WindowCapsArgs",
     "Workload",
 ]

@@ -8,6 +8,8 @@ import pulumi_aws as aws
 from agent_hosting import _run_statements as runs
 from agent_hosting import statements
 from agent_hosting._keys import account_id
+from agent_hosting._spend import keep_ledger
+from agent_hosting.agent_budget import AgentBudget
 from agent_hosting.agent_platform import PlatformReference
 from agent_hosting.checkpoint_table import CheckpointTable
 from agent_hosting.secret_scope import SecretScope
@@ -26,6 +28,7 @@ def policy_of(
     platform: PlatformReference,
     model: ModelSpec,
     encrypted_checkpoints: bool,
+    budget: AgentBudget,
 ) -> pulumi.Output[str]:
     found: list[Statement] = [
         statements.write_logs(log.arn),
@@ -35,11 +38,14 @@ def policy_of(
         statements.use_large_items(checkpoints.bucket_arn, agent),
         statements.read_brake(platform["control_table_arn"], agent),
         statements.send_failures(failures.arn),
+        *keep_ledger(agent, checkpoints, budget),
     ]
+    found += statements.read_variables(platform.get("key_arn"))
     if encrypted_checkpoints:
         found += [
             statements.use_key_through("dynamodb", checkpoints.key_arn, ["kms:Decrypt"]),
             statements.use_key_through("s3", checkpoints.key_arn, ["kms:Decrypt", "kms:GenerateDataKey"]),
+            statements.use_key_through("sqs", checkpoints.key_arn, ["kms:Decrypt", "kms:GenerateDataKey"]),
         ]
     return statements.policy([*found, *read_secrets(scope), *call_model(model, parent)])
 

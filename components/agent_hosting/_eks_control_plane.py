@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from agent_hosting import statements
-from agent_hosting._keys import delegate_to_account
+from agent_hosting._keys import delegate_to_account, encrypt_logs
 
 CONTROL_PLANE_LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 """https://docs.aws.amazon.com/eks/latest/userguide/control-plane-logs.html"""
@@ -45,6 +45,8 @@ class ControlPlane:
     auto: bool
     version: str
     public: bool
+    public_blocks: Sequence[str]
+    """Blocks of the internet that reach the API where it is public."""
     retain: bool
     log_days: int
     tags: Any
@@ -74,21 +76,24 @@ class ControlPlane:
         ]
         return PlaneRole(role.name, pulumi.Output.all(role.arn, *attached).apply(lambda known: known[0]))
 
-    def make(self, subnet_ids: pulumi.Input[Sequence[str]]) -> aws.eks.Cluster:
+    def key(self) -> aws.kms.Key:
+        """What encrypts the cluster's secrets and logs."""
+        return aws.kms.Key(
+            f"{self.name}-secrets-key",
+            description=f"Kubernetes secrets and logs of {self.name}",
+            enable_key_rotation=True,
+            deletion_window_in_days=7,
+            policy=statements.policy([delegate_to_account(self.parent), encrypt_logs(self.parent)]),
+            tags=self.tags,
+            opts=self._child,
+        )
+
+    def make(self, subnet_ids: pulumi.Input[Sequence[str]], key: aws.kms.Key) -> aws.eks.Cluster:
         """The control plane. Nobody enters by having made it: access entries alone say who may."""
         trusted = statements.trust("eks.amazonaws.com")
         if self.auto:
             trusted["Action"] = ["sts:AssumeRole", "sts:TagSession"]
         role = self.role("plane", trusted, _OF_AUTO_CLUSTER if self.auto else _OF_CLUSTER)
-        key = aws.kms.Key(
-            f"{self.name}-secrets-key",
-            description=f"Kubernetes secrets of {self.name}",
-            enable_key_rotation=True,
-            deletion_window_in_days=7,
-            policy=statements.policy([delegate_to_account(self.parent)]),
-            tags=self.tags,
-            opts=self._child,
-        )
         # The log group holds the cluster's name and must be there before the cluster is, since EKS would make
         # it without an end of retention: so the name is known before, unique by the suffix of the role's.
         called = role.name.apply(lambda made: f"{self.name}-{made.rpartition('-')[2]}")
@@ -96,19 +101,23 @@ class ControlPlane:
             f"{self.name}-log",
             name=pulumi.Output.concat("/aws/eks/", called, "/cluster"),
             retention_in_days=self.log_days,
+            kms_key_id=key.arn,
             tags=self.tags,
             opts=self._child,
         )
+        network: Any = {
+            "subnet_ids": subnet_ids,
+            "endpoint_private_access": True,
+            "endpoint_public_access": self.public,
+        }
+        if self.public and self.public_blocks:  # else EKS takes everywhere
+            network["public_access_cidrs"] = self.public_blocks
         return aws.eks.Cluster(
             self.name,
             name=called,
             role_arn=role.arn,
             version=self.version,
-            vpc_config={
-                "subnet_ids": subnet_ids,
-                "endpoint_private_access": True,
-                "endpoint_public_access": self.public,
-            },
+            vpc_config=network,
             enabled_cluster_log_types=list(CONTROL_PLANE_LOGS),
             encryption_config={"provider": {"key_arn": key.arn}, "resources": ["secrets"]},
             access_config={

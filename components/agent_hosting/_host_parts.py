@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
+import pulumi_aws as aws
 
 from agent_hosting._packaging import Architecture
 from agent_hosting._rollout_controller import RolloutController
@@ -169,7 +170,19 @@ class HostParts:
         called = {"FunctionName": function_name, "Resource": pulumi.Output.concat(function_name, ":live")}
         return {"version_dimensions": {**called, "ExecutedVersion": version}}
 
-    def door(self, functions: Sequence[DoorFunction], log_days: int) -> pulumi.Output[str]:
+    def log(self, platform: PlatformReference, log_days: int) -> aws.cloudwatch.LogGroup:
+        """Where the agent itself logs."""
+        return aws.cloudwatch.LogGroup(
+            f"{self.name}-log",
+            retention_in_days=log_days,
+            kms_key_id=platform.get("key_arn"),
+            tags=self.tags,
+            opts=self._child,
+        )
+
+    def door(
+        self, functions: Sequence[DoorFunction], platform: PlatformReference, log_days: int
+    ) -> pulumi.Output[str]:
         """Address of the HTTP API; empty without `jwt`."""
         if not self.args.get("jwt"):
             return pulumi.Output.from_input("")
@@ -180,6 +193,7 @@ class HostParts:
                 "jwt": self.args["jwt"],
                 "requests_per_second": self.args.get("requests_per_second") or 10,
                 "log_retention_days": log_days,
+                **({"log_key_arn": platform["key_arn"]} if platform.get("key_arn") is not None else {}),  # type: ignore[typeddict-item]
                 "tags": self.tags,
             },
             opts=self._child,

@@ -56,6 +56,63 @@ def publish_through(service: str) -> Statement:
     }
 
 
+def use_through_dynamodb(parent: pulumi.Resource) -> Statement:
+    """Lets whoever of the account may reach the table use its key on the way, as AWS's own key does:
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+    """
+    region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=parent)).region
+    return {
+        "Sid": "UseThroughDynamodb",
+        "Effect": "Allow",
+        "Principal": {"AWS": "*"},
+        "Action": [
+            "kms:CreateGrant",
+            "kms:Decrypt",
+            "kms:DescribeKey",
+            "kms:Encrypt",
+            "kms:GenerateDataKey*",
+            "kms:ReEncrypt*",
+        ],
+        "Resource": "*",  # in a key's own policy "*" means that key
+        "Condition": {
+            "StringEquals": {
+                "kms:CallerAccount": account_id(parent),
+                "kms:ViaService": pulumi.Output.concat("dynamodb.", region, ".amazonaws.com"),
+            }
+        },
+    }
+
+
+def platform_key(name: str, tags: Any, parent: pulumi.Resource) -> aws.kms.Key:
+    """The key of an environment's control table, logs and functions' variables. Beside the account its own
+    policy lets in CloudWatch Logs, for log groups of this account alone, and, by way of DynamoDB, whoever the
+    table's policies let in: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+    """
+    return aws.kms.Key(
+        f"{name}-key",
+        description=f"Table, logs and variables of {name}",
+        enable_key_rotation=True,
+        deletion_window_in_days=30,  # logs that were copied elsewhere must stay readable for a while
+        policy=policy([delegate_to_account(parent), use_through_dynamodb(parent), encrypt_logs(parent)]),
+        tags=tags,
+        # The table that it encrypts outlives the stack.
+        opts=pulumi.ResourceOptions(parent=parent, retain_on_delete=True),
+    )
+
+
+def encrypt_logs(parent: pulumi.Resource) -> Statement:
+    region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=parent)).region
+    groups = pulumi.Output.concat("arn:aws:logs:", region, ":", account_id(parent), ":log-group:*")
+    return {
+        "Sid": "EncryptLogs",
+        "Effect": "Allow",
+        "Principal": {"Service": pulumi.Output.concat("logs.", region, ".amazonaws.com")},
+        "Action": ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
+        "Resource": "*",  # in a key's own policy "*" means that key
+        "Condition": {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
+    }
+
+
 def queues_key(agent: str, tags: Any, parent: pulumi.Resource) -> aws.kms.Key:
     """The key of all queues of an agent; what each role may do with it, its own policy says."""
     return aws.kms.Key(

@@ -1,4 +1,4 @@
-"""Who may use a network's gateways to AWS, and where its flow logs go."""
+"""Who may use a network's endpoints of AWS, and where its flow logs go."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,19 +11,48 @@ from agent_hosting._keys import account_id
 from agent_hosting.agent_identity import AgentIdentity
 from agent_hosting.statements import Statement
 
+_ACTIONS_OF = {
+    "bedrock-runtime": "bedrock",
+    **{
+        "dynamodb": "dynamodb",
+        "ec2": "ec2",
+        "ecr.api": "ecr",
+        "ecr.dkr": "ecr",
+        "kms": "kms",
+        "logs": "logs",
+    },
+    **{"s3": "s3", "secretsmanager": "secretsmanager", "sqs": "sqs", "sts": "sts"},
+}
+"""What actions begin with by service, where its endpoint takes a policy."""
 
-def gateway_policy(service: str, account: pulumi.Input[str], region: pulumi.Input[str]) -> pulumi.Output[str]:
+
+def endpoint_policy(
+    service: str, account: pulumi.Input[str], region: pulumi.Input[str]
+) -> pulumi.Output[str] | None:
     """The account's own principals alone, so that stolen keys of another account carry nothing out."""
+    if service not in _ACTIONS_OF:
+        return None
     allowed: list[Statement] = [
         {
             "Sid": "OwnPrincipals",
             "Effect": "Allow",
             "Principal": "*",
-            "Action": f"{service}:*",
+            "Action": f"{_ACTIONS_OF[service]}:*",
             "Resource": "*",  # what each may do there, its own policy says
             "Condition": {"StringEquals": {"aws:PrincipalAccount": account}},
         }
     ]
+    if service == "sts":
+        # Who shows a token of OpenID Connect is nobody's principal yet: the role's own trust judges it.
+        allowed.append(
+            {
+                "Sid": "OwnRolesByToken",
+                "Effect": "Allow",
+                "Principal": "*",
+                "Action": "sts:AssumeRoleWithWebIdentity",
+                "Resource": pulumi.Output.concat("arn:aws:iam::", account, ":role/*"),
+            }
+        )
     if service == "s3":
         # ECR keeps layers in buckets of its own and signs for them itself:
         # https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html
@@ -50,13 +79,16 @@ def keep_flow_logs(
     vpc: aws.ec2.Vpc,
     boundary_arn: pulumi.Input[str],
     log_days: int,
+    log_key_arn: pulumi.Input[str] | None,
     tags: Any,
     parent: pulumi.Resource,
 ) -> None:
     """Who spoke with whom: https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html"""
     child = pulumi.ResourceOptions(parent=parent)
     region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=parent)).region
-    log = aws.cloudwatch.LogGroup(f"{name}-flows", retention_in_days=log_days, tags=tags, opts=child)
+    log = aws.cloudwatch.LogGroup(
+        f"{name}-flows", retention_in_days=log_days, kms_key_id=log_key_arn, tags=tags, opts=child
+    )
     write = statements.write_logs(log.arn)
     write["Action"] = [*write["Action"], "logs:DescribeLogGroups", "logs:DescribeLogStreams"]
     identity = AgentIdentity(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -9,7 +10,7 @@ import pulumi_aws as aws
 
 from agent_hosting._packaging import Target, functions_archive
 from agent_hosting.agent_identity import AgentIdentity
-from agent_hosting.statements import Statement
+from agent_hosting.statements import Statement, read_variables
 
 Statements = pulumi.Input[Sequence[Statement]]
 
@@ -23,6 +24,8 @@ class OwnFunctions:
     log_days: int
     tags: Any
     parent: pulumi.Resource
+    key_arn: pulumi.Input[str] | None = None
+    """Encrypts their logs and variables; else AWS's own keys do."""
 
     @property
     def _child(self) -> pulumi.ResourceOptions:
@@ -33,46 +36,54 @@ class OwnFunctions:
         name: str,
         *,
         description: str,
-        host: str,
+        module: str,
         rights: Callable[[aws.cloudwatch.LogGroup], Statements],
         variables: Mapping[str, pulumi.Input[str]],
         seconds: int,
         at_once: int,
         publish: bool | None = None,
         network: Any = None,
+        archive: tuple[Path, str] | None = None,
+        memory_mb: int = 512,
     ) -> aws.lambda_.Function:
-        """The function whose handler is that of the runtime's module `hosts.{host}`; `rights` gives what its
-        role may do, `at_once` how many calls run at one time, `network` the subnets and security groups that
-        it enters."""
+        """The function whose handler is that of the runtime's `module`; `rights` gives what its role may do,
+        `at_once` how many calls run at one time, `network` the subnets and security groups that it enters.
+        `archive` defaults to the runtime with its packages."""
         log = aws.cloudwatch.LogGroup(
-            f"{name}-log", retention_in_days=self.log_days, tags=self.tags, opts=self._child
+            f"{name}-log",
+            retention_in_days=self.log_days,
+            kms_key_id=self.key_arn,
+            tags=self.tags,
+            opts=self._child,
         )
+        allowed = pulumi.Output.all(rights(log), read_variables(self.key_arn))
         identity = AgentIdentity(
             name,
             {
                 "boundary_arn": self.boundary_arn,
-                "statements": pulumi.Output.from_input(rights(log)),
+                "statements": allowed.apply(lambda both: [*both[0], *both[1]]),
                 "tags": self.tags,
             },
             opts=self._child,
         )
-        archive, sha256 = functions_archive(self.target)
+        path, sha256 = archive or functions_archive(self.target)
         return aws.lambda_.Function(
             name,
             description=description,
-            code=pulumi.FileArchive(str(archive)),
+            code=pulumi.FileArchive(str(path)),
             source_code_hash=sha256,
-            handler=f"agent_runtime.hosts.{host}.handler",
+            handler=f"agent_runtime.{module}.handler",
             runtime=self.target.runtime,
             architectures=[self.target.architecture],
             role=identity.role_arn,
             publish=publish,
             timeout=seconds,
-            memory_size=512,
+            memory_size=memory_mb,
             reserved_concurrent_executions=at_once,
             tracing_config={"mode": "Active"},
             logging_config={"log_format": "Text", "log_group": log.name},
             environment={"variables": {**variables}},
+            kms_key_arn=self.key_arn,
             vpc_config=network,
             tags=self.tags,
             opts=pulumi.ResourceOptions(parent=self.parent, depends_on=[identity]),

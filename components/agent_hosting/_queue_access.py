@@ -88,7 +88,7 @@ def controller(here: Surroundings) -> list[Statement]:
     """Empties the queues of releases that were sent back into the stable one's."""
     return [
         statements.use_checkpoints(here.checkpoints.table_arn, here.agent),
-        runs.take_runs(here.queue_arns),
+        runs.empty_queues(here.queue_arns),
         runs.send_runs(here.queue_arns),
         *here.keys(large_items=False),
     ]
@@ -100,7 +100,6 @@ def reaper(here: Surroundings, log: aws.cloudwatch.LogGroup) -> list[Statement]:
         statements.trace(),
         statements.use_checkpoints(here.checkpoints.table_arn, here.agent),
         runs.find_due_runs(here.checkpoints.table_arn, DUE_INDEX, here.agent),
-        runs.read_control(here.control_table_arn, here.agent),
         runs.send_runs(here.queue_arns),
         *here.keys(large_items=False),
     ]

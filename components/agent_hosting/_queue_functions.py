@@ -74,14 +74,20 @@ class Functions:
 
     @property
     def _made(self) -> OwnFunctions:
-        boundary_arn = self.platform["boundary_arn"]
-        return OwnFunctions(self.target, boundary_arn, self.log_days, self.tags, self.parent)
+        return OwnFunctions(
+            self.target,
+            self.platform["boundary_arn"],
+            self.log_days,
+            self.tags,
+            self.parent,
+            self.platform.get("key_arn"),
+        )
 
     def _function(self, label: str, variables: Mapping[str, pulumi.Input[str]]) -> aws.lambda_.Function:
         return self._made.make(
             f"{self.agent}-{label}",
             description=f"{label} of agent {self.agent}",
-            host=label,
+            module=f"hosts.{label}",
             rights=lambda log: _ACCESS[label](self.here, log),
             variables={**self.variables, **variables},
             seconds=_SECONDS[label],

@@ -97,11 +97,12 @@ class RolloutController(pulumi.ComponentResource):
             inputs.log_days("log_retention_days", 90),
             tags,
             self,
+            args["platform"].get("key_arn"),
         )
         function = own.make(
             name,
             description=f"rollout of agent {agent}",
-            host="controller",
+            module="hosts.controller",
             rights=lambda log: self._rights(name, args, log, plan),
             variables=args["variables"],
             seconds=SECONDS,

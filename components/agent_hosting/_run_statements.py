@@ -27,6 +27,16 @@ def take_runs(queue_arns: Arns) -> Statement:
     }
 
 
+def empty_queues(queue_arns: Arns) -> Statement:
+    """What moving messages elsewhere takes: they are hidden by the receive, and nothing is said of them."""
+    return {
+        "Sid": "EmptyQueues",
+        "Effect": "Allow",
+        "Action": ["sqs:DeleteMessage", "sqs:ReceiveMessage"],
+        "Resource": queue_arns,
+    }
+
+
 def protect_tasks(cluster_arn: Arn) -> Statement:
     """Keeps tasks of one cluster from being scaled in; a task's ARN names its cluster:
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-scale-in-protection-endpoint.html
@@ -170,13 +180,22 @@ def find_sessions(table_arn: Arn, agent: str) -> Statement:
 
 
 def find_due_runs(table_arn: Arn, index: str, agent: str) -> Statement:
+    # The leading key of an index is its own: "{agent}#{hex digit}".
+    return _find_due("Runs", table_arn, index, "StringLike", f"{agent}#*")
+
+
+def find_due_spend(table_arn: Arn, index: str, agent: str) -> Statement:
+    """Reservations of model calls whose process died. Of the index the agent's own ledger alone."""
+    return _find_due("Spend", table_arn, index, "StringEquals", f"{agent}#spend")
+
+
+def _find_due(what: str, table_arn: Arn, index: str, operator: str, key: str) -> Statement:
     return {
-        "Sid": "FindDueRuns",
+        "Sid": f"FindDue{what}",
         "Effect": "Allow",
         "Action": "dynamodb:Query",
         "Resource": pulumi.Output.concat(table_arn, f"/index/{index}"),
-        # The leading key of an index is its own: "{agent}#{hex digit}".
-        "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{agent}#*"]}},
+        "Condition": {f"ForAllValues:{operator}": {"dynamodb:LeadingKeys": [key]}},
     }
 
 

@@ -12,6 +12,7 @@ from agent_hosting._eks_limits import DestinationArgs, GatewayArgs, Workload
 from agent_hosting._names import claim
 from agent_hosting._packaging import Architecture
 from agent_hosting._rollout_plan import RolloutArgs
+from agent_hosting._spend import SpendArgs
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_bundle import ModelArgs
 from agent_hosting.agent_cluster import ClusterReference
@@ -113,6 +114,9 @@ class AgentArgs(TypedDict):
     shares: NotRequired[dict[str, float]]
     """Share of calls by bundle id; `newest` and `stable` name the newest release and the one that serves.
     Omit where the rollout controller owns them."""
+    spend: NotRequired[SpendArgs]
+    """What the agent, each tenant and each run may spend. Defaults to the budget's month, a quarter of it a
+    day and a twentieth an hour, for the agent as a whole."""
     spot_share: NotRequired[float]
     """Share of the workers beyond the first on Spot, 0 to 1: about 70 % cheaper, with two minutes' notice.
     Defaults to 0."""

@@ -7,10 +7,10 @@ import pulumi
 import pulumi_aws as aws
 
 from agent_hosting import statements
+from agent_hosting._budget_brake import brake_function
 from agent_hosting._keys import account_id, delegate_to_account, publish_through
-from agent_hosting._packaging import ARCHITECTURES_WAY_OUT, Architecture, Target, runtime_archive
+from agent_hosting._packaging import ARCHITECTURES_WAY_OUT, Architecture, Target
 from agent_hosting._validation import Inputs
-from agent_hosting.agent_identity import AgentIdentity
 from agent_hosting.agent_platform import PlatformReference
 
 METRIC_NAMESPACE = "AgentHosting"
@@ -48,6 +48,8 @@ class AgentBudget(pulumi.ComponentResource):
     """Topic of all alerts: subscribe a pager to it."""
     brake_function_name: pulumi.Output[str]
     """The function that engages the brake."""
+    key_arn: pulumi.Output[str]
+    """Key of the topic, for whoever publishes to it."""
 
     def __init__(self, name: str, args: AgentBudgetArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("agent-hosting:index:AgentBudget", name, {}, opts)
@@ -93,7 +95,7 @@ class AgentBudget(pulumi.ComponentResource):
                 [delegate_to_account(self)]
                 + [
                     publish_through(service)
-                    for service in ("budgets.amazonaws.com", "cloudwatch.amazonaws.com")
+                    for service in ("budgets.amazonaws.com", "cloudwatch.amazonaws.com", "sns.amazonaws.com")
                 ]
             ),
             tags=tags,
@@ -135,79 +137,21 @@ class AgentBudget(pulumi.ComponentResource):
                 tags=tags,
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
             )
-        brake = self._brake(name, args, agent, topic.arn, log_days, child)
-
-        self.topic_arn, self.brake_function_name = topic.arn, brake.name
-        self.register_outputs({"topic_arn": self.topic_arn, "brake_function_name": self.brake_function_name})
-
-    def _brake(
-        self,
-        name: str,
-        args: AgentBudgetArgs,
-        agent: str,
-        topic_arn: pulumi.Output[str],
-        log_days: int,
-        child: pulumi.ResourceOptions,
-    ) -> aws.lambda_.Function:
-        platform, tags = args["platform"], args.get("tags")
-        target = Target.of(args.get("architecture"))
-        log = aws.cloudwatch.LogGroup(
-            f"{name}-brake-log",
-            retention_in_days=log_days,
+        brake = brake_function(
+            name,
+            agent,
+            args["platform"],
+            Target.of(args.get("architecture")),
+            topic=topic,
+            publishing=policy,
+            key_arn=key.arn,
+            log_days=log_days,
             tags=tags,
-            opts=child,
+            parent=self,
         )
-        identity = AgentIdentity(
-            f"{name}-brake",
-            {
-                "boundary_arn": platform["boundary_arn"],
-                "statements": pulumi.Output.from_input(
-                    [
-                        statements.write_logs(log.arn),
-                        statements.write_brake(platform["control_table_arn"], agent),
-                    ]
-                ),
-                "tags": tags,  # type: ignore[typeddict-item]
-            },
-            opts=child,
-        )
-        archive, sha256 = runtime_archive()
-        function = aws.lambda_.Function(
-            f"{name}-brake",
-            description=f"Stops agent {agent} when its budget is spent",
-            code=pulumi.FileArchive(str(archive)),
-            source_code_hash=sha256,
-            handler="agent_runtime.brake.handler",
-            runtime=target.runtime,
-            architectures=[target.architecture],
-            role=identity.role_arn,
-            timeout=30,
-            memory_size=256,
-            # Alerts come one by one; a flood of them must not eat the account's share.
-            reserved_concurrent_executions=1,
-            logging_config={"log_format": "Text", "log_group": log.name},
-            environment={
-                "variables": {"AGENT_NAME": agent, "AGENT_CONTROL_TABLE": platform["control_table_name"]}
-            },
-            tags=tags,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[identity]),
-        )
-        allowed = aws.lambda_.Permission(
-            f"{name}-brake-permission",
-            function=function.name,
-            action="lambda:InvokeFunction",
-            principal="sns.amazonaws.com",
-            source_arn=topic_arn,
-            opts=child,
-        )
-        aws.sns.TopicSubscription(
-            f"{name}-brake-subscription",
-            topic=topic_arn,
-            protocol="lambda",
-            endpoint=function.arn,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[allowed]),
-        )
-        return function
+
+        self.topic_arn, self.brake_function_name, self.key_arn = topic.arn, brake.name, key.arn
+        self.register_outputs({output: getattr(self, output) for output in AgentBudget.__annotations__})
 
 
 def alert_percents(further: Sequence[float], inputs: Inputs) -> list[float]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from enum import Enum
+from ipaddress import ip_network
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
@@ -92,7 +93,7 @@ class AgentClusterArgs(TypedDict):
     """A cluster that is there: it gets namespaces and `operators`, and nothing else is made. Omit for a
     cluster of its own."""
     kubernetes_version: NotRequired[str]
-    """Minor version of Kubernetes. Defaults to 1.34."""
+    """Minor version of Kubernetes. Defaults to 1.35."""
     log_retention_days: NotRequired[int]
     """Days that the control plane's logs are kept. Defaults to 90."""
     max_nodes: NotRequired[int]
@@ -112,11 +113,12 @@ class AgentClusterArgs(TypedDict):
     """Operators to install: leave out what the cluster has. Defaults to keda, gateway and argo-rollouts; to
     none in an `existing` cluster."""
     public_access: NotRequired[bool]
-    """Whether the API is reached from the internet, too, by those who may enter. Defaults to false: then
-    Pulumi must run inside of the network, or in one that is connected to it."""
+    """Whether the API is reached from the internet, too, by those who may enter: from `reached_from`, or from
+    everywhere where that names no block of the internet. Defaults to false: then Pulumi must run inside of
+    the network, or in one that is connected to it."""
     reached_from: NotRequired[Sequence[str]]
-    """Blocks of addresses, beside the cluster's own nodes, from which the private API is reached: those of
-    whoever runs Pulumi and `kubectl`. Defaults to none."""
+    """Blocks of addresses, beside the cluster's own nodes, from which the API is reached: those of whoever
+    runs Pulumi and `kubectl`. Those on the internet bound `public_access`. Defaults to none."""
     retain_data: NotRequired[bool]
     """Whether the cluster is protected from deletion. Defaults to true."""
     tags: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
@@ -213,8 +215,9 @@ class AgentCluster(pulumi.ComponentResource):
             raise inputs.refuse("namespaces", [], "agents need one at least", "Omit it for 'agents'.")
         for namespace in args.get("namespaces") or ():
             check_namespace(inputs, "namespaces", namespace)
-        for block in args.get("aws_cidr_blocks") or ():
-            check_block(inputs, "aws_cidr_blocks", block)
+        for field in ("aws_cidr_blocks", "reached_from"):
+            for block in args.get(field) or ():
+                check_block(inputs, field, block)
         known = [operator.value for operator in Operator]
         for given in ("operators", "charts"):
             for operator in args.get(given) or ():
@@ -245,8 +248,9 @@ class AgentCluster(pulumi.ComponentResource):
         return ControlPlane(
             name=self._name,
             auto=nodes is Nodes.KARPENTER,
-            version=args.get("kubernetes_version") or "1.34",
+            version=args.get("kubernetes_version") or "1.35",
             public=bool(args.get("public_access")),
+            public_blocks=[block for block in args.get("reached_from") or () if ip_network(block).is_global],
             retain=args.get("retain_data", True),
             log_days=inputs.log_days("log_retention_days", 90),
             tags=args.get("tags"),
@@ -270,19 +274,21 @@ class AgentCluster(pulumi.ComponentResource):
     def _make(self, plane: ControlPlane) -> list[pulumi.Resource]:
         """A cluster of our own. Gives what must be there before anything is put into it."""
         args, options = self._args, pulumi.InvokeOutputOptions(parent=self)
-        network = args.get("network")
+        network, key = args.get("network"), plane.key()
         if network is None:
             made = AgentNetwork(
                 self._name,
                 {
                     "boundary_arn": args["boundary_arn"],  # type: ignore[typeddict-item]
                     "private_endpoints": [*INTERFACES, *_INTERFACES_OF_NODES],
+                    "log_key_arn": key.arn,
+                    "flow_log_retention_days": plane.log_days,
                     "tags": args.get("tags") or {},
                 },
                 opts=pulumi.ResourceOptions(parent=self),
             )
             network = {"subnet_ids": made.subnet_ids, "security_group_ids": made.security_group_ids}
-        cluster = plane.make(network["subnet_ids"])
+        cluster = plane.make(network["subnet_ids"], key)
         entered = plane.let_in(cluster, args.get("admin_arns") or [deployer_arn(self)])
         entered += plane.open_to(cluster, args.get("reached_from") or ())
         ready = entered

@@ -7,8 +7,9 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
+from agent_hosting._eks_limits import check_block
 from agent_hosting._keys import account_id
-from agent_hosting._network_access import gateway_policy, keep_flow_logs, named
+from agent_hosting._network_access import endpoint_policy, keep_flow_logs, named
 from agent_hosting._validation import Inputs
 
 _FOR_LOAD_BALANCERS = {"kubernetes.io/role/internal-elb": "1"}
@@ -30,8 +31,13 @@ class AgentNetworkArgs(TypedDict):
     private_endpoints: NotRequired[Sequence[str]]
     """AWS services that are reached within the network, such as `sqs`, each by an endpoint with its price.
     Defaults to what workers call without `internet_access`, and to none with it."""
+    reached_cidr_blocks: NotRequired[Sequence[str]]
+    """Blocks of addresses on the internet that workers reach, such as a proxy's. Defaults to all of them with
+    `internet_access`, since addresses of models change."""
     flow_log_retention_days: NotRequired[int]
     """Days that flow logs are kept. Defaults to 90."""
+    log_key_arn: NotRequired[pulumi.Input[str]]
+    """Key that encrypts flow logs, such as `AgentPlatform.key_arn`. Defaults to CloudWatch's own."""
     tags: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
     """Tags of every resource. Defaults to none."""
 
@@ -58,6 +64,7 @@ class AgentNetwork(pulumi.ComponentResource):
         self._region = aws.get_region_output(opts=options).region
         zones = aws.get_availability_zones_output(state="available", opts=options).names
         internet = args.get("internet_access", True)
+        named_blocks = _reached(args.get("reached_cidr_blocks"), internet, inputs)
 
         vpc = aws.ec2.Vpc(
             name,
@@ -68,7 +75,7 @@ class AgentNetwork(pulumi.ComponentResource):
         )
         # AWS makes one with every network; without rules it lets nothing through.
         aws.ec2.DefaultSecurityGroup(f"{name}-default", vpc_id=vpc.id, **self._named(f"{name}-default"))
-        keep_flow_logs(name, vpc, args["boundary_arn"], log_days, self._tags, self)
+        keep_flow_logs(name, vpc, args["boundary_arn"], log_days, args.get("log_key_arn"), self._tags, self)
         private, public, subnets, joined = blocks[:2], blocks[2], [], []
         routes = aws.ec2.RouteTable(f"{name}-private", vpc_id=vpc.id, **self._named(f"{name}-private"))
         for index, block in enumerate(private):
@@ -89,10 +96,11 @@ class AgentNetwork(pulumi.ComponentResource):
         ways_out = self._interface_endpoints(vpc, subnets, services) if services else []
         if internet:
             ways_out.append(self._nat(vpc, public, zones[0], routes))
+        if internet and not named_blocks:
             reached = [{"cidr_blocks": ["0.0.0.0/0"]}]
         else:
             # A gateway endpoint leads to public addresses, which a list of AWS's own names.
-            reached = [{"cidr_blocks": [vpc.cidr_block]}]
+            reached = [{"cidr_blocks": [vpc.cidr_block, *named_blocks]}]
             reached += [{"prefix_list_ids": [endpoint.prefix_list_id]} for endpoint in gateways]
         https = {"description": "HTTPS", "protocol": "tcp", "from_port": 443, "to_port": 443}
         out: Any = [{**https, **where} for where in reached]
@@ -177,7 +185,7 @@ class AgentNetwork(pulumi.ComponentResource):
             service_name=pulumi.Output.concat("com.amazonaws.", self._region, f".{service}"),
             vpc_endpoint_type="Gateway",
             route_table_ids=[routes.id],
-            policy=gateway_policy(service, account_id(self), self._region),
+            policy=endpoint_policy(service, account_id(self), self._region),
             **self._named(f"{self._name}-{service}"),
         )
 
@@ -209,10 +217,25 @@ class AgentNetwork(pulumi.ComponentResource):
                 private_dns_enabled=True,
                 subnet_ids=[subnet.id for subnet in subnets],
                 security_group_ids=[group.id],
+                policy=endpoint_policy(service, account_id(self), self._region),
                 **self._named(f"{self._name}-{service.replace('.', '-')}"),
             )
             for service in services
         ]
+
+
+def _reached(blocks: Sequence[str] | None, internet: bool, inputs: Inputs) -> list[str]:
+    """Blocks that workers are let out to; none for everywhere."""
+    if blocks is not None and not (blocks and internet):
+        raise inputs.refuse(
+            "reached_cidr_blocks",
+            blocks,
+            "without internet_access none is reached" if blocks else "that names none",
+            "Omit it, or give internet_access=True." if blocks else "Omit it, or give internet_access=False.",
+        )
+    for block in blocks or ():
+        check_block(inputs, "reached_cidr_blocks", block)
+    return list(blocks or ())
 
 
 def split_block(given: str, inputs: Inputs) -> list[str]:

@@ -9,9 +9,9 @@ import pulumi_aws as aws
 from agent_hosting import _run_statements as runs
 from agent_hosting import statements
 from agent_hosting._draining import make_known
-from agent_hosting._keys import account_id
+from agent_hosting._keys import account_id, platform_key
 from agent_hosting._validation import Inputs
-from agent_hosting.agent_network import AgentNetwork
+from agent_hosting.agent_network import INTERFACES, AgentNetwork
 
 
 class PlatformReference(TypedDict):
@@ -25,6 +25,8 @@ class PlatformReference(TypedDict):
     """ARN of the permission boundary that every agent's role carries."""
     rollout_boundary_arn: NotRequired[pulumi.Input[str]]
     """ARN of the permission boundary of rollout controllers. Needed for agents whose traffic one moves."""
+    key_arn: NotRequired[pulumi.Input[str]]
+    """ARN of the key that encrypts logs and the variables of functions. Omit and AWS's own keys do."""
     cluster_name: NotRequired[pulumi.Input[str]]
     """Name of the cluster. Needed for agents on ECS, as are the next three."""
     cluster_arn: NotRequired[pulumi.Input[str]]
@@ -50,9 +52,13 @@ class AgentPlatformArgs(TypedDict):
     agent on Lambda needs neither, and a network has its price."""
     network: NotRequired[NetworkReference]
     """A network of your own for `containers`. Omit and an AgentNetwork is made."""
+    private_endpoints: NotRequired[bool]
+    """Whether workers reach AWS by endpoints within the network that is made here, seven at about 16 USD a
+    month each. Defaults to `retain_data`: data that is worth keeping is worth a way of its own."""
     retain_data: NotRequired[bool]
-    """Whether tables outlive the stack: deletion protection and retention. Defaults to true, since lost
-    releases cannot be rolled back to."""
+    """Whether tables outlive the stack: deletion protection and retention; with a key of the environment's
+    own for the table, logs and variables, at one US dollar a month, and a year of flow logs. Defaults to
+    true, since lost releases cannot be rolled back to."""
     tags: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
     """Tags of every resource, beside the ones that components set. Defaults to none."""
 
@@ -69,6 +75,8 @@ class AgentPlatform(pulumi.ComponentResource):
     """Managed policy to set as the permission boundary of each agent's role."""
     rollout_boundary_arn: pulumi.Output[str]
     """Managed policy to set as the permission boundary of rollout controllers."""
+    key_arn: pulumi.Output[str]
+    """Key of logs and of the variables of functions; empty without `retain_data`."""
     operator_policy_arn: pulumi.Output[str]
     """Managed policy for people who move traffic by hand: attach it to the operators' role."""
     cluster_name: pulumi.Output[str]
@@ -93,9 +101,18 @@ class AgentPlatform(pulumi.ComponentResource):
             raise inputs.refuse(
                 "network", "…", "only containers run in a network", "Give containers=True, or leave it out."
             )
+        if "private_endpoints" in given and (given.get("network") or not self._containers):
+            raise inputs.refuse(
+                "private_endpoints",
+                given["private_endpoints"],
+                "no network is made here",
+                "Leave it out, or make the endpoints where the network is made.",
+            )
         child = pulumi.ResourceOptions(parent=self)
-        retain = given.get("retain_data", True)
+        retain = self._retain = given.get("retain_data", True)
 
+        kept = pulumi.ResourceOptions(parent=self, retain_on_delete=retain)
+        key = platform_key(name, given.get("tags"), self) if retain else None
         table = aws.dynamodb.Table(
             name,
             billing_mode="PAY_PER_REQUEST",
@@ -103,9 +120,10 @@ class AgentPlatform(pulumi.ComponentResource):
             range_key="item",
             attributes=[{"name": "agent", "type": "S"}, {"name": "item", "type": "S"}],
             point_in_time_recovery={"enabled": True},
+            server_side_encryption={"enabled": True, "kms_key_arn": key.arn} if key else None,
             deletion_protection_enabled=retain,
             tags=given.get("tags"),
-            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=retain),
+            opts=kept,
         )
         boundary, rollout_boundary = (
             aws.iam.Policy(
@@ -132,6 +150,7 @@ class AgentPlatform(pulumi.ComponentResource):
             opts=child,
         )
         self.operator_policy_arn = operator.arn
+        self.key_arn = key.arn if key else pulumi.Output.from_input("")
         self.cluster_name = self.cluster_arn = pulumi.Output.from_input("")
         self.subnet_ids = self.security_group_ids = pulumi.Output.from_input([])
         if self._containers:
@@ -140,11 +159,17 @@ class AgentPlatform(pulumi.ComponentResource):
 
     def _place_containers(self, name: str, given: AgentPlatformArgs, child: pulumi.ResourceOptions) -> None:
         tags = given.get("tags")
+        private = given.get("private_endpoints", given.get("retain_data", True))
         network = given.get("network")
         if network is None:
             made = AgentNetwork(
                 name,
-                {"boundary_arn": self.boundary_arn, "tags": tags},  # type: ignore[typeddict-item]
+                {
+                    "boundary_arn": self.boundary_arn,
+                    "private_endpoints": INTERFACES if private else (),
+                    **({"log_key_arn": self.key_arn, "flow_log_retention_days": 365} if self._retain else {}),
+                    "tags": tags,  # type: ignore[typeddict-item]
+                },
                 opts=child,
             )
             self.subnet_ids, self.security_group_ids = made.subnet_ids, made.security_group_ids
@@ -177,6 +202,8 @@ def reference_to(platform: AgentPlatform) -> PlatformReference:
         "boundary_arn": platform.boundary_arn,
         "rollout_boundary_arn": platform.rollout_boundary_arn,
     }
+    if platform._retain:
+        reference["key_arn"] = platform.key_arn
     if platform._containers:
         reference["cluster_name"], reference["cluster_arn"] = platform.cluster_name, platform.cluster_arn
         reference["subnet_ids"] = platform.subnet_ids

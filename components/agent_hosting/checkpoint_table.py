@@ -10,6 +10,8 @@ from agent_hosting._validation import Inputs
 from agent_hosting.statements import policy, tls_only
 
 DUE_INDEX = "due"
+_OLD_VERSION_DAYS = 7
+"""Days that an overwritten or deleted result can be had back: long enough for a fault to be noticed."""
 
 
 class CheckpointTableArgs(TypedDict):
@@ -95,6 +97,13 @@ class CheckpointTable(pulumi.ComponentResource):
         bucket = aws.s3.Bucket(name, force_destroy=not retain, tags=given.get("tags"), opts=kept)
         # Its guards are kept with it: a bucket that outlives the stack must not lie open.
         _guard_bucket(f"{name}-large", bucket, self.key_arn if own_key else None, days, kept)
+        if retain:
+            aws.s3.BucketVersioning(
+                f"{name}-large-versions",
+                bucket=bucket.id,
+                versioning_configuration={"status": "Enabled"},
+                opts=kept,
+            )
 
         self.table_name, self.table_arn = table.name, table.arn
         self.bucket_name, self.bucket_arn = bucket.bucket, bucket.arn
@@ -147,6 +156,7 @@ def _guard_bucket(
                 "status": "Enabled",
                 "filter": {"prefix": ""},
                 "expiration": {"days": days},
+                "noncurrent_version_expiration": {"noncurrent_days": _OLD_VERSION_DAYS},
                 "abort_incomplete_multipart_upload": {"days_after_initiation": 1},
             }
         ],

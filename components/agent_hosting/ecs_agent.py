@@ -25,6 +25,7 @@ from agent_hosting._queue_division import divide, told
 from agent_hosting._queue_functions import Functions
 from agent_hosting._releases import Release
 from agent_hosting._rollout_plan import RolloutArgs
+from agent_hosting._spend import SpendArgs, check_spend, keep_ledger, spend_variables
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_bundle import ModelArgs
 from agent_hosting.agent_identity import AgentIdentity
@@ -91,6 +92,9 @@ class EcsAgentArgs(TypedDict):
     shares: NotRequired[dict[str, float]]
     """Share of calls by bundle id; `newest` and `stable` name the newest release and the one that serves.
     Omit where the rollout controller owns them."""
+    spend: NotRequired[SpendArgs]
+    """What the agent, each tenant and each run may spend. Defaults to the budget's month, a quarter of it a
+    day and a twentieth an hour, for the agent as a whole."""
     spot_share: NotRequired[float]
     """Share of the workers beyond the first on Spot, 0 to 1: about 70 % cheaper, with two minutes' notice.
     Defaults to 0."""
@@ -150,6 +154,7 @@ class EcsAgent(pulumi.ComponentResource):
         claim(name, inputs)
         super().__init__("agent-hosting:index:EcsAgent", name, {}, opts)
         limits = check_ecs_limits(name, args, inputs, EcsAgentArgs.__annotations__)
+        caps = check_spend(args, inputs)
         target = Target.of(args.get("architecture"))
         release, newest = newest_release(name, args, inputs, target)
         shares = check_shares(args, release, inputs)
@@ -177,7 +182,7 @@ class EcsAgent(pulumi.ComponentResource):
         scope = parts.secrets(
             release.bundle.secrets, role.role_arn, [execution_role.role_arn] if in_variables else []
         )
-        log = aws.cloudwatch.LogGroup(f"{name}-log", retention_in_days=limits.log_days, tags=tags, opts=child)
+        log = parts.log(platform, limits.log_days)
         budget = parts.budget(platform)
         key = queues_key(name, tags, self)
         division = divide(name, args, Host.ECS, newest, shares, target, platform, self)
@@ -185,7 +190,7 @@ class EcsAgent(pulumi.ComponentResource):
         here = Surroundings(
             name, checkpoints, parts.retain, platform["control_table_arn"], key.arn, told(queues, "queue_arn")
         )
-        may_work = _ecs_access.worker(
+        may_work = keep_ledger(name, checkpoints, budget) + _ecs_access.worker(
             here,
             self,
             cluster_arn=platform["cluster_arn"],  # type: ignore[typeddict-item]
@@ -208,7 +213,12 @@ class EcsAgent(pulumi.ComponentResource):
             limits=limits,
             processor=target.architecture,
             platform=platform,
-            variables={**common, **parts.agent_variables(scope), **limits.variables},
+            variables={
+                **common,
+                **parts.agent_variables(scope),
+                **spend_variables(caps, budget),
+                **limits.variables,
+            },
             secret_variables={
                 variable: scope.secret_arns[secret] for variable, secret in in_variables.items() if scope
             },
@@ -250,7 +260,7 @@ class EcsAgent(pulumi.ComponentResource):
             limits.queue.checkpoint_retention_days,
         )
 
-        self.url = parts.door([submit, status], limits.log_days)
+        self.url = parts.door([submit, status], platform, limits.log_days)
         self.bundle_id, self.role_arn = pulumi.Output.from_input(newest.bundle_id), role.role_arn
         self.function_name = pulumi.Output.from_input(submit["function_name"])
         self.log_group_name, self.topic_arn = log.name, budget.topic_arn

@@ -20,6 +20,7 @@ from agent_hosting._packaging import Target
 from agent_hosting._queue_access import Surroundings
 from agent_hosting._queue_division import divide, told
 from agent_hosting._queue_functions import Functions
+from agent_hosting._spend import check_spend, keep_ledger, spend_variables
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_cluster import AgentCluster, ClusterReference, reference_to_cluster
 from agent_hosting.agent_identity import AgentIdentity
@@ -73,6 +74,7 @@ class EksAgent(pulumi.ComponentResource):
         super().__init__("agent-hosting:index:EksAgent", name, {}, opts)
         limits = check_eks_limits(name, args, inputs, EksAgentArgs.__annotations__)
         _check_place(name, inputs)
+        caps = check_spend(args, inputs)
         target = Target.of(args.get("architecture"))
         release, newest = newest_release(name, args, inputs, target)
         shares = check_shares(args, release, inputs)
@@ -90,7 +92,7 @@ class EksAgent(pulumi.ComponentResource):
         kept_days = limits.queue.checkpoint_retention_days
         checkpoints = parts.checkpoints(kept_days)
         scope = parts.secrets(release.bundle.secrets, role.role_arn)
-        log = aws.cloudwatch.LogGroup(f"{name}-log", retention_in_days=limits.log_days, tags=tags, opts=child)
+        log = parts.log(platform, limits.log_days)
         budget = parts.budget(platform)
         key = queues_key(name, tags, self)
         division = divide(name, args, Host.EKS, newest, shares, target, platform, self)
@@ -98,7 +100,7 @@ class EksAgent(pulumi.ComponentResource):
         here = Surroundings(
             name, checkpoints, parts.retain, platform["control_table_arn"], key.arn, told(queues, "queue_arn")
         )
-        allowed = _eks_access.pod(
+        allowed = keep_ledger(name, checkpoints, budget) + _eks_access.pod(
             here,
             self,
             log=log,
@@ -117,6 +119,7 @@ class EksAgent(pulumi.ComponentResource):
             variables={
                 **common,
                 **parts.agent_variables(scope),
+                **spend_variables(caps, budget),
                 **parts.tenant_variables(),
                 **_told(name, args, log, self),
             },
@@ -157,7 +160,7 @@ class EksAgent(pulumi.ComponentResource):
         )
         placement.divide_calls(workloads, traffic, controller, admitted)
 
-        self.url = parts.door([submit, status], limits.log_days)
+        self.url = parts.door([submit, status], platform, limits.log_days)
         self.bundle_id, self.role_arn = pulumi.Output.from_input(newest.bundle_id), role.role_arn
         self.function_name = pulumi.Output.from_input(submit["function_name"])
         self.log_group_name, self.topic_arn = log.name, budget.topic_arn

@@ -58,6 +58,8 @@ class FrontDoorArgs(TypedDict):
     """Requests that may come at once. Defaults to 20."""
     log_retention_days: NotRequired[int]
     """Days that the access log is kept. Defaults to 90."""
+    log_key_arn: NotRequired[pulumi.Input[str]]
+    """Key that encrypts the access log, such as `AgentPlatform.key_arn`. Defaults to CloudWatch's own."""
     tags: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
     """Tags of every resource. Defaults to none."""
 
@@ -118,6 +120,7 @@ class FrontDoor(pulumi.ComponentResource):
         log = aws.cloudwatch.LogGroup(
             f"{name}-access",
             retention_in_days=log_days,
+            kms_key_id=args.get("log_key_arn"),
             tags=tags,
             opts=child,
         )

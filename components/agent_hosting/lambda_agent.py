@@ -6,13 +6,14 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
-from agent_hosting import _access, _manifests, _releases, _run_statements, _versions
+from agent_hosting import _access, _manifests, _releases, _run_statements, _versions, statements
 from agent_hosting._host_parts import HostParts
 from agent_hosting._limits import check_limits
 from agent_hosting._names import claim
 from agent_hosting._packaging import Architecture, Target
 from agent_hosting._releases import Release
 from agent_hosting._rollout_plan import RolloutArgs
+from agent_hosting._spend import SpendArgs, check_spend, spend_variables
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_bundle import ModelArgs
 from agent_hosting.agent_identity import AgentIdentity
@@ -63,6 +64,9 @@ class LambdaAgentArgs(TypedDict):
     shares: NotRequired[dict[str, float]]
     """Share of calls by bundle id; `newest` and `stable` name the newest release and the one that serves.
     Omit where the rollout controller owns them."""
+    spend: NotRequired[SpendArgs]
+    """What the agent, each tenant and each run may spend. Defaults to the budget's month, a quarter of it a
+    day and a twentieth an hour, for the agent as a whole."""
     tenants: NotRequired[Sequence[str]]
     """Tenants that are let in. Defaults to every tenant that the issuer vouches for."""
     tool_versions: NotRequired[dict[str, str]]
@@ -109,6 +113,7 @@ class LambdaAgent(pulumi.ComponentResource):
         claim(name, inputs)
         super().__init__("agent-hosting:index:LambdaAgent", name, {}, opts)
         limits = check_limits(name, args, inputs, LambdaAgentArgs.__annotations__)
+        caps = check_spend(args, inputs)
         target = Target.of(args.get("architecture"))
         release = _releases.newest(args, inputs, target, ("source", "bundle_id", "archive"))
         child, parts = pulumi.ResourceOptions(parent=self), HostParts(name, args, self)
@@ -120,14 +125,23 @@ class LambdaAgent(pulumi.ComponentResource):
         )
         checkpoints = parts.checkpoints(limits.retention_days)
         scope = parts.secrets(release.bundle.secrets, identity.role_arn)
-        log = aws.cloudwatch.LogGroup(f"{name}-log", retention_in_days=limits.log_days, tags=tags, opts=child)
+        log = parts.log(platform, limits.log_days)
         failures = aws.sqs.Queue(
             f"{name}-failures",
             message_retention_seconds=14 * 86400,
-            sqs_managed_sse_enabled=True,
+            # What could not be run is what callers said, as the checkpoints are.
+            kms_master_key_id=checkpoints.key_arn if parts.retain else None,
+            sqs_managed_sse_enabled=None if parts.retain else True,
             tags=tags,
             opts=child,
         )
+        aws.sqs.QueuePolicy(
+            f"{name}-failures-policy",
+            queue_url=failures.url,
+            policy=statements.policy([statements.tls_only("sqs:*", failures.arn)]),
+            opts=child,
+        )
+        budget = parts.budget(platform)
         access = aws.iam.RolePolicy(
             f"{name}-access",
             role=identity.role_name,
@@ -141,12 +155,14 @@ class LambdaAgent(pulumi.ComponentResource):
                 platform=platform,
                 model=release.bundle.model,
                 encrypted_checkpoints=parts.retain,
+                budget=budget,
             ),
             opts=child,
         )
         variables: Any = {
             **parts.variables(platform, checkpoints, limits.retention_days),
             **parts.agent_variables(scope),
+            **spend_variables(caps, budget),
             **parts.tenant_variables(),
             "AGENT_BUNDLE_ID": release.bundle.bundle_id,
             "AGENT_TURN_TIMEOUT_SECONDS": str(limits.turn_seconds),
@@ -168,10 +184,10 @@ class LambdaAgent(pulumi.ComponentResource):
             tracing_config={"mode": "Active"},
             logging_config={"log_format": "Text", "log_group": log.name},
             environment={"variables": variables},
+            kms_key_arn=platform.get("key_arn"),
             tags={**tags, "bundle": release.bundle.bundle_id},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[access]),
         )
-        budget = parts.budget(platform)
         manifest = _manifests.keep(name, args, release.bundle, Host.LAMBDA, platform, self)
         versions, recorded = _versions.versions(name, args, release, function, manifest, platform, self)
         traffic = CanaryTraffic(
@@ -217,7 +233,7 @@ class LambdaAgent(pulumi.ComponentResource):
             "alias_invoke_arn": traffic.invoke_arn,
         }
 
-        self.url = parts.door([behind_door], limits.log_days)
+        self.url = parts.door([behind_door], platform, limits.log_days)
         self.alias_arn, self.serving, self.role_arn = traffic.alias_arn, traffic.serving, identity.role_arn
         self.bundle_id = pulumi.Output.from_input(release.bundle.bundle_id)
         self.function_name, self.log_group_name, self.topic_arn = function.name, log.name, budget.topic_arn

@@ -150,6 +150,18 @@ def use_key_through(service: str, key_arn: Arn, actions: Sequence[str]) -> State
     }
 
 
+def read_variables(key_arn: Arn | None) -> list[Statement]:
+    """What a function needs so that Lambda can tell it its variables; nothing where AWS's own key encrypts
+    them: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars-encryption.html
+    """
+    return [use_key_through("lambda", key_arn, ["kms:Decrypt"])] if key_arn is not None else []
+
+
+def tell(topic_arn: Arn) -> Statement:
+    """How much of its caps an agent has used. It may stop itself by that, and let nobody go on."""
+    return {"Sid": "TellOfSpending", "Effect": "Allow", "Action": "sns:Publish", "Resource": topic_arn}
+
+
 def send_failures(queue_arn: Arn) -> Statement:
     return {"Sid": "SendFailures", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queue_arn}
 
@@ -227,6 +239,7 @@ def boundary() -> list[Statement]:
                 "s3:GetObject",
                 "s3:PutObject",
                 "secretsmanager:GetSecretValue",
+                "sns:Publish",
                 "sqs:ChangeMessageVisibility",
                 "sqs:DeleteMessage",
                 "sqs:GetQueueAttributes",

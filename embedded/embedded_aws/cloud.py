@@ -21,10 +21,12 @@ from embedded_aws.authorizer.authorizer import Authorizer
 from embedded_aws.doors import Asked, Door, Said, asked
 from embedded_aws.functions import Functions, install
 from embedded_aws.gateway import Gateway, StartResponse, Wsgi
-from embedded_aws.http_apis import HttpApis, Issuer
+from embedded_aws.http_apis.app import HttpApis
+from embedded_aws.http_apis.issuer import Issuer
 from embedded_aws.kubernetes import ClusterFailed, Kubernetes
 from embedded_aws.model_server import ModelServer
 from embedded_aws.moto_gaps import fill
+from embedded_aws.moto_gaps.sqs_receive import ENDING, end_polls
 from embedded_aws.pollers import Pollers, RoleAccess
 from embedded_aws.provider.engine import EmbeddedAws
 from embedded_aws.provider.recorded import Records
@@ -56,6 +58,7 @@ class Cloud:
         state.mkdir(parents=True, exist_ok=True)
         self._authorizer = Authorizer(state / "refusals.jsonl")
         self._records = Records()
+        self._ending = threading.Event()
         self._gateway_server = _server(ports.gateway, cast(Wsgi, self._through_gateway))
         self._http_server = _server(ports.http, cast(Wsgi, self._through_http))
         self._provider_port = ports.provider
@@ -135,6 +138,7 @@ class Cloud:
             await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
+        end_polls(ACCOUNT, self._ending)
         self._tasks.close()
         for server in (self._gateway_server, self._http_server):
             server.shutdown()
@@ -169,6 +173,7 @@ class Cloud:
         if path.startswith(_OURS):
             door = self._doors().get((environ["REQUEST_METHOD"], path.removeprefix(_OURS)))
         if door is None:
+            environ[ENDING] = self._ending
             return self._gateway(environ, start_response)
         try:
             question = asked(environ)

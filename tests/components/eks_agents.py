@@ -2,15 +2,28 @@
 
 from typing import Any
 
-from agent_hosting import EksAgent
+from agent_hosting import AgentCluster, EksAgent
+from agent_hosting.agent_cluster import reference_to_cluster
 from tests.components.recorder import Program, World, run
-from tests.components.samples import CLUSTER, PLATFORM, making
+from tests.components.samples import CLUSTER, PLATFORM, eks_args, making
 
 
 def eks_agent(source: str, world: World | None = None, **changes: Any) -> Program:
     """The agent `handbook` on a shared platform and a shared cluster."""
     shared = {"platform": PLATFORM, "cluster": CLUSTER}
     return run(making(EksAgent, "handbook", source, **{**shared, **changes}), world)
+
+
+def agent_on_a_cluster(source: str, workload: str, **of_cluster: Any) -> Program:
+    """An agent with all that it can have, and what its namespace gets in a cluster that is there."""
+
+    def program() -> None:
+        there: Any = {"existing": {"name": "theirs", "kubeconfig": "{}"}, **of_cluster}
+        cluster: Any = reference_to_cluster(AgentCluster("cluster", there))
+        args: Any = eks_args(source, workload=workload, platform=PLATFORM, cluster=cluster)
+        EksAgent("handbook", args)
+
+    return run(program)
 
 
 def objects(program: Program) -> dict[str, dict[str, Any]]:

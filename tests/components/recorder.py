@@ -1,28 +1,25 @@
-"""Runs Pulumi programs without an engine and records all that they ask for.
+"""An AWS account for components under test, in which what their programs ask for is recorded.
 
-The monitor below stands where the engine stands: it sees each resource as it is registered, with its options,
-its parent and what is marked secret in it, and answers as AWS would. Each program has its own context and
-event loop, so that any number of them run in one process, in any order.
+Programs run in `policies.framework.recording`, as those of the pack's users do; the world below answers as
+AWS would.
 """
 
 import asyncio
-import contextvars
-import inspect
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
-import grpc
 import pulumi
 import pytest
-from google.protobuf import struct_pb2
+from pulumi.runtime import resource as registration
 from pulumi.runtime import rpc
-from pulumi.runtime.config import set_all_config
-from pulumi.runtime.mocks import MockMonitor, Mocks
-from pulumi.runtime.proto import engine_pb2, resource_pb2
-from pulumi.runtime.settings import Settings
-from pulumi.runtime.stack import run_in_stack
+from pulumi.runtime import stack as running
+from pulumi.runtime.proto import source_pb2
+
+from policies.framework import recording
+from policies.framework.recording import Failed, Program, Recorded
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 DEPLOYER = f"arn:aws:iam::{ACCOUNT}:role/deployer"
@@ -32,19 +29,20 @@ NOT_FOUND = "invocation returned an error: ResourceNotFoundException: Requested 
 VPC_BLOCK = "10.42.0.0/16"
 PREFIX_LISTS = {"s3": "52.218.0.0/17", "dynamodb": "52.94.24.0/23"}
 """Addresses of the services whose endpoints are routes."""
-_STACK = "pulumi:pulumi:Stack"
+
+__all__ = ["Program", "Recorded", "World", "fails", "refused", "run", "value"]
+
+
+async def _until_all_are_done_or_one_failed(outputs: Any, **_: Any) -> Any:
+    return await asyncio.wait(outputs, return_when=asyncio.FIRST_EXCEPTION)
+
+
+# Two fifths of each run went there. Pulumi waits for its outputs one by one, each time for all that are left;
+# and it reads the stack of calls of each resource, for an engine that would show it.
+running.asyncio = SimpleNamespace(**{**vars(asyncio), "wait": _until_all_are_done_or_one_failed})  # type: ignore[attr-defined]
+registration._get_stack_trace = source_pb2.StackTrace
 
 Answer = Callable[[dict[str, Any]], dict[str, Any]]
-
-
-class Failed(grpc.RpcError):
-    """How the engine reports that a provider function failed."""
-
-    def code(self) -> grpc.StatusCode:
-        return grpc.StatusCode.UNKNOWN
-
-    def details(self) -> str:
-        return str(self)
 
 
 def fails(message: str = NOT_FOUND) -> Answer:
@@ -54,198 +52,38 @@ def fails(message: str = NOT_FOUND) -> Answer:
     return answer
 
 
-@dataclass(frozen=True)
-class Recorded:
-    """One resource as the engine saw it. Inputs bear Pulumi's own names (camelCase)."""
-
-    type: str
-    name: str
-    urn: str
-    parent: str
-    inputs: dict[str, Any]
-    secrets: frozenset[str]
-    """Inputs, by their path, that are marked secret."""
-    custom: bool
-    read: bool
-    provider: str
-    ignore_changes: tuple[str, ...]
-    retain_on_delete: bool
-    depends_on: frozenset[str]
-    aliases: tuple[str, ...]
-    """Former names."""
-    before_delete: tuple[str, ...]
-    """Names of hooks."""
-
-    @property
-    def parent_name(self) -> str:
-        return self.parent.rpartition("::")[2]
-
-    def document(self, given: str = "policy") -> Any:
-        """An input that is JSON text."""
-        return json.loads(self.inputs[given])
-
-    def statements(self, given: str = "policy") -> dict[str, dict[str, Any]]:
-        """Statements of an IAM policy by their Sid."""
-        found = self.document(given)["Statement"]
-        by_sid = {s.get("Sid", str(index)): s for index, s in enumerate(found)}
-        assert len(by_sid) == len(found), "two statements share a Sid"
-        return by_sid
-
-
-@dataclass
-class Program:
-    """What one run of a program left behind."""
-
-    resources: list[Recorded] = field(default_factory=list)
-    invokes: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Registered outputs by URN."""
-    secret_outputs: dict[str, frozenset[str]] = field(default_factory=dict)
-    said: list[str] = field(default_factory=list)
-    """Warnings and errors."""
-    hooks: dict[str, pulumi.ResourceHook] = field(default_factory=dict)
-    """Hooks by name."""
-
-    @property
-    def exports(self) -> dict[str, Any]:
-        return next(out for urn, out in self.outputs.items() if f"::{_STACK}::" in urn)
-
-    def all(self, type_: str) -> list[Recorded]:
-        """Resources of a type, given in full or by its last word; reads are left out."""
-        return [r for r in self.resources if type_ in (r.type, r.type.split(":")[-1]) and not r.read]
-
-    def one(self, type_: str, name: str | None = None) -> Recorded:
-        found = [r for r in self.all(type_) if name in (None, r.name)]
-        assert len(found) == 1, f"{type_} {name}: {[r.name for r in self.all(type_)]}"
-        return found[0]
-
-    def tree(self) -> set[tuple[str, str, str]]:
-        """(type, name, name of the parent) of all that is made, the stack's own resource left out."""
-        return {(r.type, r.name, r.parent_name) for r in self.resources if not r.read}
-
-    def outputs_of(self, type_: str, name: str | None = None) -> dict[str, Any]:
-        return self.outputs[self.one(type_, name).urn]
-
-
-class _Engine:
-    def __init__(self, program: Program) -> None:
-        self._program = program
-
-    def Log(self, request: Any) -> None:
-        if request.severity in (engine_pb2.WARNING, engine_pb2.ERROR):
-            self._program.said.append(request.message)
-
-
-class Recorder(MockMonitor):
-    """Pulumi's mock monitor, seeing whole requests: options, parents and secret marks."""
+class Recorder(recording.Recorder):
+    """The monitor of a program in the account of `world`."""
 
     def __init__(self, program: Program, world: "World", preview: bool) -> None:
-        super().__init__(_NoMocks())
-        self._program, self._world, self._preview = program, world, preview
         world.program = program
-        self._stack = ""
-        self._urns: set[str] = set()
+        super().__init__(program, _Account(world, preview))
 
-    def Invoke(self, request: Any) -> Any:
-        given, _ = _plain(request.args)
-        self._program.invokes.append((request.tok, given))
-        found = self._world.answer(request.tok.rpartition(":")[2], given, self._program)
-        return resource_pb2.ResourceInvokeResponse(**{"return": _struct(found)})
 
-    def ReadResource(self, request: Any) -> Any:
-        urn = self._urn(request)
-        given, secrets = _plain(request.properties)
-        self._record(request, urn, {"id": request.id, **given}, secrets, read=True)
-        if self._preview and not self._world.deployed:
+class _Account:
+    """What `recording` asks of a cloud, answered by a world."""
+
+    def __init__(self, world: "World", preview: bool) -> None:
+        self._world, self._nothing_is_there = world, preview and not world.deployed
+
+    def answered(self, token: str, given: dict[str, Any]) -> Mapping[str, Any]:
+        assert self._world.program is not None
+        return self._world.answer(token.rpartition(":")[2], given, self._world.program)
+
+    def found(self, request: Any) -> Mapping[str, Any] | None:
+        if self._nothing_is_there:
             if request.id != rpc.UNKNOWN:
                 raise Failed(f"reading {request.type} {request.id}: couldn't find resource")
-            return resource_pb2.ReadResourceResponse(urn=urn)
-        state = self._world.held(request.type, request.id, self._program)
-        return resource_pb2.ReadResourceResponse(urn=urn, properties=_struct(state))
+            return None
+        assert self._world.program is not None
+        return self._world.held(request.type, request.id, self._world.program)
 
-    def RegisterResource(self, request: Any) -> Any:
-        urn = self._urn(request)
-        if request.type == _STACK:
-            self._stack = urn
-            return resource_pb2.RegisterResourceResponse(urn=urn)
-        inputs, secrets = _plain(request.object)
-        self._record(request, urn, inputs, secrets, read=False)
-        state = struct_pb2.Struct()
-        state.CopyFrom(request.object)
-        if not request.custom:
-            return resource_pb2.RegisterResourceResponse(urn=urn, object=state)
-        if (
-            self._preview and not self._world.deployed
-        ):  # the engine knows neither ids nor anything computed before it deploys
-            return resource_pb2.RegisterResourceResponse(urn=urn, object=state)
-        state.MergeFrom(
-            _struct(
-                {
-                    k: v
-                    for k, v in self._world.computed(request, inputs).items()
-                    if k not in inputs or k == "vpcConfig"
-                }
-            )
-        )
-        return resource_pb2.RegisterResourceResponse(urn=urn, id=f"{request.name}{SUFFIX}", object=state)
-
-    def RegisterResourceOutputs(self, request: Any) -> Any:
-        found, secrets = _plain(request.outputs)
-        self._program.outputs[request.urn] = found
-        self._program.secret_outputs[request.urn] = secrets
-        return super().RegisterResourceOutputs(request)
-
-    def _urn(self, request: Any) -> str:
-        chain = request.type
-        if request.parent and request.parent != self._stack:
-            chain = f"{request.parent.split('::')[2]}${chain}"
-        settings = pulumi.runtime.settings.SETTINGS
-        urn = f"urn:pulumi:{settings.stack}::{settings.project}::{chain}::{request.name}"
-        if urn in self._urns:
-            raise Failed(f"Duplicate resource URN '{urn}'; try giving it a unique name")
-        self._urns.add(urn)
-        return urn
-
-    def _record(
-        self, request: Any, urn: str, inputs: dict[str, Any], secrets: frozenset[str], *, read: bool
-    ) -> None:
-        recorded = Recorded(
-            type=request.type,
-            name=request.name,
-            urn=urn,
-            parent=request.parent,
-            inputs=inputs,
-            secrets=secrets,
-            custom=read or request.custom,
-            read=read,
-            provider=request.provider,
-            ignore_changes=() if read else tuple(request.ignoreChanges),
-            retain_on_delete=False if read else request.retainOnDelete,
-            depends_on=frozenset(request.dependencies),
-            aliases=() if read else tuple(alias.spec.name for alias in request.aliases),
-            before_delete=() if read else tuple(request.hooks.before_delete),
-        )
-        self._program.resources.append(recorded)
-
-
-class _Callbacks:
-    """Stands for the server by which the engine calls hooks: a server for each program would be too many."""
-
-    def __init__(self, program: Program) -> None:
-        self._program = program
-
-    def register_resource_hook(self, hook: pulumi.ResourceHook) -> None:
-        if hook.name in self._program.hooks:
-            raise Failed(f'resource hook already registered for name "{hook.name}"')
-        self._program.hooks[hook.name] = hook
-
-
-class _NoMocks(Mocks):
-    def call(self, args: Any) -> Any:
-        raise NotImplementedError
-
-    def new_resource(self, args: Any) -> Any:
-        raise NotImplementedError
+    def made(self, request: Any, inputs: dict[str, Any]) -> tuple[str, Mapping[str, Any]]:
+        if self._nothing_is_there:  # the engine knows neither ids nor anything computed before it deploys
+            return "", {}
+        computed = self._world.computed(request, inputs)
+        beside = {k: v for k, v in computed.items() if k not in inputs or k == "vpcConfig"}
+        return f"{request.name}{SUFFIX}", beside
 
 
 @dataclass
@@ -387,35 +225,17 @@ def run(
     config: Mapping[str, str] | None = None,
     secret_keys: tuple[str, ...] = (),
 ) -> Program:
-    """Runs `program` to its end: every resource registered, every output and URN awaited."""
-    recorded = Program()
-    monitor = Recorder(recorded, world or World(), preview)
-
-    async def main() -> None:
-        Settings(
-            project="agent-hosting",
-            stack=stack,
-            monitor=monitor,
-            engine=_Engine(recorded),
-            dry_run=preview,
-            root_directory="/",
-        )
-        pulumi.runtime.settings.SETTINGS.callbacks = _Callbacks(recorded)  # pyright: ignore
-        set_all_config(dict(config or {}), list(secret_keys))
-        await run_in_stack(lambda: _finished(program))
-
-    context = contextvars.copy_context()
-    with asyncio.Runner() as runner:
-        runner.get_loop().set_exception_handler(
-            lambda loop, told: None
-        )  # the first failure is raised; that is enough
-        runner.run(main(), context=context)
-    return recorded
-
-
-def _finished(program: Callable[[], Any]) -> None:
-    found = program()
-    assert not inspect.isawaitable(found)
+    """Runs `program` to its end in `world`."""
+    world = world or World()
+    return recording.run(
+        program,
+        lambda recorded: Recorder(recorded, world, preview),
+        preview=preview,
+        project="agent-hosting",
+        stack=stack,
+        config=config,
+        secret_keys=secret_keys,
+    )
 
 
 def refused(program: Callable[[], Any], world: World | None = None, **given: Any) -> str:
@@ -428,33 +248,3 @@ def refused(program: Callable[[], Any], world: World | None = None, **given: Any
 def value(make: Callable[[], Any]) -> Any:
     """What the outputs inside `make()` come to."""
     return run(lambda: pulumi.export("value", make())).exports["value"]
-
-
-def _struct(held: Mapping[str, Any]) -> struct_pb2.Struct:
-    made = struct_pb2.Struct()
-    made.update(held)
-    return made
-
-
-def _plain(held: struct_pb2.Struct) -> tuple[dict[str, Any], frozenset[str]]:
-    """(values, paths of the secret ones)."""
-    secrets: set[str] = set()
-
-    def read(found: Any, path: str) -> Any:
-        if isinstance(found, struct_pb2.Struct):
-            signature = dict(found).get(rpc._special_sig_key)
-            if signature == rpc._special_secret_sig:
-                secrets.add(path)
-                return read(found["value"], path)
-            return {
-                key: read(found[key], f"{path}.{key}".lstrip("."))
-                for key in found
-                if key != rpc._special_sig_key
-            }
-        if isinstance(found, struct_pb2.ListValue):
-            return [read(item, f"{path}[{index}]") for index, item in enumerate(found)]
-        if isinstance(found, float) and found.is_integer():
-            return int(found)
-        return found
-
-    return read(held, ""), frozenset(secrets)

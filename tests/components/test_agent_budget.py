@@ -1,11 +1,13 @@
 """What one agent may spend, and the brake that stops it."""
 
+import json
+
 import pytest
 
 from agent_hosting import AgentBudget
 from agent_hosting._validation import InputError, Inputs
 from agent_hosting.agent_budget import alert_percents
-from tests.components.recorder import ACCOUNT, run
+from tests.components.recorder import ACCOUNT, REGION, run
 from tests.components.samples import PLATFORM, making
 
 PREFIX = f"arn:aws:sns:eu-west-1:{ACCOUNT}:Topic"
@@ -25,8 +27,12 @@ def test_a_budget_is_alerts_alarms_and_a_brake() -> None:
         ("aws:iam/role:Role", "cap-brake", "cap-brake"),
         ("aws:iam/rolePolicy:RolePolicy", "cap-brake-policy", "cap-brake"),
         ("aws:lambda/function:Function", "cap-brake", "cap"),
+        ("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig", "cap-brake-async", "cap"),
         ("aws:lambda/permission:Permission", "cap-brake-permission", "cap"),
         ("aws:sns/topicSubscription:TopicSubscription", "cap-brake-subscription", "cap"),
+        ("aws:sqs/queue:Queue", "cap-lost-alerts", "cap"),
+        ("aws:sqs/queuePolicy:QueuePolicy", "cap-lost-alerts-policy", "cap"),
+        ("aws:cloudwatch/metricAlarm:MetricAlarm", "cap-lost-alerts", "cap"),
     }
 
 
@@ -84,13 +90,14 @@ def test_alerts_that_aws_would_not_take_are_refused(further: list[float]) -> Non
         alert_percents(further, Inputs("AgentBudget", "cap", {}))
 
 
-def test_the_topic_is_encrypted_and_its_key_serves_the_two_alert_services_of_this_account() -> None:
+def test_the_topic_is_encrypted_and_its_key_serves_those_who_publish_and_deliver() -> None:
     program = run(making(AgentBudget, "cap"))
     key = program.one("Key")
     assert program.one("Topic").inputs["kmsMasterKeyId"].endswith("/cap-key-0a1b2c3")
     found = key.statements()
-    assert set(found) == {"IamPoliciesDecide", "PublishFromBudgets", "PublishFromCloudwatch"}
-    for sid, service in (("PublishFromBudgets", "budgets"), ("PublishFromCloudwatch", "cloudwatch")):
+    services = ("budgets", "cloudwatch", "sns")
+    assert set(found) == {"IamPoliciesDecide", *(f"PublishFrom{s.capitalize()}" for s in services)}
+    for sid, service in ((f"PublishFrom{s.capitalize()}", s) for s in services):
         assert found[sid]["Principal"] == {"Service": f"{service}.amazonaws.com"}
         assert "Condition" not in found[sid], "a source that is not passed on would silence the alerts"
 
@@ -119,6 +126,22 @@ def test_only_budgets_and_alarms_of_this_account_publish_and_only_over_tls() -> 
         }
     assert (found["TlsOnly"]["Effect"], found["TlsOnly"]["Principal"]) == ("Deny", "*")
     assert found["TlsOnly"]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_an_alert_that_does_not_reach_the_brake_is_kept_and_told_of() -> None:
+    program = run(making(AgentBudget, "cap"))
+    topic, lost = program.outputs_of("AgentBudget")["topic_arn"], program.one("Queue")
+    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:Queue/cap-lost-alerts-0a1b2c3"
+    subscription = program.one("TopicSubscription").inputs
+    assert json.loads(subscription["redrivePolicy"]) == {"deadLetterTargetArn": arn}
+    assert lost.inputs["kmsMasterKeyId"].endswith("/cap-key-0a1b2c3")
+    found = program.one("QueuePolicy").statements()
+    assert set(found) == {"SendFromTopic", "TlsOnly"}
+    assert found["SendFromTopic"]["Condition"] == {"ArnEquals": {"aws:SourceArn": topic}}
+    assert found["SendFromTopic"]["Principal"] == {"Service": "sns.amazonaws.com"}
+    alarm = program.one("MetricAlarm", "cap-lost-alerts").inputs
+    assert alarm["dimensions"] == {"QueueName": "cap-lost-alerts-0a1b2c3"}
+    assert (alarm["threshold"], alarm["alarmActions"]) == (1, [topic])
 
 
 def test_alarms_and_alerts_wait_for_the_policy_that_lets_them_publish() -> None:
@@ -157,7 +180,8 @@ def test_the_brake_function_runs_alone_and_knows_its_agent_and_table() -> None:
 
 def test_the_brake_may_write_one_agents_brake_and_its_own_log_and_nothing_else() -> None:
     found = run(making(AgentBudget, "cap")).one("RolePolicy").statements()
-    assert set(found) == {"WriteOwnLogs", "WriteBrake"}
+    assert set(found) == {"WriteOwnLogs", "WriteBrake", "SendTraces", "SendFailures", "UseKeyThroughSqs"}
+    assert found["SendFailures"]["Resource"].endswith("/cap-lost-alerts-0a1b2c3")
     assert found["WriteBrake"]["Resource"] == PLATFORM["control_table_arn"]
     assert found["WriteBrake"]["Condition"] == {
         "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["handbook"]}
@@ -181,3 +205,19 @@ def test_who_stopped_an_agent_can_be_read_for_a_year() -> None:
     program = run(making(AgentBudget, "cap", log_retention_days=30))
     assert program.one("LogGroup").inputs["retentionInDays"] == 30
     assert program.one("Function").inputs["loggingConfig"]["logGroup"] == "cap-brake-log-0a1b2c3"
+
+
+def test_an_alert_that_the_brake_cannot_follow_is_kept_and_told() -> None:
+    program = run(making(AgentBudget, "cap"))
+    kept = program.one("FunctionEventInvokeConfig").inputs
+    assert kept["destinationConfig"]["onFailure"]["destination"].endswith("/cap-lost-alerts-0a1b2c3")
+    assert (kept["functionName"], kept["maximumRetryAttempts"]) == ("cap-brake-0a1b2c3", 2)
+
+
+def test_the_platforms_key_encrypts_what_the_brake_logs_and_is_told() -> None:
+    key = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/1"
+    program = run(making(AgentBudget, "cap", platform={**PLATFORM, "key_arn": key}))
+    assert program.one("LogGroup").inputs["kmsKeyId"] == key
+    assert program.one("Function").inputs["kmsKeyArn"] == key
+    assert program.one("RolePolicy").statements()["UseKeyThroughLambda"]["Resource"] == key
+    assert "kmsKeyArn" not in run(making(AgentBudget, "cap")).one("Function").inputs

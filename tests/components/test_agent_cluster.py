@@ -52,6 +52,17 @@ def test_the_api_is_reached_from_within_and_from_the_internet_only_if_asked(
     network = control_plane(cluster(**asked))["vpcConfig"]
     assert (network["endpointPrivateAccess"], network["endpointPublicAccess"]) == (True, public)
     assert network["subnetIds"] == NETWORK["subnet_ids"]
+    assert "publicAccessCidrs" not in network
+
+
+@pytest.mark.parametrize(
+    ("asked", "bound"), [({}, None), ({"public_access": True}, ["8.8.8.0/24"])], ids=["private", "public"]
+)
+def test_blocks_of_the_internet_bound_who_reaches_a_public_api(
+    asked: dict[str, Any], bound: list[str] | None
+) -> None:
+    program = cluster(reached_from=["10.9.0.0/16", "8.8.8.0/24"], **asked)
+    assert control_plane(program)["vpcConfig"].get("publicAccessCidrs") == bound
 
 
 def test_every_log_of_the_control_plane_is_kept_in_a_group_that_is_there_before(plain: Program) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pulumi
 import pulumi_aws as aws
 import pytest
 
@@ -89,6 +90,39 @@ def test_without_the_internet_aws_services_are_reached_by_endpoints_within() -> 
     assert [rule["cidrBlocks"] for rule in out if "cidrBlocks" in rule] == [["10.42.0.0/16"]]
     lists = [rule["prefixListIds"] for rule in out if "prefixListIds" in rule]
     assert lists == [["pl-net-s3"], ["pl-net-dynamodb"]]
+
+
+@pytest.mark.parametrize("service", ["bedrock-runtime", "ecr.dkr", "sqs", "sts"])
+def test_endpoints_carry_what_principals_of_the_own_account_ask_for(service: str) -> None:
+    program = network(private_endpoints=[service])
+    own = program.one("VpcEndpoint", f"net-{service.replace('.', '-')}").statements()
+    assert own["OwnPrincipals"]["Condition"] == {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}
+    assert own["OwnPrincipals"]["Action"] == f"{service.split('.')[0].removesuffix('-runtime')}:*"
+    by_token = own.get("OwnRolesByToken", {}).get("Resource")
+    assert by_token == (f"arn:aws:iam::{ACCOUNT}:role/*" if service == "sts" else None)
+
+
+def test_endpoints_of_services_that_may_take_no_policy_have_none() -> None:
+    assert "policy" not in network(private_endpoints=["eks-auth"]).one("VpcEndpoint", "net-eks-auth").inputs
+
+
+def test_workers_may_be_let_out_to_named_blocks_alone() -> None:
+    out = network(reached_cidr_blocks=["8.8.8.0/24"]).one("SecurityGroup", "net-workers").inputs["egress"]
+    assert [rule["cidrBlocks"] for rule in out if "cidrBlocks" in rule] == [["10.42.0.0/16", "8.8.8.0/24"]]
+    assert {(rule["fromPort"], rule["toPort"]) for rule in out} == {(443, 443)}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"reached_cidr_blocks": []}, "that names none"),
+        ({"reached_cidr_blocks": ["8.8.8.0/24"], "internet_access": False}, "without internet_access"),
+        ({"reached_cidr_blocks": ["model.example.com"]}, "no block of addresses"),
+    ],
+)
+def test_places_that_could_not_be_reached_are_refused(given: dict[str, Any], told: str) -> None:
+    with pytest.raises(pulumi.RunError, match=told):
+        network(**given)
 
 
 def test_who_spoke_with_whom_is_logged_by_a_role_that_can_do_nothing_else() -> None:

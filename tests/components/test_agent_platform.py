@@ -1,11 +1,12 @@
 """What the agents of one environment share."""
 
+import pulumi
 import pytest
 
 from agent_hosting import AgentPlatform
 from agent_hosting.agent_platform import reference_to
 from agent_hosting.statements import boundary, rollout_boundary
-from tests.components.recorder import run
+from tests.components.recorder import ACCOUNT, REGION, run
 from tests.components.samples import making
 
 
@@ -13,6 +14,7 @@ def test_a_platform_is_one_table_and_a_boundary_for_agents_and_for_controllers()
     assert run(making(AgentPlatform, "shared", containers=None)).tree() == {
         ("agent-hosting:index:AgentPlatform", "shared", "agent-hosting-test"),
         ("aws:dynamodb/table:Table", "shared", "shared"),
+        ("aws:kms/key:Key", "shared-key", "shared"),
         ("aws:iam/policy:Policy", "shared-boundary", "shared"),
         ("aws:iam/policy:Policy", "shared-rollout-boundary", "shared"),
         ("aws:iam/policy:Policy", "shared-operator", "shared"),
@@ -31,6 +33,26 @@ def test_the_control_table_outlives_the_stack_unless_told_otherwise(given: bool 
     table = run(making(AgentPlatform, "shared", retain_data=given)).one("Table")
     assert table.inputs["deletionProtectionEnabled"] is kept
     assert table.retain_on_delete is kept
+
+
+def test_a_kept_control_table_has_a_key_that_whoever_reaches_the_table_may_use_on_the_way() -> None:
+    program = run(making(AgentPlatform, "shared"))
+    key = program.one("Key")
+    arn = program.one("Table").inputs["serverSideEncryption"]["kmsKeyArn"]
+    assert arn.endswith("/shared-key-0a1b2c3")
+    assert key.retain_on_delete
+    assert key.inputs["enableKeyRotation"] is True
+    found = key.statements()
+    assert set(found) == {"IamPoliciesDecide", "UseThroughDynamodb", "EncryptLogs"}
+    assert found["UseThroughDynamodb"]["Condition"] == {
+        "StringEquals": {
+            "kms:CallerAccount": ACCOUNT,
+            "kms:ViaService": f"dynamodb.{REGION}.amazonaws.com",
+        }
+    }
+    program = run(making(AgentPlatform, "shared", retain_data=False))
+    assert program.all("Key") == []
+    assert program.one("Table").inputs.get("serverSideEncryption") is None
 
 
 def test_the_boundary_is_the_documented_one() -> None:
@@ -94,8 +116,27 @@ def test_a_network_of_ones_own_is_used_and_none_is_made() -> None:
     assert {key: outputs[key] for key in own} == own
 
 
+@pytest.mark.parametrize(
+    ("given", "made"),
+    [
+        ({}, 7),
+        ({"retain_data": False}, 0),
+        ({"private_endpoints": False}, 0),
+        ({"retain_data": False, "private_endpoints": True}, 7),
+    ],
+)
+def test_where_data_is_kept_workers_reach_aws_within_their_network(given: dict[str, bool], made: int) -> None:
+    endpoints = run(making(AgentPlatform, "shared", **given)).all("VpcEndpoint")
+    assert len([e for e in endpoints if e.inputs["vpcEndpointType"] == "Interface"]) == made
+
+
+def test_endpoints_of_a_network_that_is_not_made_here_are_refused() -> None:
+    with pytest.raises(pulumi.RunError, match="private_endpoints is True; no network is made here"):
+        run(making(AgentPlatform, "shared", containers=None, private_endpoints=True))
+
+
 def test_agents_are_given_a_place_for_containers_only_where_there_is_one() -> None:
-    shared = {"control_table_name", "control_table_arn", "boundary_arn", "rollout_boundary_arn"}
+    shared = {"control_table_name", "control_table_arn", "boundary_arn", "rollout_boundary_arn", "key_arn"}
     place = {"cluster_name", "cluster_arn", "subnet_ids", "security_group_ids"}
     for containers, given in ((True, shared | place), (False, shared)):
         run(lambda: _is_told(containers, given))  # noqa: B023
@@ -112,9 +153,31 @@ def test_the_outputs_are_what_agents_need_of_it() -> None:
         "cluster_arn": "",
         "subnet_ids": [],
         "security_group_ids": [],
+        "key_arn": "arn:aws:kms:eu-west-1:123456789012:Key/shared-key-0a1b2c3",
         "control_table_name": "shared-0a1b2c3",
         "control_table_arn": "arn:aws:dynamodb:eu-west-1:123456789012:Table/shared-0a1b2c3",
         "boundary_arn": "arn:aws:iam:eu-west-1:123456789012:Policy/shared-boundary-0a1b2c3",
         "rollout_boundary_arn": "arn:aws:iam:eu-west-1:123456789012:Policy/shared-rollout-boundary-0a1b2c3",
         "operator_policy_arn": "arn:aws:iam:eu-west-1:123456789012:Policy/shared-operator-0a1b2c3",
     }
+
+
+def test_logs_and_variables_have_a_key_where_data_is_kept() -> None:
+    key = run(making(AgentPlatform, "shared")).one("Key")
+    found = key.statements("policy")
+    assert found["EncryptLogs"]["Principal"] == {"Service": "logs.eu-west-1.amazonaws.com"}
+    assert found["EncryptLogs"]["Condition"] == {
+        "ArnLike": {"kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:eu-west-1:123456789012:log-group:*"}
+    }
+    assert key.inputs["enableKeyRotation"] is True
+    loose = run(making(AgentPlatform, "shared", retain_data=False, containers=True))
+    assert loose.all("Key") == []
+    assert loose.outputs_of("AgentPlatform")["key_arn"] == ""
+    assert "kmsKeyId" not in loose.one("LogGroup", "shared-flows").inputs
+
+
+def test_flow_logs_are_kept_for_a_year_under_the_key_where_data_is_kept() -> None:
+    program = run(making(AgentPlatform, "shared", containers=True))
+    flows = program.one("LogGroup", "shared-flows").inputs
+    assert flows["retentionInDays"] == 365
+    assert flows["kmsKeyId"] == program.outputs_of("AgentPlatform")["key_arn"]

@@ -104,6 +104,16 @@ def test_data_and_the_key_to_it_outlive_the_stack_unless_told_otherwise(
     assert {program.one(type_).retain_on_delete for type_ in ("Table", "Bucket", "Key")} == {kept}
 
 
+def test_a_kept_bucket_gives_back_what_was_overwritten_for_a_week() -> None:
+    program = run(making(CheckpointTable, "runs"))
+    versions = program.one("BucketVersioning")
+    assert versions.inputs["versioningConfiguration"] == {"status": "Enabled"}
+    assert versions.retain_on_delete
+    (rule,) = program.one("BucketLifecycleConfiguration").inputs["rules"]
+    assert rule["noncurrentVersionExpiration"] == {"noncurrentDays": 7}
+    assert run(making(CheckpointTable, "runs", retain_data=False)).all("BucketVersioning") == []
+
+
 @pytest.mark.parametrize("guard", GUARDS)
 def test_a_bucket_that_outlives_the_stack_keeps_its_guards(guard: str) -> None:
     assert run(making(CheckpointTable, "runs")).one(guard).retain_on_delete

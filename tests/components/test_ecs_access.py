@@ -67,7 +67,7 @@ MAY = {
     | {"send a run", "take a run", "look at a queue"},
     "submit": CONTROLLED | {"put a run", "read an upload", "write a large item", "send a run"},
     "status": RUNS | {"read a large item", "read an upload", "send a run"},
-    "reaper": RUNS | CONTROLLED | {"find due runs", "send a run"},
+    "reaper": RUNS | {"find due runs", "send a run"},
 }
 
 

@@ -82,7 +82,10 @@ def test_the_worker_is_told_where_everything_is(source: str) -> None:
     program = ecs_agent(
         source, tools=["search"], tenants=["acme"], environment="staging", worker_concurrency=8
     )
+    spend = {"agent": {"day_usd": 25.0, "hour_usd": 5.0, "month_usd": 100.0}}
     assert environment(program) == {
+        "AGENT_SPEND": json.dumps(spend),
+        "AGENT_ALERT_TOPIC": program.outputs_of("AgentBudget")["topic_arn"],
         "AGENT_NAME": "handbook",
         "AGENT_ENVIRONMENT": "staging",
         "AGENT_BUNDLE_ID": bundle_id(source),

@@ -49,6 +49,7 @@ def test_an_agent_is_made_of_these_parts(source: str, plain: Program) -> None:
         ("SecretScope", "handbook-secrets"),
         ("LogGroup", "handbook-log"),
         ("Queue", "handbook-failures"),
+        ("QueuePolicy", "handbook-failures-policy"),
         ("RolePolicy", "handbook-access"),
         ("Function", "handbook"),
         ("AgentBudget", "handbook-budget"),
@@ -140,24 +141,30 @@ def test_the_role_may_do_exactly_this(source: str) -> None:
     program = agent(source, platform=PLATFORM)
     checkpoints = program.outputs_of("CheckpointTable")
     secrets = program.outputs_of("SecretScope")
+    budget = program.outputs_of("AgentBudget")
     found = access(program)
     assert {sid: statement["Resource"] for sid, statement in found.items()} == {
         "WriteOwnLogs": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:LogGroup/handbook-log-0a1b2c3:*",
         "SendTraces": "*",
         "UseOwnCheckpoints": checkpoints["table_arn"],
         "KeepOwnThreads": checkpoints["table_arn"],
+        "FindDueSpend": f"{checkpoints['table_arn']}/index/due",
+        "TellOfSpending": budget["topic_arn"],
+        "UseKeyThroughSns": budget["key_arn"],
         "UseOwnLargeItems": f"{checkpoints['bucket_arn']}/handbook/*",
         "ReadOwnBrake": PLATFORM["control_table_arn"],
         "SendFailures": f"arn:aws:sqs:{REGION}:{ACCOUNT}:Queue/handbook-failures-0a1b2c3",
         "UseKeyThroughDynamodb": checkpoints["key_arn"],
         "UseKeyThroughS3": checkpoints["key_arn"],
+        "UseKeyThroughSqs": checkpoints["key_arn"],
         "ReadOwnSecrets": [secrets["secret_arns"]["api-key"]],
         "UseKeyThroughSecretsmanager": secrets["key_arn"],
     }
-    for sid, table_key in (("UseOwnCheckpoints", ["handbook#*"]), ("ReadOwnBrake", ["handbook"])):
+    keys = {"UseOwnCheckpoints": "handbook#*", "ReadOwnBrake": "handbook", "FindDueSpend": "handbook#spend"}
+    for sid, table_key in keys.items():
         (operator,) = found[sid]["Condition"].values()
-        assert operator == {"dynamodb:LeadingKeys": table_key}
-    for service in ("dynamodb", "s3", "secretsmanager"):
+        assert operator == {"dynamodb:LeadingKeys": [table_key]}
+    for service in ("dynamodb", "s3", "sqs", "sns", "secretsmanager"):
         condition = found[f"UseKeyThrough{service.capitalize()}"]["Condition"]
         assert condition == {"StringEquals": {"kms:ViaService": f"{service}.{REGION}.amazonaws.com"}}
 
@@ -205,9 +212,10 @@ def test_only_the_agents_role_and_the_deployers_read_its_secrets(source: str) ->
 
 def test_failed_calls_are_kept_for_two_weeks_in_an_encrypted_queue(plain: Program) -> None:
     program = plain
-    queue = program.one("Queue").inputs
+    queue = program.one("Queue", "handbook-failures").inputs
     assert queue["messageRetentionSeconds"] == 14 * 24 * 3600
-    assert queue["sqsManagedSseEnabled"] is True
+    assert queue["kmsMasterKeyId"] == program.outputs_of("CheckpointTable")["key_arn"]
+    assert set(program.one("QueuePolicy", "handbook-failures-policy").statements()) == {"TlsOnly"}
     retries = program.one("FunctionEventInvokeConfig", "handbook-async").inputs
     assert retries["destinationConfig"]["onFailure"]["destination"].endswith(
         "Queue/handbook-failures-0a1b2c3"
@@ -290,7 +298,10 @@ def test_without_an_issuer_there_is_no_door_at_all(source: str) -> None:
 def test_the_environment_is_in_tags_and_in_the_runtimes_settings(source: str) -> None:
     program = agent(source, environment="staging")
     assert variables(program)["AGENT_ENVIRONMENT"] == "staging"
-    assert program.one("Queue").inputs["tags"] == {"agent": "handbook", "environment": "staging"}
+    assert program.one("Queue", "handbook-failures").inputs["tags"] == {
+        "agent": "handbook",
+        "environment": "staging",
+    }
 
 
 def test_an_agent_for_this_machine_runs_on_this_machines_python(source: str) -> None:
@@ -313,3 +324,16 @@ def test_the_outputs_name_what_a_caller_and_an_operator_need(source: str) -> Non
     assert outputs["alias_arn"].endswith(":function:handbook-0a1b2c3:live")
     assert outputs["failure_queue_url"].endswith("/handbook-failures-0a1b2c3")
     assert outputs["role_arn"].endswith("Role/handbook-identity-0a1b2c3")
+
+
+def test_the_platforms_key_encrypts_what_the_agent_logs_and_is_told(source: str) -> None:
+    program = agent(source)
+    key = program.outputs_of("AgentPlatform")["key_arn"]
+    for log in program.all("LogGroup"):
+        assert log.inputs["kmsKeyId"] == key
+    for function in program.all("Function"):
+        assert function.inputs["kmsKeyArn"] == key
+    assert "UseKeyThroughLambda" in program.one("RolePolicy", "handbook-access").statements()
+    loose = agent(source, retain_data=False)
+    assert all("kmsKeyId" not in log.inputs for log in loose.all("LogGroup"))
+    assert all("kmsKeyArn" not in function.inputs for function in loose.all("Function"))

@@ -17,6 +17,7 @@ OF_LAMBDA = {
     "SendTraces": "Lambda's own tracing sends with the function's role",
     "ReadOwnBrake": "the brake alone: an alias divides the calls, so that no traffic record is read",
     "SendFailures": "asynchronous calls that failed for good go to a queue",
+    "UseKeyThroughSqs": "calls that failed go to a queue under the key of the checkpoints",
 }
 OF_QUEUES = {
     "ReadOwnControl": "brake and traffic record in one round trip: runs are handed over between releases",
@@ -38,6 +39,9 @@ SHARED = {
     "UseOwnCheckpoints",
     "KeepOwnThreads",
     "UseOwnLargeItems",
+    "FindDueSpend",
+    "TellOfSpending",
+    "UseKeyThroughSns",
     "UseKeyThroughDynamodb",
     "UseKeyThroughS3",
     "ReadOwnSecrets",

@@ -134,7 +134,9 @@ def test_the_controller_may_move_this_agents_traffic_and_no_others(host: type, s
     assert set(moving["Action"]) == {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"}
     assert statements["ReadOwnAlarms"]["Resource"].endswith(":alarm:handbook-rollout-*")
     assert ("MoveAlias" in statements) is (host is LambdaAgent)
-    assert ("TakeRuns" in statements) is (host is EcsAgent)
+    assert ("EmptyQueues" in statements) is (host is EcsAgent)
+    if host is EcsAgent:
+        assert statements["EmptyQueues"]["Action"] == ["sqs:DeleteMessage", "sqs:ReceiveMessage"]
 
 
 @HOSTS

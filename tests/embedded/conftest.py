@@ -11,14 +11,14 @@ from tests.embedded.provider_world import RunningCloud, Stack, running_cloud
 NewStack = Callable[[str], Stack]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def provider_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
-    """One embedded cloud for all tests of a worker: their names and ids differ."""
+    """One embedded cloud for the tests of this folder in a worker: their names and ids differ."""
     with running_cloud(tmp_path_factory.mktemp("cloud")) as cloud:
         yield cloud
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def new_stack(provider_cloud: RunningCloud, tmp_path_factory: pytest.TempPathFactory) -> NewStack:
     """Makes an empty stack with this program."""
     root, tools, numbers = tmp_path_factory.mktemp("stacks"), pulumi_folder(print), itertools.count()

@@ -13,7 +13,8 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.test import Client
 
 from embedded_aws.functions import Invocation
-from embedded_aws.http_apis import HttpApis, Issuer
+from embedded_aws.http_apis.app import HttpApis
+from embedded_aws.http_apis.issuer import Issuer
 from tests.embedded.functions_world import ACCOUNT, REGION, package, serving
 
 Handler = Callable[[dict[str, Any]], Any]

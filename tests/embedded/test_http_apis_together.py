@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from werkzeug.test import Client
 
-from embedded_aws.http_apis import HttpApis, Issuer
+from embedded_aws.http_apis.app import HttpApis
+from embedded_aws.http_apis.issuer import Issuer
 from tests.embedded.functions_world import ACCOUNT, REGION, Gateway, package, serving, world
 
 CODE = """

@@ -8,7 +8,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 from werkzeug.wrappers import Request, Response
 
-from embedded_aws.http_apis import Issuer
+from embedded_aws.http_apis.issuer import Issuer
 from embedded_aws.http_apis.key_sets import KeySets, NoKeys
 from tests.embedded.functions_world import serving
 from tests.embedded.http_apis_world import Apis, apis, moto

@@ -1,4 +1,4 @@
-"""One cluster for all tests of a worker: each test has a namespace of its own."""
+"""One cluster for the tests of this folder in a worker: each test has a namespace of its own."""
 
 import itertools
 import json
@@ -36,12 +36,12 @@ class Reviewers:
         return [body]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def reviewers() -> Reviewers:
     return Reviewers()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster(tmp_path_factory: pytest.TempPathFactory, reviewers: Reviewers) -> Iterator[Cluster]:
     with serving(make_server("127.0.0.1", 0, reviewers, handler_class=Quiet)) as url:
         made = Cluster(tmp_path_factory.mktemp("kubernetes"), token_review_url=f"{url}/review")
@@ -58,13 +58,13 @@ def world(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[World]:
     world.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def records() -> Records:
     """What the provider records and does not do."""
     return Records()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def provider_port(cluster: Cluster, records: Records) -> Iterator[int]:
     with serving_provider(cluster.kubeconfig, records) as port:
         yield port
@@ -78,7 +78,7 @@ def asked(provider_port: int, world: World) -> Iterator[Asked]:
     connection.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def new_stack(provider_port: int, tmp_path_factory: pytest.TempPathFactory) -> NewStack:
     """Makes an empty stack with this program."""
     root, tools, numbers = tmp_path_factory.mktemp("stacks"), pulumi_folder(print), itertools.count()
@@ -91,7 +91,7 @@ def new_stack(provider_port: int, tmp_path_factory: pytest.TempPathFactory) -> N
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def live(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveWorld]:
     """The pods of images of this machine are processes while any test of a worker asks for that."""
     with live_world(cluster, tmp_path_factory.mktemp("live")) as made:

@@ -12,4 +12,4 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     """Copied, not deployed; whatever the tests started is stopped at the end."""
     made = Deployment(checkout(tmp_path_factory.mktemp("project")))
     yield made
-    made.run("down")
+    made.stop()

@@ -12,6 +12,9 @@ from typing import Any
 import boto3
 import yaml
 
+from agent_hosting_cli import cloud_process
+from agent_hosting_cli.project import Project
+
 ROOT = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).parent / "agent-hosting"
 _SECONDS = 420
@@ -40,6 +43,10 @@ class Deployment:
         assert (done.returncode == 0) is ok, said
         assert "Traceback" not in said, said
         return done.stdout if ok else said
+
+    def stop(self) -> None:
+        """Ends the cloud with all that it holds. What `down` destroys before, its own tests look at."""
+        cloud_process.stop(Project(self.root))
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

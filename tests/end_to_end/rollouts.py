@@ -32,6 +32,9 @@ SPOILT: Mapping[str, tuple[str, dict[str, float]]] = {
     "failing": ("    raise ValueError\n", {}),
 }
 """For each way of being worse a line in the agent, and the limit that finds it."""
+ON_LAMBDA, ON_ECS = ("wrong", "costly"), ("slow", "failing")
+"""Each is tried on one host: what is decided of the figures is the same code on all of them, and hosts differ
+in how long runs take and in what becomes of those that fail."""
 _SECONDS = 120.0
 
 
@@ -148,11 +151,19 @@ class Rollout:
         controller, too."""
         ends = time.monotonic() + _SECONDS
         while not holds(found := self.record()):
-            assert time.monotonic() < ends, found
+            assert time.monotonic() < ends, (found, self.history()[0])
             if found.candidate_basis_points or found.phase is Phase.SHADOW:
                 self.ask(40)
             self.call_controller()
         return found
+
+    def promote_to(self, bundle: str) -> None:
+        """Presses on until the release serves everybody. The schedule moves it, too, so that a press may come
+        too late and be refused."""
+        ends = time.monotonic() + _SECONDS
+        while (found := self.record()).stable != bundle:
+            assert time.monotonic() < ends, found
+            self.deployment.start("release", "promote", "handbook", "--why", "a test").communicate(timeout=60)
 
     def until_only(self, bundle: str) -> None:
         """Asks until one release takes every run: whoever divides them may be five seconds behind."""

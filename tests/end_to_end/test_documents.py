@@ -26,7 +26,7 @@ _COPIED = (
     "README.md",
     "policies",
 )
-_PAGES = ("docs/ecs.md", "docs/embedded.md", "docs/gates.md", "docs/lambda.md", "docs/releases.md")
+_PAGES = tuple(f"docs/{page}.md" for page in ("ecs", "embedded", "gates", "lambda", "spending", "releases"))
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for name in ("pyproject.toml", "requirements/dev.lock", "requirements/bootstrap.sh"):
         os.utime(root / name, (0, 0))  # older than the environment, which is made already
     yield root
-    Deployment(root).run("down")
+    Deployment(root).stop()
 
 
 def _snippets(page: str, language: str) -> list[str]:

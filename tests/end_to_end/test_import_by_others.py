@@ -72,3 +72,5 @@ def test_a_stack_of_three_lines_deploys_from_the_wheel_in_an_empty_environment(t
     assert kinds.count("aws:lambda/function:Function") == 3, "the agent, its brake and its rollout"
     site = _run(python, "-c", "import agent_hosting; print(agent_hosting.__file__)", cwd=tmp_path).strip()
     assert str(tmp_path) in site
+    pack = "from agent_hosting_policies.testing import findings; print(findings(lambda: None))"
+    assert _run(python, "-c", pack, cwd=tmp_path).strip() == "[]"

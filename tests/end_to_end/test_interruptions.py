@@ -20,11 +20,11 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     """As a user's: what was done before a kill is in the state."""
     made = Deployment(checkout(tmp_path_factory.mktemp("project")), saves_each_step=True)
     yield made
-    made.run("down")
+    made.stop()
 
 
-_KILL_AFTER = (1, 30, 70)
-"""Created resources after which `up` is killed: before the first role, among tables, among functions."""
+_KILL_AFTER = (1, 70)
+"""Created resources after which `up` is killed: while the stack is new, and among functions."""
 
 
 def test_a_deployment_killed_at_any_point_converges_and_doubles_nothing(deployment: Deployment) -> None:

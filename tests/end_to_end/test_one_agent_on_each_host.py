@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.end_to_end.deployments import Deployment
+from tests.end_to_end.rights import assert_used
 
 pytestmark = pytest.mark.end_to_end
 HOSTS = ("lambda", "ecs", "eks")
@@ -26,6 +27,7 @@ def test_the_same_source_remembers_on_each_host(deployment: Deployment) -> None:
     assert (first["turn"], second["turn"]) == (1, 2)
     assert "Grace" in second["answer"]
     assert all(answers[host] == [first, second] for host in HOSTS)
+    assert_used(deployment, __file__)
 
 
 def _said(deployment: Deployment, host: str, text: str) -> dict[str, object]:

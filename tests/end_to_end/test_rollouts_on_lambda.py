@@ -3,7 +3,8 @@
 import pytest
 
 from tests.end_to_end.deployments import Deployment
-from tests.end_to_end.rollouts import SPOILT, Rollout
+from tests.end_to_end.rights import assert_used
+from tests.end_to_end.rollouts import ON_LAMBDA, Rollout
 
 pytestmark = pytest.mark.end_to_end
 
@@ -13,5 +14,6 @@ def test_releases_on_lambda_prove_themselves_or_leave_by_themselves(deployment: 
     first = rollout.deploy()
     assert (rollout.status()["stable"], rollout.status()["phase"]) == (first, "STEADY")
     good = rollout.proves_itself(first)
-    for way in SPOILT:
+    for way in ON_LAMBDA:
         rollout.leaves_by_itself(way, good)
+    assert_used(deployment, __file__)

@@ -45,7 +45,7 @@ def deployment(projects: dict[str, Path]) -> Iterator[Deployment]:
     """The project on Lambda, whose cloud has a cluster for the others, too."""
     made = Deployment(projects["lambda"])
     yield made
-    made.run("down")
+    made.stop()
 
 
 def test_the_templates_are_these() -> None:

@@ -12,8 +12,9 @@ from tests.faults.world import World, server
 from tests.servers import serve_fixture  # noqa: F401
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cloud() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Mends moto in this process, which is none of the other folders' business."""
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     with server() as running:
         yield running

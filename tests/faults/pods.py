@@ -1,12 +1,15 @@
 """Real server processes of a world's release, an issuer whose tokens they trust, and callers of theirs."""
 
 import http.client
+import itertools
 import json
+import os
 import shutil
 import signal
 import socket
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from embedded_aws.http_apis.issuer import Issuer
 from tests.faults.world import TENANT, World
 
 AUDIENCE = "agents"
+_numbers = itertools.count(os.getpid() * 97)
 Answered = tuple[int, dict[str, Any], dict[str, str]]
 """Status, body and headers with names in lower case."""
 
@@ -179,7 +183,10 @@ class Pods:
 
 
 def free_port() -> int:
-    """A port that nobody listens at now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody listens at now. Of those that the kernel chooses by itself none: any connection
+    might have it before the pod does. Each process begins at another place."""
+    for number in _numbers:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", 12_000 + number % 18_000))
+            return probe.getsockname()[1]
+    raise AssertionError("unreachable")

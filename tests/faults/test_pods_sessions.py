@@ -98,7 +98,8 @@ def test_a_session_whose_pod_is_killed_in_a_turn_goes_on_in_another_once_its_lea
     with pytest.raises((OSError, HTTPException)):
         answer.result(20)
     status, body, _ = say(pod, "b")
-    assert (status, body["status"]) == (202, "QUEUED"), "accepted; its turn comes when the lease is over"
+    # Accepted; its turn comes when the lease is over, which it may be by the time of the answer.
+    assert (status, body["status"]) in ((202, "QUEUED"), (202, "RUNNING"), (200, "DONE"))
     pods.world.wait_for_status([body["run_id"]], "DONE")
     assert pods.world.record(body["run_id"]).output == {"results": [["a", "b"]]}
 

@@ -159,7 +159,12 @@ def test_a_candidate_that_is_worse_goes_back_at_the_end_of_its_step(
     assert early.action is Action.HOLD
     made = decide(plan(), canary(), bad, NOW)
     assert made.action is Action.GO_BACK
-    assert made.reason.startswith(f"{reason} than 200 runs of the stable release")
+    assert made.reason.startswith(f"{reason} than the stable release: ")
+
+
+def test_a_candidate_whose_runs_begin_cold_is_not_sent_back_for_what_no_caller_notices() -> None:
+    cold = observed(evidence(), candidate=seen(200, latency=95.0), stable=seen(200, latency=10.0))
+    assert decide(plan(), canary(), cold, NOW).action is Action.ADVANCE
 
 
 def scored(runs: int, each: float) -> tuple[Plan, Observation]:

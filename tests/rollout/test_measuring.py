@@ -163,6 +163,13 @@ def test_no_more_than_is_kept_by_the_minute_is_asked_for(world: World) -> None:
     assert asked[0]["EndTime"].timestamp() == T
 
 
+def test_within_the_second_in_which_all_began_nothing_is_known_yet_and_nothing_is_refused(
+    world: World,
+) -> None:
+    assert world.seen(since=T + 0.25, now=T + 0.75) == Seen()
+    assert world.seen(since=T, now=T) == Seen()
+
+
 def test_only_alarms_that_are_in_alarm_are_named(world: World) -> None:
     for name, state in (("errors", "ALARM"), ("cost", "OK"), ("new", "INSUFFICIENT_DATA"), ("x", "ALARM")):
         world.alarm(name, state)

@@ -5,16 +5,20 @@ becomes visible up to a second late; and it knows no fair queues.
 """
 
 import socket
+import threading
 from collections.abc import Callable
 from copy import deepcopy
 
 from flask import has_request_context, request
+from moto.backends import get_backend
 from moto.core.utils import unix_time, unix_time_millis
 from moto.sqs.models import Message, Queue, SQSBackend, _filter_message_attributes
 
 from embedded_aws.moto_gaps.sqs_fair import fairly
 from embedded_aws.patches import Replacement
 
+ENDING = "embedded_aws.ending"
+"""Key in the WSGI environment of an event that is set once no poll is to wait any more."""
 _LONGEST_WAIT_SECONDS = 20.0
 
 
@@ -48,6 +52,15 @@ def receive(
             return taken
 
 
+def end_polls(account: str, ending: threading.Event) -> None:
+    """Answers all that wait for messages: a worker that is told to stop ends its poll first."""
+    ending.set()
+    for backend in list(get_backend("sqs")[account].values()):
+        for queue in list(backend.queues.values()):
+            with queue._messages_lock:
+                queue._messages_lock.notify_all()
+
+
 def replacements() -> list[Replacement]:
     add = Queue.add_message
 
@@ -76,10 +89,13 @@ def replacements() -> list[Replacement]:
 
 
 def _somebody_listens() -> bool:
-    """Whether the caller is still connected: a worker killed while it polls must take no message with it."""
-    connection: socket.socket | None = (
-        request.environ.get("werkzeug.socket") if has_request_context() else None
-    )
+    """Whether the caller is still connected: a worker killed while it polls must take no message with it. Nor
+    may any while the cloud ends."""
+    environ = request.environ if has_request_context() else {}
+    ending: threading.Event | None = environ.get(ENDING)
+    if ending is not None and ending.is_set():
+        return False
+    connection: socket.socket | None = environ.get("werkzeug.socket")
     if connection is None:
         return True
     try:

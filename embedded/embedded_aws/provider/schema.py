@@ -1,19 +1,23 @@
 """The properties of a Pulumi resource type, taken from the classes of the `pulumi_aws` SDK."""
 
 import collections.abc
-import importlib
-import keyword
+import contextlib
+import json
 import types
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import pulumi
-from pulumi import _types
 
+from embedded_aws.provider import sdk
 from embedded_aws.provider.values import Unknown
+from embedded_aws.toolchain.cache import cache_folder, digest
 
 _SCALARS: dict[type, tuple[str, tuple[type, ...]]] = {
     str: ("a string", (str,)),
@@ -29,30 +33,69 @@ class Schema:
     outputs: Mapping[str, Any]
 
 
+class _Object:
+    """What is derived from this stands for a type of nested objects."""
+
+    properties: Mapping[str, Any]
+
+
 @lru_cache(maxsize=512)
 def schema_of(token: str) -> Schema:
-    """Shape of `token` such as `aws:lambda/alias:Alias`. Raises LookupError for a type that the SDK lacks."""
-    _, module, name = token.split(":")
-    package = module.split("/")[0]
-    package += "_" if keyword.iskeyword(package) else ""
+    """Shape of `token` such as `aws:lambda/alias:Alias`. Raises LookupError for a type that the SDK lacks.
+
+    It is kept in a file: the classes take seconds to import, and are the same until the SDK is another.
+    """
+    file = cache_folder() / _name() / f"{token.replace(':', '-').replace('/', '-')}.json"
     try:
-        sdk = importlib.import_module(f"pulumi_aws.{package}")
-        resource = getattr(sdk, name)
-        # `BucketVersioningArgs` is the name of a nested type already: the resource's are `…InitArgs` there.
-        arguments = getattr(sdk, f"{name}InitArgs", None) or getattr(sdk, f"{name}Args")
-    except (ImportError, AttributeError) as error:
-        raise LookupError(f"pulumi_aws has no resource type {token}") from error
-    return Schema(_types.input_type_types(arguments), _types.resource_types(resource))
+        return _schema(json.loads(file.read_text()))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        told = sdk.description(token)  # nothing is kept yet, or something else overwrote it
+    with contextlib.suppress(OSError):
+        _keep(file, json.dumps(told))
+    return _schema(told)
+
+
+@cache
+def _name() -> str:
+    """Of the folder: another for another SDK, and where another form of the files is written."""
+    versions = "-".join(version(package) for package in ("pulumi", "pulumi-aws"))
+    return f"schemas-{versions}-{digest(Path(sdk.__file__))}"
+
+
+def _keep(file: Path, text: str) -> None:
+    """Whoever reads or writes it at the same time finds one of the two as a whole."""
+    file.parent.mkdir(exist_ok=True)
+    with NamedTemporaryFile("w", dir=file.parent, prefix=".", delete=False) as partial:
+        partial.write(text)
+    Path(partial.name).replace(file)
+
+
+def _schema(told: Mapping[str, Any]) -> Schema:
+    objects = {name: type(name.rpartition(".")[2], (_Object,), {}) for name in told["objects"]}
+    for name, made in objects.items():
+        made.properties = {key: _kind(held, objects) for key, held in told["objects"][name].items()}
+    inputs, outputs = (
+        {name: _kind(held, objects) for name, held in told[side].items()} for side in ("inputs", "outputs")
+    )
+    return Schema(inputs, outputs)
+
+
+def _kind(told: sdk.Told, objects: Mapping[str, type[_Object]]) -> Any:
+    if isinstance(told, str):
+        return sdk.WORDS[told]
+    form, held = told
+    if form == "object":
+        return objects[held]
+    if form == "either":
+        return typing.Union[tuple(_kind(choice, objects) for choice in held)]  # noqa: UP007 - of a list
+    item = _kind(held, objects)
+    return collections.abc.Sequence[item] if form == "list" else collections.abc.Mapping[str, item]
 
 
 def nested(kind: Any) -> Mapping[str, Any]:
     """Properties of a nested object type; empty for maps and scalars."""
     kind = unwrap(kind)
-    if isinstance(kind, type) and _types.is_input_type(kind):
-        return _types.input_type_types(kind)
-    if isinstance(kind, type) and _types.is_output_type(kind):
-        return _types.output_type_types(kind)
-    return {}
+    return kind.properties if isinstance(kind, type) and issubclass(kind, _Object) else {}
 
 
 def item_of(kind: Any) -> Any:
@@ -62,11 +105,9 @@ def item_of(kind: Any) -> Any:
 
 
 def unwrap(kind: Any) -> Any:
-    """`Input[T]` and `T | None` to T; the Args class of a nested object, not its TypedDict twin."""
+    """Of a union the member that counts."""
     while typing.get_origin(kind) in (typing.Union, types.UnionType):
-        members = [m for m in typing.get_args(kind) if m is not type(None)]
-        classes = [m for m in members if isinstance(m, type) and _types.is_input_type(m)]
-        kind = (classes or members)[0]
+        kind = next(member for member in typing.get_args(kind) if member is not type(None))
     return kind
 
 

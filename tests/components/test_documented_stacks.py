@@ -1,4 +1,4 @@
-"""The rollouts that the guides show are rollouts."""
+"""The rollouts and caps that the guides show are what they are meant to be."""
 
 import re
 from pathlib import Path
@@ -8,23 +8,24 @@ import pytest
 import yaml
 
 from agent_hosting._rollout_plan import plan_of
+from agent_hosting._spend import check_spend
 from agent_hosting._validation import Inputs
 from agent_hosting.hosting import Host
 
 ROOT = Path(__file__).parents[2]
 
 
-def shown() -> list[tuple[str, str, dict[str, Any]]]:
-    """Page, agent and its fields, of each agent with a rollout that a page shows."""
+def shown(field: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """Page, agent and its fields, of each agent with `field` that a page shows."""
     found: list[tuple[str, str, dict[str, Any]]] = []
     for page in sorted((ROOT / "docs").glob("*.md")):
         for snippet in re.findall(r"^```yaml\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
             agents = (yaml.safe_load(snippet) or {}).get("agent-hosting:agents") or {}
-            found += [(page.name, name, given) for name, given in agents.items() if "rollout" in given]
+            found += [(page.name, name, given) for name, given in agents.items() if field in given]
     return found
 
 
-@pytest.mark.parametrize(("page", "agent", "given"), shown())
+@pytest.mark.parametrize(("page", "agent", "given"), shown("rollout"))
 def test_a_rollout_that_a_guide_shows_can_be_deployed(page: str, agent: str, given: dict[str, Any]) -> None:
     assert page.endswith(".md")
     rollout = dict(given["rollout"])
@@ -35,5 +36,13 @@ def test_a_rollout_that_a_guide_shows_can_be_deployed(page: str, agent: str, giv
     assert plan.agent == agent
 
 
-def test_some_rollouts_are_shown() -> None:
-    assert len(shown()) >= 4
+@pytest.mark.parametrize(("page", "agent", "given"), shown("spend"))
+def test_caps_that_a_guide_shows_fit_its_budget(page: str, agent: str, given: dict[str, Any]) -> None:
+    assert page.endswith(".md")
+    caps = check_spend(given, Inputs("Agent", agent, given))
+    assert caps.agent.month_usd == given["monthly_budget_usd"]
+
+
+def test_some_are_shown() -> None:
+    assert len(shown("rollout")) >= 4
+    assert shown("spend")
