@@ -16,11 +16,12 @@ from embedded_aws.addresses import Addresses
 
 _PARENT = """\
 import subprocess, sys
-child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()", "embedded_aws"], stdin=-1)
-print(child.pid, flush=True)
+program = "import os, sys; print(os.getpid(), flush=True); sys.stdin.read()"
+child = subprocess.Popen([sys.executable, "-c", program, "embedded_aws"], stdin=-1)
 sys.stdin.read()
 """
-"""Never asks what became of its child, as the first process of many containers."""
+"""Never asks what became of its child, as the first process of many containers. The child tells its own id: it
+has its arguments only some time after its parent knows that it was started."""
 
 
 @pytest.fixture

@@ -29,8 +29,8 @@ def test_a_run_that_fails_each_time_is_dead_after_as_many_receives_as_allowed(wo
     world.start_worker()
     world.wait_for_status([run_id], "DEAD")
     world.wait_for_status([other], "DONE")
-    assert world.record(run_id).error == "ValueError, 3 times"
-    assert world.notes().count(f"{run_id} fail-2") == 3
+    assert world.record(run_id).error == f"ValueError, {world.max_receives} times"
+    assert world.notes().count(f"{run_id} fail-2") == world.max_receives
     assert world.notes().count(f"{run_id} step-1") == 1
     world.wait("the dead letter", lambda: world.depth(world.dead_letter_url) == 1)
     dead = world.sqs.receive_message(QueueUrl=world.dead_letter_url, MessageAttributeNames=["All"])[

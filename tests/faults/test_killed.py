@@ -81,7 +81,7 @@ def test_a_worker_that_dies_each_time_counts_its_run_to_death_and_harms_no_neigh
 
     world.wait("the dead letters", all_buried_or_done)
     world.reap(seconds_later=300)
-    assert world.record(poison).error == "its worker died 3 times"
+    assert world.record(poison).error == f"its worker died {world.max_receives} times"
     world.wait_for_status([neighbour], "DONE")
-    assert len([note for note in world.notes() if note.startswith(poison)]) == 3
+    assert len([note for note in world.notes() if note.startswith(poison)]) == world.max_receives
     assert_invariants(world, accepted=2)

@@ -48,7 +48,8 @@ class World:
         self.bundle = _bundle()
         self.bundle_id = self.bundle.bundle_id
         self.workers: list[subprocess.Popen[bytes]] = []
-        self.visibility_seconds, self.max_receives = 2, 3
+        self.visibility_seconds = 2
+        self.max_receives = 5  # as the components default: a slow machine costs some of them
         self._make()
 
     def client(self, service: str) -> Any:
