@@ -33,6 +33,7 @@ AgentRuntimeError
 ├── Braked                     the brake is engaged; `reason`
 ├── CapReached                 a cap on spending leaves no room; `scope`, `window`
 ├── SpendUnknown               the ledger cannot be reached, so nothing may be spent
+├── GuardTripped               a guard parks the run until a person lets it go on; `guard`
 ├── TrafficUnknown             no record says which release a run goes to
 ├── ClusterUnavailable         the cluster's API refuses a call or does not answer; `status`
 ├── RecordChanged              somebody else moved the traffic at the same time: read again
@@ -211,6 +212,15 @@ class CapReached(AgentRuntimeError):
 
 class SpendUnknown(AgentRuntimeError):
     """The ledger cannot be reached, so nothing may be spent."""
+
+
+class GuardTripped(AgentRuntimeError):
+    """A guard has found the run to go wrong. It is PARKED with its steps kept, and a person lets it go on."""
+
+    def __init__(self, guard: str, reason: str) -> None:
+        """`guard` names what tripped, such as `loop`; `reason` is told to people, and holds no input."""
+        super().__init__(f"the guard {guard!r} stopped the run: {reason}")
+        self.guard, self.reason = guard, reason
 
 
 class TrafficUnknown(AgentRuntimeError):
