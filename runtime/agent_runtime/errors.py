@@ -33,6 +33,7 @@ AgentRuntimeError
 ├── Braked                     the brake is engaged; `reason`
 ├── CapReached                 a cap on spending leaves no room; `scope`, `window`
 ├── SpendUnknown               the ledger cannot be reached, so nothing may be spent
+├── AuditUnavailable           the trail cannot be written, so what must be on it may not be done
 ├── TrafficUnknown             no record says which release a run goes to
 ├── ClusterUnavailable         the cluster's API refuses a call or does not answer; `status`
 ├── RecordChanged              somebody else moved the traffic at the same time: read again
@@ -211,6 +212,10 @@ class CapReached(AgentRuntimeError):
 
 class SpendUnknown(AgentRuntimeError):
     """The ledger cannot be reached, so nothing may be spent."""
+
+
+class AuditUnavailable(AgentRuntimeError):
+    """The audit trail cannot be written, so what must be on it may not be done."""
 
 
 class TrafficUnknown(AgentRuntimeError):
