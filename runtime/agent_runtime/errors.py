@@ -34,6 +34,7 @@ AgentRuntimeError
 ├── CapReached                 a cap on spending leaves no room; `scope`, `window`
 ├── SpendUnknown               the ledger cannot be reached, so nothing may be spent
 ├── GuardTripped               a guard parks the run until a person lets it go on; `guard`
+├── AuditUnavailable           the trail cannot be written, so what must be on it may not be done
 ├── TrafficUnknown             no record says which release a run goes to
 ├── ClusterUnavailable         the cluster's API refuses a call or does not answer; `status`
 ├── RecordChanged              somebody else moved the traffic at the same time: read again
@@ -221,6 +222,10 @@ class GuardTripped(AgentRuntimeError):
         """`guard` names what tripped, such as `loop`; `reason` is told to people, and holds no input."""
         super().__init__(f"the guard {guard!r} stopped the run: {reason}")
         self.guard, self.reason = guard, reason
+
+
+class AuditUnavailable(AgentRuntimeError):
+    """The audit trail cannot be written, so what must be on it may not be done."""
 
 
 class TrafficUnknown(AgentRuntimeError):
