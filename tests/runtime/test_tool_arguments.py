@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_runtime.errors import ArgumentsInvalid
-from agent_runtime.tools.arguments import MOST_DEPTH, checked, schema_error
+from agent_runtime.tools.arguments import MOST_DEPTH, approval_name, checked, schema_error
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -80,3 +80,11 @@ def test_a_schema_reaches_nothing_outside_of_it() -> None:
     assert "lies outside" in (schema_error(outside) or "")
     assert "type: object" in (schema_error({"type": "string"}) or "")
     assert "no JSON schema" in (schema_error({"type": "object", "required": "order"}) or "")
+
+
+def test_an_approval_is_named_for_the_tool_and_these_very_arguments() -> None:
+    name = approval_name("refund", {"order": "AB-1", "usd": 5})
+    assert name == approval_name("refund", {"usd": 5, "order": "AB-1"})
+    assert name.startswith("refund:")
+    others = [("refund", {"order": "AB-1", "usd": 50}), ("cancel", {"order": "AB-1", "usd": 5})]
+    assert name not in [approval_name(tool, arguments) for tool, arguments in others]

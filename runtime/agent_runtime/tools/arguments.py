@@ -1,5 +1,6 @@
 """Arguments of a tool against its JSON schema: the model wrote them, so that nothing in them is believed."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -80,3 +81,10 @@ def _depth(value: object) -> int:
 
 def _held(value: Any) -> Iterable[Any]:
     return value.values() if isinstance(value, Mapping) else value
+
+
+def approval_name(tool: str, arguments: Mapping[str, Any]) -> str:
+    """What an approval of this very call is named: the tool, and a hash of what `checked` gave. The gateway
+    holds a destructive call to the approval's name, so that a yes to one call is a yes to no other."""
+    text = json.dumps(arguments, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return f"{tool}:{hashlib.sha256(text.encode()).hexdigest()[:32]}"
