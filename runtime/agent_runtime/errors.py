@@ -40,6 +40,8 @@ AgentRuntimeError
 ├── RecordChanged              somebody else moved the traffic at the same time: read again
 ├── MoveRefused                what a person asked of a rollout cannot be done
 ├── MessageUnreadable          a queue's message that names no run
+├── ToolRefused                a call of a tool that may not be made
+│   └── ArgumentsInvalid       its arguments break the tool's schema or the bounds of all tools
 ├── ApprovalRefused            a decision that came late, second, or to no question
 ├── Suspended                  the run gives its worker back: it sleeps, waits for a person, or is handed over
 ├── SecretError
@@ -251,6 +253,14 @@ class MoveRefused(AgentRuntimeError):
 
 class MessageUnreadable(AgentRuntimeError):
     """A message from a queue names no run."""
+
+
+class ToolRefused(AgentRuntimeError):
+    """A call of a tool that may not be made: nothing was reached."""
+
+
+class ArgumentsInvalid(ToolRefused):
+    """A call's arguments break the tool's schema, or the bounds that hold for all tools."""
 
 
 class ApprovalRefused(AgentRuntimeError):
