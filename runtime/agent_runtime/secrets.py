@@ -26,7 +26,7 @@ REFUSED_SECONDS: Final = 5.0
 """How long a value that was refused and fetched anew in vain is not fetched once more: a wrong key must not
 become a flood of calls."""
 _MOST_READERS: Final = 4_096
-"""Pairs of run and secret that a process remembers; of one that is forgotten the next read counts as first."""
+"""Pairs of run and secret that a process remembers; the next read of a forgotten one counts as first."""
 
 
 class SecretValue:
@@ -54,8 +54,8 @@ class SecretValue:
 
 
 class SecretReader:
-    """The agent's declared secrets. `arns` gives each name's exact ARN; `clock` is monotonic, in seconds. Safe
-    for threads."""
+    """The agent's declared secrets. `arns` gives each name's exact ARN; `clock` is monotonic, in seconds.
+    Safe for threads."""
 
     def __init__(
         self,
@@ -135,8 +135,8 @@ class SecretReader:
             step=step,
             secret=name,
             cached=is_cached,
-            **({"again": True} if is_again else {}),
-            **({"refused": True} if is_refused else {}),
+            again=is_again,
+            refused=is_refused,
         )
         with self._lock:
             self._read[reader] = None

@@ -52,6 +52,4 @@ class AuditWorld:
     def verify(self, *, later_ms: int = 600_000) -> Checked:
         """As it looks ten minutes after."""
         now = int(self.aws.clock() * 1000) + later_ms
-        return verify_chains(
-            self.lines(), self.heads(), where="log", now=now, retention_ms=365 * DAY_MS
-        )
+        return verify_chains(self.lines(), self.heads(), where="log", now=now, retention_ms=365 * DAY_MS)

@@ -88,7 +88,8 @@ class Anchors:
             return
 
     def heads(self, since: str = "") -> Iterator[Head]:
-        """Those of chains that were begun on the day `since` (`20260131`, in UTC) or later; all by default."""
+        """Those of chains that were begun on the day `since` (`20260131`, in UTC) or later; by default
+        all."""
         page: dict[str, Any] = {}
         while True:
             reply = self._send(
@@ -129,7 +130,9 @@ def _head(item: Any) -> Head:
     version = item.get("schema_version", {}).get("N")
     writer = item["item"]["S"].removeprefix(HEAD)
     if version != str(SCHEMA_VERSION):
-        raise AuditUnavailable(f"the head of {writer} has schema version {version}, known is {SCHEMA_VERSION}")
+        raise AuditUnavailable(
+            f"the head of {writer} has schema version {version}, known is {SCHEMA_VERSION}"
+        )
     return Head(
         writer,
         int(item["seq"]["N"]),

@@ -1,6 +1,6 @@
 """What the rest of the runtime knows of the audit trail: one call, and how it fails."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final, Protocol
 
@@ -73,15 +73,22 @@ def must_be_kept(kind: str, what: dict[str, What]) -> bool:
 
 @contextmanager
 def told(
-    trail: Trail, kind: str, *, run_id: str = "", tenant: str = "", who: str = "", **what: What
-) -> Iterator[None]:
+    trail: Trail,
+    kind: str,
+    *,
+    run_id: str = "",
+    tenant: str = "",
+    step: str = "",
+    who: str = "",
+    **what: What,
+) -> Generator[None]:
     """Record, and do the body in any case: what makes an agent safer is never held up by its trail.
 
     Raises `AuditUnavailable` after the body if the entry could not be kept, so that somebody hears of it.
     """
     lost: AuditUnavailable | None = None
     try:
-        trail.record(kind, run_id=run_id, tenant=tenant, who=who, **what)
+        trail.record(kind, run_id=run_id, tenant=tenant, step=step, who=who, **what)
         trail.flush()
     except AuditUnavailable as error:
         lost = error

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from agent_runtime.approvals import VERDICTS, Decision
+from agent_runtime.audit.trail import NOT_KEPT, Trail
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import AgentRuntimeError
 from agent_runtime.events import events_after
@@ -29,9 +30,15 @@ class RunReader:
     """The routes of runs that exist, for the tenant of the call alone. `send` tells a run's queue that it was
     woken; a host without queues has none."""
 
-    def __init__(self, store: CheckpointStore, send: Callable[[RunMessage], None] | None = None) -> None:
+    def __init__(
+        self,
+        store: CheckpointStore,
+        send: Callable[[RunMessage], None] | None = None,
+        audit: Trail = NOT_KEPT,
+    ) -> None:
         self._store = store
         self._send = send
+        self._audit = audit
 
     def routes(self) -> tuple[Route, ...]:
         return (
