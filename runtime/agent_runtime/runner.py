@@ -40,6 +40,7 @@ from agent_runtime.sessions import Sessions
 from agent_runtime.snapshots import Snapshots
 from agent_runtime.spend.alerts import Alerts
 from agent_runtime.spend.ledger import Ledger
+from agent_runtime.telemetry.here import Here, current_run
 from agent_runtime.traces import RunTrace
 from agent_runtime.turns import MemoryFigures, Turn, Turns
 
@@ -225,6 +226,7 @@ class Runner:
         """The agent's output, or the error that it ended with. Raises `LeaseLost` and
         `CheckpointUnavailable`, of which nothing can be written down."""
         token = current_scope.set(Scope(()))
+        known = current_run.set(Here(run.run_id, run.tenant, self._bundle.bundle_id))
         try:
             output = self._agent(run)
             if run.progress.stopped is not None:
@@ -242,6 +244,7 @@ class Runner:
             return None, error
         finally:
             current_scope.reset(token)
+            current_run.reset(known)
         return output, None
 
     def outcome(self, run: Run, output: Any, error: Exception | None, turn: Turn | None = None) -> RunOutcome:
