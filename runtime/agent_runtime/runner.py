@@ -228,7 +228,7 @@ class Runner:
         """The agent's output, or the error that it ended with. Raises `LeaseLost` and
         `CheckpointUnavailable`, of which nothing can be written down."""
         token = current_scope.set(Scope(()))
-        known = current_run.set(Here(run.run_id, run.tenant, self._bundle.bundle_id))
+        known = current_run.set(Here(run.run_id, run.tenant))
         try:
             output = self._agent(run)
             if run.progress.stopped is not None:

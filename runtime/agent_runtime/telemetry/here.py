@@ -12,7 +12,6 @@ class Here:
 
     run_id: str
     tenant: str
-    bundle_id: str
 
 
 @dataclass(frozen=True)
@@ -28,12 +27,11 @@ current_span: ContextVar[SpanIds | None] = ContextVar("current_span", default=No
 
 
 def fields() -> dict[str, str]:
-    """What a log line that is written here carries: run, tenant, bundle and step, and the span where there
-    is one."""
+    """What a log line that is written here carries: run, tenant and step, and the span where there is one."""
     run, span, scope = current_run.get(), current_span.get(), current_scope.get()
     found: dict[str, str] = {}
     if run is not None:
-        found |= {"run_id": run.run_id, "tenant": run.tenant, "bundle": run.bundle_id}
+        found |= {"run_id": run.run_id, "tenant": run.tenant}
     if scope is not None and scope.name:
         found["step"] = scope.name
     if span is not None:
