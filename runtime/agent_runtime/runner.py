@@ -16,10 +16,12 @@ from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.copied import CopiedRun
 from agent_runtime.copies import agreement, copied_run, recording_of
 from agent_runtime.errors import (
+    AuditUnavailable,
     Braked,
     CapReached,
     CheckpointBlobLost,
     CheckpointUnavailable,
+    GuardTripped,
     LeaseLost,
     MemoryGone,
     MemoryTooLarge,
@@ -47,8 +49,8 @@ _log = logging.getLogger("agent_runtime.runner")
 Agent = Callable[[Run], Any]
 _MEMORY_REFUSED = (CheckpointBlobLost, MemoryGone, MemoryTooLarge, ResultNotJson)
 """The agent's run cannot end with what it made of its memory."""
-PASSING = (Braked, CapReached, ModelUnavailable, SpendUnknown)
-"""What passes by itself: the run waits for it, and its text is the runtime's own."""
+PASSING = (AuditUnavailable, Braked, CapReached, GuardTripped, ModelUnavailable, SpendUnknown)
+"""What parks a run: it passes by itself, or a person lets the run go on; its text is the runtime's own."""
 
 
 @dataclass(frozen=True)

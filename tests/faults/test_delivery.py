@@ -36,7 +36,9 @@ def test_a_run_that_fails_each_time_is_dead_after_as_many_receives_as_allowed(wo
     dead = world.sqs.receive_message(QueueUrl=world.dead_letter_url, MessageAttributeNames=["All"])[
         "Messages"
     ]
-    assert [m["MessageAttributes"]["Reason"]["StringValue"] for m in dead] == ["ValueError, 3 times"]
+    assert [m["MessageAttributes"]["Reason"]["StringValue"] for m in dead] == [
+        f"ValueError, {world.max_receives} times"
+    ]
     assert_invariants(world, accepted=2)
 
 
@@ -121,7 +123,7 @@ def test_a_copy_of_a_dead_runs_message_does_not_revive_it(world: World) -> None:
     world.start_worker()
     world.wait_for_status([run_id], "DEAD")
     world.wait("the copy's end", lambda: world.depth(world.queue_url) == 0)
-    assert world.notes().count(f"{run_id} fail-1") == 3
+    assert world.notes().count(f"{run_id} fail-1") == world.max_receives
 
 
 def test_a_message_that_was_never_sent_is_sent_by_the_reaper(world: World) -> None:
