@@ -118,6 +118,12 @@ class Runner:
         self.turns: Final = None if bundle.memory is None else self._turns(bundle.memory, owner, address)
         """None for an agent without memory."""
 
+    def check_room(self, tenant: str) -> None:
+        """Raises `CapReached` where the agent or the tenant has nothing left to spend, and
+        `CheckpointUnavailable`."""
+        if self._ledger is not None:
+            self._ledger.room.check(tenant)
+
     def begin_turn(
         self, tenant: str, session: str | None, run_id: str, seconds: float, *, comes_back: bool = True
     ) -> Turn | None:
@@ -135,12 +141,14 @@ class Runner:
     ) -> RunOutcome:
         """Begin the run or go on with it, and write down how it ended.
 
-        Raises `Braked` before anything is written, the errors of `begin_turn` and of
+        Raises `Braked` and `CapReached` before anything is written, the errors of `begin_turn` and of
         `CheckpointStore.open_run`, and `LeaseLost` when another worker has taken over. An error of the agent
         itself is in the outcome.
         """
         if (reason := self._brake.reason()) is not None:
             raise Braked(reason)
+        if copied_run(request.run_id) is None:
+            self.check_room(request.tenant)
         named = (request.tenant, request.session, request.run_id)
         turn = self.begin_turn(*named, lease_seconds, comes_back=False)  # its caller waits here
         try:

@@ -74,6 +74,9 @@ class DoorSettings(TableSettings):
     queues: dict[str, str] = Field(min_length=1)
     """Queue URL of each release, by bundle id."""
     max_receives: int = Field(default=5, ge=1, le=1000)
+    spend: SpendCaps | None = None
+    """Caps of the agent and its tenants: who has used them up is let in again when they are not. Absent:
+    everybody is."""
     memory: bool = False
     """Whether a release has memory: then its sessions are looked up, since they stay. Defaults to no."""
 

@@ -65,6 +65,7 @@ def serve() -> None:
             bundle_id,
             settings.turn_timeout_seconds,
             activity,
+            parts.runner.check_room,
         ),
         Here(bundle_id, owner, settings.release_url),
         standing,
