@@ -56,7 +56,7 @@ def start(settings: Settings, *, owner: str = "", address: str = "") -> HostPart
         raise SettingsError(
             f"AGENT_SECRETS has no ARN for {', '.join(undeclared)}, which the bundle declares"
         )
-    log_to(sys.stdout, agent=settings.agent_name, bundle=bundle.bundle_id)
+    log_to(sys.stdout, settings.observe.redactor(), agent=settings.agent_name, bundle=bundle.bundle_id)
     dynamodb = client_of("dynamodb")
     audit = trail_of(settings, dynamodb, "agent", bundle=bundle.bundle_id)
     secret_reader = SecretReader(lazily("secretsmanager"), settings.secrets, audit=audit)

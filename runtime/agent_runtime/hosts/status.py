@@ -17,8 +17,8 @@ def _start() -> Handle:
     from agent_runtime.logs import log_to
     from agent_runtime.settings import DoorSettings
 
-    log_to(sys.stdout)
     settings = DoorSettings.from_environment(os.environ)
+    log_to(sys.stdout, settings.observe.redactor())
     dynamodb = client_of("dynamodb")
     store, audit = store_of(settings, dynamodb), trail_of(settings, dynamodb, "status")
     routes = RunReader(store, senders(lazily("sqs"), settings.queues), audit).routes()
