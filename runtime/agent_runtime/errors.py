@@ -203,14 +203,26 @@ class Braked(AgentRuntimeError):
 class CapReached(AgentRuntimeError):
     """A cap on spending leaves no room for a call."""
 
-    def __init__(self, scope: str, window: str, spent_usd: float, cap_usd: float, asked_usd: float) -> None:
-        """`scope` is `agent`, `tenant` or `run`; `window` is `hour`, `day`, `month` or `run`."""
+    def __init__(
+        self,
+        scope: str,
+        window: str,
+        spent_usd: float,
+        cap_usd: float,
+        asked_usd: float,
+        *,
+        retry_after_seconds: int | None = None,
+    ) -> None:
+        """`scope` is `agent`, `tenant` or `run`; `window` is `hour`, `day`, `month` or `run`. `asked_usd` is
+        what a call may cost, 0 where none was made; `retry_after_seconds` is when the window is over."""
         within = "" if scope == "run" else f" of this {window}"
+        asked = f", and the call may cost {asked_usd:.6g}" if asked_usd else ""
         super().__init__(
             f"the {scope}'s cap{within} of {cap_usd:.6g} USD leaves no room: {spent_usd:.6g} are spent or "
-            f"reserved, and the call may cost {asked_usd:.6g}"
+            f"reserved{asked}"
         )
         self.scope, self.window = scope, window
+        self.retry_after_seconds = retry_after_seconds
 
 
 class SpendUnknown(AgentRuntimeError):

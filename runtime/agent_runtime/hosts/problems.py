@@ -90,6 +90,8 @@ _PASSING: Final = (
 
 
 def _retry_after(error: AgentRuntimeError) -> int | None:
+    if isinstance(error, CapReached):
+        return error.retry_after_seconds
     if isinstance(error, RunInProgress | SessionBusy):
         return max(1, math.ceil(error.retry_after_seconds))
     return 1 if isinstance(error, _PASSING) else None
