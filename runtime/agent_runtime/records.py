@@ -33,7 +33,8 @@ class RunStatus(StrEnum):
     WAITING_APPROVAL = "WAITING_APPROVAL"
     """Waits for a person, and holds no worker."""
     PARKED = "PARKED"
-    """Waits for what passes by itself: a brake, a model that is down."""
+    """Waits for what passes by itself, a brake or a model that is down, or, stopped by a guard, for a
+    person."""
     FAILED = "FAILED"
     """An answer could not be given in this call; the same key goes on with it."""
     DONE = "DONE"

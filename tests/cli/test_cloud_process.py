@@ -20,8 +20,8 @@ program = "import os, sys; print(os.getpid(), flush=True); sys.stdin.read()"
 child = subprocess.Popen([sys.executable, "-c", program, "embedded_aws"], stdin=-1)
 sys.stdin.read()
 """
-"""Never asks what became of its child, as the first process of many containers. The child tells its own id: it
-has its arguments only some time after its parent knows that it was started."""
+"""Never asks what became of its child, as the first process of many containers. The child tells its own id:
+it has its arguments only some time after its parent knows that it was started."""
 
 
 @pytest.fixture

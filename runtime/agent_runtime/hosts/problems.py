@@ -10,6 +10,7 @@ from agent_runtime.errors import (
     BundleMismatch,
     CapReached,
     CheckpointUnavailable,
+    GuardTripped,
     IdempotencyMismatch,
     LeaseLost,
     ModelUnavailable,
@@ -28,6 +29,7 @@ _OF_ERRORS: Final[tuple[tuple[type[AgentRuntimeError], int, str, str], ...]] = (
     (Braked, 429, "braked", "The agent is braked"),
     (CapReached, 429, "cap-reached", "A cap on spending is reached"),
     (SpendUnknown, 503, "spend-unknown", "What was spent cannot be counted"),
+    (GuardTripped, 409, "guard-tripped", "A guard stopped the run"),
     (RunInProgress, 409, "run-in-progress", "The run is being worked on"),
     (LeaseLost, 409, "run-in-progress", "The run was taken over by another worker"),
     (SessionBusy, 409, "session-busy", "Another turn of the session goes on"),
@@ -88,6 +90,8 @@ _PASSING: Final = (
 
 
 def _retry_after(error: AgentRuntimeError) -> int | None:
+    if isinstance(error, CapReached):
+        return error.retry_after_seconds
     if isinstance(error, RunInProgress | SessionBusy):
         return max(1, math.ceil(error.retry_after_seconds))
     return 1 if isinstance(error, _PASSING) else None
