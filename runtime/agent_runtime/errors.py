@@ -47,6 +47,7 @@ AgentRuntimeError
 ├── Suspended                  the run gives its worker back: it sleeps, waits for a person, or is handed over
 ├── SecretError
 │   ├── SecretNotDeclared
+│   ├── SecretRefused          it is the one in force, and it is not let in
 │   └── SecretUnavailable
 └── ModelError
     ├── ModelUnavailable       may work later: throttled, down, too slow
@@ -301,6 +302,10 @@ class SecretError(AgentRuntimeError):
 
 class SecretNotDeclared(SecretError):
     """The agent asked for a secret that its manifest does not declare."""
+
+
+class SecretRefused(SecretError):
+    """A value was not let in, also after it was fetched anew."""
 
 
 class SecretUnavailable(SecretError):
