@@ -42,6 +42,7 @@ AgentRuntimeError
 ├── MessageUnreadable          a queue's message that names no run
 ├── ToolRefused                a call of a tool that may not be made
 │   └── ArgumentsInvalid       its arguments break the tool's schema or the bounds of all tools
+├── ToolGatewayUnavailable     the gateway, or the issuer of the token for it, does not answer
 ├── ApprovalRefused            a decision that came late, second, or to no question
 ├── Suspended                  the run gives its worker back: it sleeps, waits for a person, or is handed over
 ├── SecretError
@@ -273,6 +274,10 @@ class ToolRefused(AgentRuntimeError):
 
 class ArgumentsInvalid(ToolRefused):
     """A call's arguments break the tool's schema, or the bounds that hold for all tools."""
+
+
+class ToolGatewayUnavailable(AgentRuntimeError):
+    """The tool gateway, or the issuer of the agent's token for it, does not answer: nothing was reached."""
 
 
 class ApprovalRefused(AgentRuntimeError):
