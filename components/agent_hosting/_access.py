@@ -29,6 +29,7 @@ def policy_of(
     model: ModelSpec,
     encrypted_checkpoints: bool,
     budget: AgentBudget,
+    audit: Sequence[Statement] = (),
 ) -> pulumi.Output[str]:
     found: list[Statement] = [
         statements.write_logs(log.arn),
@@ -39,6 +40,7 @@ def policy_of(
         statements.read_brake(platform["control_table_arn"], agent),
         statements.send_failures(failures.arn),
         *keep_ledger(agent, checkpoints, budget),
+        *audit,
     ]
     found += statements.read_variables(platform.get("key_arn"))
     if encrypted_checkpoints:

@@ -1,4 +1,4 @@
-"""The export of the trail: whole, once, by whoever comes after one that died; and what is done to it is found."""
+"""The export of the trail: whole, once, by whoever comes after one that died; what is done to it is found."""
 
 import json
 from collections.abc import Callable
