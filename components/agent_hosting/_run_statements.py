@@ -179,6 +179,19 @@ def find_sessions(table_arn: Arn, agent: str) -> Statement:
     }
 
 
+def read_spend(table_arn: Arn, agent: str) -> Statement:
+    """What the agent and its tenants have spent. Of the agent's partitions the sums alone: not its runs."""
+    return {
+        "Sid": "ReadSpend",
+        "Effect": "Allow",
+        "Action": "dynamodb:GetItem",
+        "Resource": table_arn,
+        "Condition": {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{agent}#spend", f"{agent}#*#spend"]}
+        },
+    }
+
+
 def find_due_runs(table_arn: Arn, index: str, agent: str) -> Statement:
     # The leading key of an index is its own: "{agent}#{hex digit}".
     return _find_due("Runs", table_arn, index, "StringLike", f"{agent}#*")

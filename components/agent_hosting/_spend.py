@@ -84,8 +84,13 @@ def check_spend(args: Any, inputs: Inputs) -> SpendCaps:
 
 def spend_variables(caps: SpendCaps, budget: AgentBudget) -> dict[str, Any]:
     """What the program that runs the agent is told of it."""
+    return {**caps_variables(caps), "AGENT_ALERT_TOPIC": budget.topic_arn}
+
+
+def caps_variables(caps: SpendCaps) -> dict[str, Any]:
+    """What the function that lets runs in is told of it."""
     told = caps.model_dump(exclude_none=True, exclude_defaults=True)
-    return {"AGENT_SPEND": json.dumps(told, sort_keys=True), "AGENT_ALERT_TOPIC": budget.topic_arn}
+    return {"AGENT_SPEND": json.dumps(told, sort_keys=True)}
 
 
 def keep_ledger(agent: str, checkpoints: CheckpointTable, budget: AgentBudget) -> list[Statement]:

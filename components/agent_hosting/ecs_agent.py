@@ -25,7 +25,7 @@ from agent_hosting._queue_division import divide, told
 from agent_hosting._queue_functions import Functions
 from agent_hosting._releases import Release
 from agent_hosting._rollout_plan import RolloutArgs
-from agent_hosting._spend import SpendArgs, check_spend, keep_ledger, spend_variables
+from agent_hosting._spend import SpendArgs, caps_variables, check_spend, keep_ledger, spend_variables
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_bundle import ModelArgs
 from agent_hosting.agent_identity import AgentIdentity
@@ -235,7 +235,11 @@ class EcsAgent(pulumi.ComponentResource):
             platform=platform,
             here=here,
             variables={**common, "AGENT_QUEUES": pulumi.Output.json_dumps(told(queues, "queue_url"))},
-            door_variables={**parts.tenant_variables(), **parts.memory_variables(release.bundle)},
+            door_variables={
+                **parts.tenant_variables(),
+                **parts.memory_variables(release.bundle),
+                **caps_variables(caps),
+            },
             log_days=limits.log_days,
             topic_arn=budget.topic_arn,
             tags=tags,

@@ -20,7 +20,7 @@ from agent_hosting._packaging import Target
 from agent_hosting._queue_access import Surroundings
 from agent_hosting._queue_division import divide, told
 from agent_hosting._queue_functions import Functions
-from agent_hosting._spend import check_spend, keep_ledger, spend_variables
+from agent_hosting._spend import caps_variables, check_spend, keep_ledger, spend_variables
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_cluster import AgentCluster, ClusterReference, reference_to_cluster
 from agent_hosting.agent_identity import AgentIdentity
@@ -134,7 +134,11 @@ class EksAgent(pulumi.ComponentResource):
             platform=platform,
             here=here,
             variables={**common, "AGENT_QUEUES": pulumi.Output.json_dumps(told(queues, "queue_url"))},
-            door_variables={**parts.tenant_variables(), **parts.memory_variables(release.bundle)},
+            door_variables={
+                **parts.tenant_variables(),
+                **parts.memory_variables(release.bundle),
+                **caps_variables(caps),
+            },
             log_days=limits.log_days,
             topic_arn=budget.topic_arn,
             tags=tags,

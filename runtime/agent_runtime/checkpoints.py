@@ -208,8 +208,10 @@ class CheckpointStore:
         steps: tuple[str, ...] = (),
         usage: Usage | None = None,
         error: str | None = None,
+        held: str | None = None,
     ) -> None:
-        """Write how the run ended or why it stopped. Raises `LeaseLost`, and then nothing is written."""
+        """Write how the run ended or why it stopped; `held` as above. Raises `LeaseLost`, and then nothing is
+        written."""
         text = json.dumps(output, allow_nan=False)
         inline, blob = self.blobs.spill(f"{lease.blob_prefix}/output", text, self.heads.inline_bytes)
         changes: dict[str, Value] = {
@@ -221,6 +223,8 @@ class CheckpointStore:
         }
         if status in ENDED:
             changes |= {"due_shard": None, "due_at": None}
+        elif held is not None:
+            changes |= self.held_back(held)
         self._update_head(lease, {**changes, **totals(steps, usage)})
 
     def extend_lease(self, lease: Lease, seconds: float) -> None:

@@ -34,6 +34,7 @@ AgentRuntimeError
 ├── Braked                     the brake is engaged; `reason`
 ├── CapReached                 a cap on spending leaves no room; `scope`, `window`
 ├── SpendUnknown               the ledger cannot be reached, so nothing may be spent
+├── GuardTripped               a guard parks the run until a person lets it go on; `guard`
 ├── AuditUnavailable           the trail cannot be written, so what must be on it may not be done
 ├── TrafficUnknown             no record says which release a run goes to
 ├── ClusterUnavailable         the cluster's API refuses a call or does not answer; `status`
@@ -41,6 +42,8 @@ AgentRuntimeError
 ├── MoveRefused                what a person asked of a rollout cannot be done
 ├── MessageUnreadable          a queue's message that names no run
 ├── ResumeRefused              a run that nobody holds back, or that nothing can go on with
+├── ToolRefused                a call of a tool that may not be made
+│   └── ArgumentsInvalid       its arguments break the tool's schema or the bounds of all tools
 ├── ApprovalRefused            a decision that came late, second, or to no question
 ├── Suspended                  the run gives its worker back: it sleeps, waits for a person, or is handed over
 ├── SecretError
@@ -206,18 +209,39 @@ class Braked(AgentRuntimeError):
 class CapReached(AgentRuntimeError):
     """A cap on spending leaves no room for a call."""
 
-    def __init__(self, scope: str, window: str, spent_usd: float, cap_usd: float, asked_usd: float) -> None:
-        """`scope` is `agent`, `tenant` or `run`; `window` is `hour`, `day`, `month` or `run`."""
+    def __init__(
+        self,
+        scope: str,
+        window: str,
+        spent_usd: float,
+        cap_usd: float,
+        asked_usd: float,
+        *,
+        retry_after_seconds: int | None = None,
+    ) -> None:
+        """`scope` is `agent`, `tenant` or `run`; `window` is `hour`, `day`, `month` or `run`. `asked_usd` is
+        what a call may cost, 0 where none was made; `retry_after_seconds` is when the window is over."""
         within = "" if scope == "run" else f" of this {window}"
+        asked = f", and the call may cost {asked_usd:.6g}" if asked_usd else ""
         super().__init__(
             f"the {scope}'s cap{within} of {cap_usd:.6g} USD leaves no room: {spent_usd:.6g} are spent or "
-            f"reserved, and the call may cost {asked_usd:.6g}"
+            f"reserved{asked}"
         )
         self.scope, self.window = scope, window
+        self.retry_after_seconds = retry_after_seconds
 
 
 class SpendUnknown(AgentRuntimeError):
     """The ledger cannot be reached, so nothing may be spent."""
+
+
+class GuardTripped(AgentRuntimeError):
+    """A guard has found the run to go wrong. It is PARKED with its steps kept, and a person lets it go on."""
+
+    def __init__(self, guard: str, reason: str) -> None:
+        """`guard` names what tripped, such as `loop`; `reason` is told to people, and holds no input."""
+        super().__init__(f"the guard {guard!r} stopped the run: {reason}")
+        self.guard, self.reason = guard, reason
 
 
 class AuditUnavailable(AgentRuntimeError):
@@ -250,6 +274,14 @@ class MessageUnreadable(AgentRuntimeError):
 
 class ResumeRefused(AgentRuntimeError):
     """The run cannot be let go on: nobody holds it back, or nothing can go on with it."""
+
+
+class ToolRefused(AgentRuntimeError):
+    """A call of a tool that may not be made: nothing was reached."""
+
+
+class ArgumentsInvalid(ToolRefused):
+    """A call's arguments break the tool's schema, or the bounds that hold for all tools."""
 
 
 class ApprovalRefused(AgentRuntimeError):

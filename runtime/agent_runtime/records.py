@@ -33,7 +33,8 @@ class RunStatus(StrEnum):
     WAITING_APPROVAL = "WAITING_APPROVAL"
     """Waits for a person, and holds no worker."""
     PARKED = "PARKED"
-    """Waits for what passes by itself: a brake, a model that is down."""
+    """Waits for what passes by itself, a brake or a model that is down, or, stopped by a guard, for a
+    person."""
     FAILED = "FAILED"
     """An answer could not be given in this call; the same key goes on with it."""
     DONE = "DONE"
@@ -113,6 +114,8 @@ class RunRecord:
     """Class of the exception that ended it, or why it waits."""
     takes: int = 0
     """How often a worker took it since one last gave it back by itself."""
+    resumes: int = 0
+    """How often a person has let it go on after a stop or a guard."""
     memory_from: str = ""
     """Sort key of the version of its session's memory that it began with; empty for none."""
 
@@ -233,6 +236,7 @@ def record_from(values: Mapping[str, Any], blobs: "BlobStore", *, with_input: bo
         usage=load_usage(values.get("usage")),
         error=values.get("error"),
         takes=values.get("takes", 0),
+        resumes=values.get("resumes", 0),
         memory_from=values.get("memory_from", ""),
     )
 

@@ -21,6 +21,7 @@ from agent_runtime.errors import (
     CapReached,
     CheckpointBlobLost,
     CheckpointUnavailable,
+    GuardTripped,
     LeaseLost,
     MemoryGone,
     MemoryTooLarge,
@@ -42,6 +43,7 @@ from agent_runtime.snapshots import Snapshots
 from agent_runtime.spend.alerts import Alerts
 from agent_runtime.spend.ledger import Ledger
 from agent_runtime.stopping import let_go
+from agent_runtime.telemetry.here import Here, current_run
 from agent_runtime.traces import RunTrace
 from agent_runtime.turns import MemoryFigures, Turn, Turns
 
@@ -49,8 +51,8 @@ _log = logging.getLogger("agent_runtime.runner")
 Agent = Callable[[Run], Any]
 _MEMORY_REFUSED = (CheckpointBlobLost, MemoryGone, MemoryTooLarge, ResultNotJson)
 """The agent's run cannot end with what it made of its memory."""
-PASSING = (AuditUnavailable, Braked, CapReached, ModelUnavailable, SpendUnknown)
-"""What passes by itself: the run waits for it, and its text is the runtime's own."""
+PASSING = (AuditUnavailable, Braked, CapReached, GuardTripped, ModelUnavailable, SpendUnknown)
+"""What parks a run: it passes by itself, or a person lets the run go on; its text is the runtime's own."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,12 @@ class Runner:
         self.turns: Final = None if bundle.memory is None else self._turns(bundle.memory, owner, address)
         """None for an agent without memory."""
 
+    def check_room(self, tenant: str) -> None:
+        """Raises `CapReached` where the agent or the tenant has nothing left to spend, and
+        `CheckpointUnavailable`."""
+        if self._ledger is not None:
+            self._ledger.room.check(tenant)
+
     def begin_turn(
         self, tenant: str, session: str | None, run_id: str, seconds: float, *, comes_back: bool = True
     ) -> Turn | None:
@@ -134,12 +142,14 @@ class Runner:
     ) -> RunOutcome:
         """Begin the run or go on with it, and write down how it ended.
 
-        Raises `Braked` before anything is written, the errors of `begin_turn` and of
+        Raises `Braked` and `CapReached` before anything is written, the errors of `begin_turn` and of
         `CheckpointStore.open_run`, and `LeaseLost` when another worker has taken over. An error of the agent
         itself is in the outcome.
         """
         if (reason := self._brake.reason()) is not None:
             raise Braked(reason)
+        if copied_run(request.run_id) is None:
+            self.check_room(request.tenant)
         named = (request.tenant, request.session, request.run_id)
         turn = self.begin_turn(*named, lease_seconds, comes_back=False)  # its caller waits here
         try:
@@ -198,6 +208,7 @@ class Runner:
                 steps=names,
                 usage=outcome.usage,
                 error=shown(error),
+                held=error.guard if isinstance(error, GuardTripped) else None,
             )
         return outcome
 
@@ -237,6 +248,7 @@ class Runner:
         """The agent's output, or the error that it ended with. Raises `LeaseLost` and
         `CheckpointUnavailable`, of which nothing can be written down."""
         token = current_scope.set(Scope(()))
+        known = current_run.set(Here(run.run_id, run.tenant))
         try:
             output = self._agent(run)
             if run.progress.stopped is not None:
@@ -254,6 +266,7 @@ class Runner:
             return None, error
         finally:
             current_scope.reset(token)
+            current_run.reset(known)
         return output, None
 
     def outcome(self, run: Run, output: Any, error: Exception | None, turn: Turn | None = None) -> RunOutcome:

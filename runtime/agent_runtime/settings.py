@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from agent_runtime.bundle import BUNDLE_FILE, Bundle
 from agent_runtime.errors import SettingsError
 from agent_runtime.spend.caps import SpendCaps
+from agent_runtime.telemetry.spec import ObserveSpec
 
 _LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}
 _NAMES: Final = {"agent_name": "AGENT_NAME", "task_root": "LAMBDA_TASK_ROOT"}
@@ -39,8 +40,12 @@ class TableSettings(BaseModel):
     tenants: frozenset[str] | None = None
     """Tenants that are let in, divided by commas. Absent: every tenant that the token's issuer vouches
     for."""
+    observe: ObserveSpec = ObserveSpec()
+    """Telemetry, as JSON. Absent: no spans, and metrics without host and tenant."""
 
-    @field_validator("secrets", "queues", "jwt_audiences", "spend", mode="before", check_fields=False)
+    @field_validator(
+        "secrets", "queues", "jwt_audiences", "spend", "observe", mode="before", check_fields=False
+    )
     @classmethod
     def _from_json(cls, value: object) -> object:
         return json.loads(value) if isinstance(value, str) else value
@@ -69,6 +74,9 @@ class DoorSettings(TableSettings):
     queues: dict[str, str] = Field(min_length=1)
     """Queue URL of each release, by bundle id."""
     max_receives: int = Field(default=5, ge=1, le=1000)
+    spend: SpendCaps | None = None
+    """Caps of the agent and its tenants: who has used them up is let in again when they are not. Absent:
+    everybody is."""
     memory: bool = False
     """Whether a release has memory: then its sessions are looked up, since they stay. Defaults to no."""
 

@@ -141,7 +141,7 @@ def resume(
         }
         again: dict[str, Value] = {"status": RunStatus.QUEUED.value, "error": None, "takes": 0, "resends": 0}
         changes = free | (again if is_queued else {"error": f"resumed by {by}: ask again with the same key"})
-        if update_from_outside(store, head, changes, (), while_same=IS_AS_READ) is not None:
+        if update_from_outside(store, head, changes, ("resumes",), while_same=IS_AS_READ) is not None:
             audit.record("run-resumed", run_id=run_id, tenant=tenant, who=by, why=why)
             return bundle_id if is_queued else None
     raise CheckpointUnavailable("the run changes too fast to be resumed: try again")

@@ -144,6 +144,8 @@ def test_the_functions_are_told_every_queue_and_those_behind_the_door_who_is_let
         queues = json.loads(told.pop("AGENT_QUEUES"))
         assert queues == {bundle_id(source): program.outputs_of("RunQueue")["queue_url"]}
         assert told.pop("AGENT_TENANTS", None) == (None if label == "reaper" else "acme,zeta")
+        assert ("AGENT_SPEND" in told) is (label != "reaper")
+        told.pop("AGENT_SPEND", None)
         assert set(told) == {
             "AGENT_NAME",
             "AGENT_ENVIRONMENT",

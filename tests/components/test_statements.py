@@ -26,6 +26,7 @@ def run_statements() -> list[dict[str, Any]]:
         runs.read_control(TABLE, "a"),
         runs.begin_runs(TABLE, "a"),
         runs.find_sessions(TABLE, "a"),
+        runs.read_spend(TABLE, "a"),
         runs.find_due_runs(TABLE, "due", "a"),
         runs.write_large_items("arn:bucket", "a"),
         runs.read_large_items("arn:bucket", "a"),

@@ -12,6 +12,8 @@ from agent_runtime.hosts.queue import senders
 from agent_runtime.hosts.reading import RunReader
 from agent_runtime.hosts.submit import SubmitHost
 from agent_runtime.sessions import Sessions
+from agent_runtime.spend.caps import SpendCaps
+from agent_runtime.spend.room import Room
 from tests.runtime.faulty import FaultyClient
 
 STABLE, CANDIDATE = "aaaaaaaaaaaa", "bbbbbbbbbbbb"
@@ -50,7 +52,13 @@ class Door:
         """From now on the submit function is that of an agent with memory."""
         self.submit = self._submit(self.sessions(""))
 
-    def _submit(self, sessions: Sessions | None) -> SubmitHost:
+    def has_caps(self, **caps: Any) -> None:
+        """From now on the submit function knows these caps."""
+        given, clock = SpendCaps.model_validate(caps), self.aws.clock
+        room = Room(self.store.table, "answers", given, clock=clock, monotonic=clock)
+        self.submit = self._submit(None, room)
+
+    def _submit(self, sessions: Sessions | None, room: Room | None = None) -> SubmitHost:
         return SubmitHost(
             self.store,
             ControlReader(self.dynamodb, "control", "answers", clock=self.aws.clock),
@@ -59,6 +67,7 @@ class Door:
             uploads=self.s3,
             bucket="checkpoint-blobs",
             sessions=sessions,
+            room=room,
         )
 
     def post(self, body: Any, *, path: str = "/runs", key: str | None = None, tenant: str = "acme") -> Reply:

@@ -41,6 +41,7 @@ class Api:
         self.context = Context()
         self.tenants: frozenset[str] | None = None
         self.sample_basis_points = 0
+        self.caps: dict[str, Any] | None = None
         self.environ: dict[str, str] = {}
 
     def __call__(self, event: dict[str, Any]) -> tuple[int, dict[str, Any], dict[str, str]]:
@@ -49,7 +50,7 @@ class Api:
 
     def raw(self, event: dict[str, Any]) -> dict[str, Any]:
         host = LambdaHost(
-            self.aws.runner(lambda run: self.agent(run), self.model, self.bundle),
+            self.aws.runner(lambda run: self.agent(run), self.model, self.bundle, caps=self.caps),
             self.aws.store(),
             agent="answers",
             bundle_id=self.bundle.bundle_id,

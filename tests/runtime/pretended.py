@@ -13,11 +13,14 @@ from moto import mock_aws
 from agent_runtime.blobs import BlobStore
 from agent_runtime.brake import BrakeReader
 from agent_runtime.bundle import Bundle
+from agent_runtime.checkpoint_table import CheckpointTable
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.hosts.queue import Queue
 from agent_runtime.models.client import ModelClient
 from agent_runtime.runner import Agent, Runner
 from agent_runtime.secrets import SecretReader
+from agent_runtime.spend.caps import SpendCaps
+from agent_runtime.spend.ledger import Ledger
 from tests.runtime.stores import emptied
 
 TABLE, BUCKET, CONTROL = "checkpoints", "checkpoint-blobs", "control"
@@ -106,8 +109,18 @@ class Aws:
     def brake(self) -> BrakeReader:
         return BrakeReader(self.dynamodb, CONTROL, "answers", self.clock)
 
+    def ledger(self, caps: dict[str, Any]) -> Ledger:
+        table = CheckpointTable(self.dynamodb, TABLE)
+        given = SpendCaps.model_validate(caps)
+        return Ledger(table, "answers", given, clock=self.clock, monotonic=self.clock)
+
     def runner(
-        self, agent: Agent, provider: Any, bundle: Bundle, store: CheckpointStore | None = None
+        self,
+        agent: Agent,
+        provider: Any,
+        bundle: Bundle,
+        store: CheckpointStore | None = None,
+        caps: dict[str, Any] | None = None,
     ) -> Runner:
         return Runner(
             agent,
@@ -116,6 +129,7 @@ class Aws:
             brake=self.brake(),
             secrets=self.secrets(),
             models=ModelClient(bundle.model, provider),
+            ledger=None if caps is None else self.ledger(caps),
         )
 
 

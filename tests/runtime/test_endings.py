@@ -11,6 +11,7 @@ from agent_runtime import errors
 from agent_runtime.errors import (
     Braked,
     CheckpointBlobLost,
+    GuardTripped,
     ModelAuthFailed,
     ModelRejected,
     ModelReplyInvalid,
@@ -26,6 +27,7 @@ from agent_runtime.errors import (
 )
 from agent_runtime.heads import QUEUED_SECONDS
 from agent_runtime.hosts.endings import (
+    GUARDED_SECONDS,
     LONGEST_DELAY_SECONDS,
     LONGEST_RETRY_SECONDS,
     PARKED_SECONDS,
@@ -43,6 +45,7 @@ statuses = st.sampled_from([QUEUED, SLEEPING, WAITING])
 
 GIVEN: dict[type[Exception], tuple[Any, ...]] = {
     errors.CapReached: ("tenant", "day", 0.9, 1.0, 0.2),
+    errors.GuardTripped: ("loop", "the same call three times"),
     errors.RunInProgress: ("busy", 5),
     errors.SessionBusy: ("busy", "pod-0", "", 5),
     errors.SessionElsewhere: ("elsewhere", "b1", ""),
@@ -138,13 +141,13 @@ def test_every_error_has_exactly_one_ending(
     assert found.is_dead_letter == (found.status is DEAD)
     ways = [found.is_dead_letter, found.resend_after is not None, found.visible_after is not None]
     assert sum(ways) <= 1
-    assert sum(ways) == 1 or found.status in (DONE, SLEEPING, WAITING)
+    assert sum(ways) == 1 or found.status in (DONE, SLEEPING, WAITING) or kind is GuardTripped
     for delay in (found.resend_after, found.visible_after):
         if delay is not None:
             assert 0 <= delay <= max(LONGEST_DELAY_SECONDS, LONGEST_RETRY_SECONDS + 1)
             # The reaper comes after the message has had its chance.
             assert found.due_at >= NOW + delay + QUEUED_SECONDS - 1
-    if sum(ways) == 0 and not has_ended:
+    if sum(ways) == 0 and not has_ended and kind is not GuardTripped:
         assert found.due_at == NOW + due_in  # the reaper alone wakes it
     if isinstance(error, Suspended) and found.resend_after is not None and status is SLEEPING:
         # No message comes before its time: of times, since a clock does not hold every difference.
@@ -159,8 +162,15 @@ def test_what_passes_by_itself_is_never_dead(kind: type[Exception], takes: int, 
     assert 1 <= (found.resend_after or 0) <= longest
 
 
+@given(takes=st.integers(0, 10**6), jitter=st.floats(0, 1))
+def test_what_a_guard_has_stopped_waits_for_a_person(takes: int, jitter: float) -> None:
+    found = end(GuardTripped("loop", "the same call three times"), takes, 3, jitter)
+    said = "the guard 'loop' stopped the run: the same call three times"
+    assert found == Ending(PARKED, NOW + GUARDED_SECONDS, said, held="loop")
+
+
 @given(
-    kind=st.sampled_from([k for k in CLASSES if not issubclass(k, (Suspended, *PASSING))]),
+    kind=st.sampled_from([k for k in CLASSES if not issubclass(k, (Suspended, GuardTripped, *PASSING))]),
     max_receives=st.integers(1, 1000),
     more=st.integers(0, 1000),
 )

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from agent_runtime.control import ControlReader
+from agent_runtime.errors import CapReached
 from agent_runtime.hosts.activity import Activity
 from agent_runtime.hosts.answering import Answering, is_free
 from agent_runtime.hosts.forwarding import FORWARDED
@@ -55,6 +56,7 @@ class Pod:
         self.seconds = 10.0
         self.sessions: Any = None
         self.seats = 4
+        self.check_room: Callable[[str], None] = lambda _: None
         store = aws.store()
         self.standing = Standing(ControlReader(aws.dynamodb, CONTROL, "answers"), bundle.bundle_id)
         self.bundle_id = bundle.bundle_id
@@ -80,6 +82,7 @@ class Pod:
                 self.bundle_id,
                 self.seconds,
                 self.activity,
+                self.check_room,
             ),
             Here(self.bundle_id, "pod-1"),
             self.standing,
@@ -97,6 +100,18 @@ class Pod:
 @pytest.fixture
 def pod(aws: Any, model: Any, make_bundle: Any, http_event: Event) -> Pod:
     return Pod(aws, model, make_bundle(), http_event)
+
+
+def test_a_tenant_that_has_nothing_left_to_spend_is_refused_and_nothing_is_written(pod: Pod) -> None:
+    def check_room(_tenant: str) -> None:
+        raise CapReached("tenant", "hour", 1, 1, 0, retry_after_seconds=9)
+
+    pod.check_room = check_room
+    before = len(pod.aws.items())
+    status, problem, headers = pod.post(QUESTION)
+    assert (status, problem["type"]) == (429, "urn:agent-hosting:problem:cap-reached")
+    assert headers["retry-after"] == "9"
+    assert len(pod.aws.items()) == before
 
 
 @pytest.mark.parametrize(

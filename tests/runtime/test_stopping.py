@@ -7,7 +7,7 @@ import pytest
 
 from agent_runtime.approvals import Decision
 from agent_runtime.checkpoints import CheckpointStore
-from agent_runtime.errors import LeaseLost, ResumeRefused, RunHeld, RunUnknown
+from agent_runtime.errors import GuardTripped, LeaseLost, ResumeRefused, RunHeld, RunUnknown
 from agent_runtime.hosts.held import Job
 from agent_runtime.hosts.job import JobDone, work_on
 from agent_runtime.hosts.queue import Received, RunMessage
@@ -220,6 +220,33 @@ def test_a_stopped_turn_on_lambda_waits_for_a_person_and_then_for_its_caller(dur
     assert resume(durable.store, "acme", RUN, by="ann", why="go") is None
     assert turn().output == {"x": "one"}
     assert list(open_heads(durable.store, Wanted())) == []
+
+
+@pytest.mark.parametrize("is_queued", [True, False])
+def test_a_run_that_a_guard_has_parked_waits_for_a_person_too(durable: Durable, is_queued: bool) -> None:
+    def agent(run: Run) -> dict[str, Any]:
+        if run.step("count", durable.note, "count") and not opens:
+            raise GuardTripped("loop", "the same call three times")
+        return {"resumes": opens[0].resumes}
+
+    opens: list[Any] = []
+    runner = durable.aws.runner(agent, durable.model, durable.bundle, durable.store)
+    bundle_id = durable.bundle.bundle_id
+    if is_queued:
+        durable.store.submit(run_id=RUN, tenant="acme", input={}, bundle_id=bundle_id)
+        queue = durable.aws.queue()
+        queue.send(RunMessage("answers", RUN, "acme", bundle_id))
+        (received,) = queue.receive(1, 0, 30)
+        worked_on(durable, received, agent)
+    else:
+        runner.run(RunRequest(RUN, "acme", {}), lease_seconds=30, remaining_seconds=lambda: 30.0)
+    (head,) = open_heads(durable.store, Wanted())
+    assert (head["status"], head["held"]) == ("PARKED", "loop")
+    with pytest.raises(RunHeld, match="the same call three times"):
+        durable.take()
+    assert resume(durable.store, "acme", RUN, by="ann", why="go") == (bundle_id if is_queued else None)
+    opens.append(durable.store.get_run("acme", RUN))
+    assert durable.result(agent) == {"resumes": 1}
 
 
 def test_open_runs_are_found_on_every_host_and_ended_ones_by_reading_all(aws: Aws) -> None:

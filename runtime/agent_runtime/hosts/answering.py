@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from agent_runtime.checkpoints import CheckpointStore
-from agent_runtime.errors import Braked
+from agent_runtime.errors import Braked, CapReached, CheckpointUnavailable
 from agent_runtime.hosts.activity import Activity
 from agent_runtime.hosts.http import Answer
 from agent_runtime.hosts.job import JobDone
@@ -49,11 +49,13 @@ class Answering:
     seconds: float
     """How long a caller waits for a run."""
     activity: Activity
+    check_room: Callable[[str], None] = lambda _: None
+    """Raises `CapReached` where a tenant has nothing left to spend."""
 
     def answer(self, request: RunRequest) -> Answer:
         """200 with the run if it ends in time, else 202 while it goes on. Raises `Problem`, 503 where nothing
         more can be begun, and then nothing is written."""
-        self._refuse_braked()
+        self._refuse_spent(request)
         is_here = self.worker.has_turn(request.tenant, request.run_id)
         if not is_here and not self.worker.has_room(request.tenant):
             raise full()
@@ -96,7 +98,7 @@ class Answering:
 
     def accept_for(self, request: RunRequest, bundle_id: str) -> Answer:
         """Accept a run for a release that cannot be reached from here: the reaper sends it to its queue."""
-        self._refuse_braked()
+        self._refuse_spent(request)
         with RunProblems(request.run_id):
             self.store.submit(
                 run_id=request.run_id,
@@ -107,9 +109,13 @@ class Answering:
             )
         return self.as_it_stands(request.tenant, request.run_id)
 
-    def _refuse_braked(self) -> None:
+    def _refuse_spent(self, request: RunRequest) -> None:
         if (reason := self.brake()) is not None:
             raise problem_of(Braked(reason), None)
+        try:
+            self.check_room(request.tenant)
+        except (CapReached, CheckpointUnavailable) as error:
+            raise problem_of(error, request.run_id) from error
 
     def _is_forgotten(self, request: RunRequest) -> bool:
         """Whether a run that was accepted before is to be begun here."""

@@ -9,6 +9,7 @@ from agent_runtime.errors import (
     Braked,
     CapReached,
     ConfigurationError,
+    GuardTripped,
     MemoryGone,
     ModelAuthFailed,
     ModelRejected,
@@ -26,6 +27,8 @@ FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 5, 600
 PARKED_SECONDS: Final = 120
 """Longest pause before a run that waits for a brake or a model is tried again. One that waits for a cap is
 tried less often, since its window ends when it ends, but as often as SQS wants, since people raise caps."""
+GUARDED_SECONDS: Final = 3660 * 86_400
+"""Longer than any run is kept: what a guard has parked comes back when a person says so, never by itself."""
 _HOPELESS: Final = (
     ConfigurationError,
     MemoryGone,
@@ -49,6 +52,8 @@ class Ending:
     visible_after: int | None = None
     """The same message comes back after this time, and its receive counts."""
     is_dead_letter: bool = False
+    held: str | None = None
+    """What holds it back until a person resumes it."""
 
 
 def ending(
@@ -65,6 +70,8 @@ def ending(
         pause = 1 + round(jitter() * (longest - 1))
         due_at = now + pause + QUEUED_SECONDS
         return Ending(RunStatus.PARKED, due_at, str(error), resend_after=pause)
+    if isinstance(error, GuardTripped):
+        return Ending(RunStatus.PARKED, now + GUARDED_SECONDS, str(error), held=error.guard)
     reason = type(error).__name__
     if isinstance(error, _HOPELESS):
         return Ending(RunStatus.DEAD, error=f"{reason}: {error}", is_dead_letter=True)

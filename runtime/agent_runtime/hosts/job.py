@@ -27,6 +27,7 @@ from agent_runtime.hosts.endings import Ending, ending
 from agent_runtime.hosts.held import Job
 from agent_runtime.hosts.queue import Queue, RunMessage
 from agent_runtime.hosts.session_pins import SessionPins, end_stranded, send_run_to
+from agent_runtime.hosts.spent import parked_unless_paid
 from agent_runtime.people import wake_if_decided
 from agent_runtime.records import OpenedRun, RunStatus
 from agent_runtime.run import Run
@@ -70,6 +71,9 @@ def work_on(
     """Work on the run that a message names. Raises botocore's errors where the queue cannot be written."""
     try:
         message = RunMessage.read(job.received.body)
+        pause = parked_unless_paid(store, message, runner.check_room, jitter)
+        if pause is not None:
+            return _send_again(job, queue, pause)
         session = _session_of(message, store) if runner.turns is not None else None
         job.turn = runner.begin_turn(
             message.tenant, session, message.run_id, lease_seconds, comes_back=job.has_message
@@ -192,7 +196,7 @@ def _give_back(
     if has_ended:
         store.finish(lease, end.status, output=outcome.output, **totals)
     else:
-        store.suspend(lease, end.status, due_at=end.due_at, **totals)
+        store.suspend(lease, end.status, due_at=end.due_at, held=end.held, **totals)
     done = JobDone(deletes=end.visible_after is None, outcome=outcome, failed=end.status is RunStatus.DEAD)
     if end.is_dead_letter:
         queue.bury(job.received, end.error or "")

@@ -10,6 +10,7 @@ from agent_runtime.errors import (
     BundleMismatch,
     CapReached,
     CheckpointUnavailable,
+    GuardTripped,
     IdempotencyMismatch,
     LeaseLost,
     ModelUnavailable,
@@ -30,6 +31,7 @@ _OF_ERRORS: Final[tuple[tuple[type[AgentRuntimeError], int, str, str], ...]] = (
     (CapReached, 429, "cap-reached", "A cap on spending is reached"),
     (SpendUnknown, 503, "spend-unknown", "What was spent cannot be counted"),
     (RunHeld, 409, "run-held", "The run waits for a person"),
+    (GuardTripped, 409, "guard-tripped", "A guard stopped the run"),
     (RunInProgress, 409, "run-in-progress", "The run is being worked on"),
     (LeaseLost, 409, "run-in-progress", "The run was taken over by another worker"),
     (SessionBusy, 409, "session-busy", "Another turn of the session goes on"),
@@ -90,6 +92,8 @@ _PASSING: Final = (
 
 
 def _retry_after(error: AgentRuntimeError) -> int | None:
+    if isinstance(error, CapReached):
+        return error.retry_after_seconds
     if isinstance(error, RunInProgress | SessionBusy):
         return max(1, math.ceil(error.retry_after_seconds))
     return 1 if isinstance(error, _PASSING) else None

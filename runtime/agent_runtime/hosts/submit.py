@@ -19,6 +19,7 @@ from agent_runtime.hosts.queue import RunMessage
 from agent_runtime.hosts.requests import HttpCall, json_fields, make_request
 from agent_runtime.records import RunRequest, RunStatus
 from agent_runtime.sessions import Sessions
+from agent_runtime.spend.room import Room
 
 _log = logging.getLogger("agent_runtime.hosts.submit")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -41,8 +42,10 @@ class SubmitHost:
         bucket: str,
         tenants: frozenset[str] | None = None,
         sessions: Sessions | None = None,
+        room: Room | None = None,
     ) -> None:
-        """`uploads` is boto3's S3 client; `sessions` are those of an agent with memory."""
+        """`uploads` is boto3's S3 client; `sessions` are those of an agent with memory; `room` knows who has
+        anything left to spend."""
         self._store = store
         self._control = control
         self._send = send
@@ -51,6 +54,7 @@ class SubmitHost:
         self._bucket = bucket
         self._tenants = tenants
         self._sessions = sessions
+        self._room = room
         self._routes: Final = (
             Route("POST", re.compile("/runs"), self._post_run),
             Route("POST", re.compile("/uploads"), self._post_upload),
@@ -98,6 +102,8 @@ class SubmitHost:
         reason, traffic = self._control.read()
         if reason is not None:
             raise Braked(reason)
+        if self._room is not None:
+            self._room.check(request.tenant)
         if self._sessions is not None and request.session is not None:
             known = self._sessions.find(request.tenant, request.session)
             if known is not None and known.bundle_id in self._bundles - traffic.rejected:
@@ -158,8 +164,8 @@ def _start() -> SubmitHost:
     from agent_runtime.logs import log_to
     from agent_runtime.settings import DoorSettings
 
-    log_to(sys.stdout)
     settings = DoorSettings.from_environment(os.environ)
+    log_to(sys.stdout, settings.observe.redactor())
     dynamodb = client_of("dynamodb")
     store = store_of(settings, dynamodb)
     sessions = Sessions(store.table, agent=settings.agent_name, bundle_id="", owner="")
@@ -172,6 +178,7 @@ def _start() -> SubmitHost:
         bucket=settings.checkpoint_bucket,
         tenants=settings.tenants,
         sessions=sessions if settings.memory else None,
+        room=None if settings.spend is None else Room(store.table, settings.agent_name, settings.spend),
     )
 
 

@@ -4,7 +4,7 @@ Amounts are whole billionths of a US dollar: sums of floats would drift, and a c
 """
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -48,6 +48,10 @@ class SpendCaps(_Frozen):
     grace_seconds: float = Field(default=0, ge=0, le=300)
     """How long calls go on uncounted when the ledger's table cannot be reached. Defaults to 0: they stop."""
 
+    def of_tenant(self, tenant: str) -> WindowCaps:  # noqa: ARG002  those of one are those of all
+        """The caps of one tenant."""
+        return self.tenant
+
 
 class Windows(NamedTuple):
     """The windows that a moment lies in, as the ledger's items name them."""
@@ -66,6 +70,24 @@ def windows_at(now: float) -> Windows:
     """`now` is seconds since 1970."""
     at = datetime.fromtimestamp(now, UTC)
     return Windows(at.strftime("%Y-%m-%d"), at.strftime("h%H"))
+
+
+def window_of(attribute: str) -> str:
+    """`hour`, `day` or `month`, by the attribute that sums it."""
+    return attribute if attribute in ("day", "month") else "hour"
+
+
+def seconds_left(window: str, now: float) -> int:
+    """Whole seconds until the `hour`, `day` or `month` of `now` is over, at least 1; `now` is seconds since
+    1970."""
+    at = datetime.fromtimestamp(now, UTC)
+    midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    ends = {
+        "hour": at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1),
+        "day": midnight + timedelta(days=1),
+        "month": (midnight.replace(day=1) + timedelta(days=32)).replace(day=1),
+    }[window]
+    return max(1, math.ceil((ends - at).total_seconds()))
 
 
 def nanos(usd: float) -> int:

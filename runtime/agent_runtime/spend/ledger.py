@@ -26,8 +26,18 @@ from agent_runtime.spend.accounts import (
     run_account,
     tenant_pk,
 )
-from agent_runtime.spend.caps import SpendCaps, Windows, attribute_caps, nanos, usd, windows_at
+from agent_runtime.spend.caps import (
+    SpendCaps,
+    Windows,
+    attribute_caps,
+    nanos,
+    seconds_left,
+    usd,
+    window_of,
+    windows_at,
+)
 from agent_runtime.spend.holds import OPEN, RETURNED, SETTLED, Hold, due_shard
+from agent_runtime.spend.room import Room, refused_mark
 
 _log = logging.getLogger("agent_runtime.spend")
 TRIES: Final = 12
@@ -55,6 +65,8 @@ class Ledger:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.caps: Final = caps
+        self.room: Final = Room(table, agent, caps, clock=clock, monotonic=monotonic)
+        """For those who let runs in."""
         self._table = table
         self._agent = agent
         self._clock, self._monotonic = clock, monotonic
@@ -131,7 +143,10 @@ class Ledger:
         found = [
             day_account("agent", agent_pk(self._agent), windows, attribute_caps(self.caps.agent, windows)),
             day_account(
-                "tenant", tenant_pk(self._agent, tenant), windows, attribute_caps(self.caps.tenant, windows)
+                "tenant",
+                tenant_pk(self._agent, tenant),
+                windows,
+                attribute_caps(self.caps.of_tenant(tenant), windows),
             ),
         ]
         cap = None if run_cap_usd is None else nanos(run_cap_usd)
@@ -161,8 +176,20 @@ class Ledger:
                 swept = True
                 continue
             account, (attribute, there, cap) = passed[0]
-            raise CapReached(account.scope, _window(attribute), usd(there), usd(cap), usd(hold.amount))
+            raise self._refusal(account, attribute, there, cap, hold.amount)
         raise CheckpointUnavailable("the ledger is too busy")
+
+    def _refusal(self, account: Account, attribute: str, there: int, cap: int, amount: int) -> CapReached:
+        """The error, once those who let runs in are told that a call was refused."""
+        if not account.is_by_day:
+            return CapReached(account.scope, "run", usd(there), usd(cap), usd(amount))
+        window, mark = window_of(attribute), refused_mark(attribute)
+        if amount <= cap:
+            is_less = f"attribute_exists(pk) AND (attribute_not_exists(#{mark}) OR #{mark} > :amount)"
+            self._table.update(account.key, {mark: amount}, is_less, {":amount": amount})
+        seconds = seconds_left(window, self._clock())
+        figures = (usd(there), usd(cap), usd(amount))
+        return CapReached(account.scope, window, *figures, retry_after_seconds=seconds)
 
     def _open(self, account: Account) -> None:
         """Begin the account's day with what is known of its month so far. Others may do so as well."""
@@ -204,7 +231,3 @@ class Ledger:
                 ) from error
             self._sleep(self._jitter() * _PAUSE_SECONDS * 2 ** min(attempt, 6))
         raise CheckpointUnavailable(f"table {self._table.name} does not answer")
-
-
-def _window(attribute: str) -> str:
-    return {"day": "day", "month": "month", "spent": "run"}.get(attribute, "hour")
