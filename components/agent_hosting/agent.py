@@ -184,6 +184,8 @@ class Agent(pulumi.ComponentResource):
     """Log group of the audit trail."""
     audit_bucket_name: pulumi.Output[str]
     """Bucket of its locked copies."""
+    audit_retention_days: pulumi.Output[int]
+    """Days that it is kept."""
     audit_reviewer_policy_arn: pulumi.Output[str]
     """Managed policy for those who review the trail."""
     control_table_name: pulumi.Output[str]
@@ -220,6 +222,7 @@ class Agent(pulumi.ComponentResource):
         self.checkpoint_retention_days = hosted.checkpoint_retention_days
         self.audit_log_group_name = hosted.audit_log_group_name
         self.audit_bucket_name = hosted.audit_bucket_name
+        self.audit_retention_days = hosted.audit_retention_days
         self.audit_reviewer_policy_arn = hosted.audit_reviewer_policy_arn
         self.cluster_name = self.namespace = pulumi.Output.from_input("")
         self.service_names = self.queue_urls = self.dead_letter_queue_urls = pulumi.Output.from_input({})

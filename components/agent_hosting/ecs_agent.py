@@ -148,6 +148,8 @@ class EcsAgent(pulumi.ComponentResource):
     """Log group of the audit trail."""
     audit_bucket_name: pulumi.Output[str]
     """Bucket of its locked copies."""
+    audit_retention_days: pulumi.Output[int]
+    """Days that it is kept."""
     audit_reviewer_policy_arn: pulumi.Output[str]
     """Managed policy for those who review the trail."""
     control_table_name: pulumi.Output[str]
@@ -299,6 +301,7 @@ class EcsAgent(pulumi.ComponentResource):
         self.dead_letter_queue_urls = told(queues, "dead_letter_queue_url")
         self.service_names = told(workers, "service_name")
         self.audit_log_group_name = pulumi.Output.from_input(trail.log_group_name)
+        self.audit_retention_days = pulumi.Output.from_input(trail.days)
         self.audit_bucket_name, self.audit_reviewer_policy_arn = (
             locked.bucket_name,
             locked.reviewer_policy_arn,

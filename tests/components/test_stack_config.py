@@ -60,9 +60,7 @@ def test_a_valid_stack_is_read_with_its_defaults() -> None:
 
 
 AGENT = "agents.handbook"
-AGENT_FIELDS = (
-    "no such field; known are alert_emails, analysis, audit_lock, audit_retention_days, "
-)
+AGENT_FIELDS = "no such field; known are alert_emails, analysis, audit_lock, audit_retention_days, "
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def verify_export(
     hashes: dict[str, str] = {}
     lines: list[Line] = []
     heads: dict[str, Head] = {}
-    first = min(manifests, default=state.number + 1)
+    first = min(manifests, default=max(state.number, 1))
     if first > 1 and manifests:
         done.notes.append(f"manifests before {first} are past their days, or were taken away with all after")
     previous = ""
