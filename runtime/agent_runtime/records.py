@@ -91,6 +91,8 @@ class RunRequest:
     tenant: str
     input: Any
     session: str | None = None
+    parent: str | None = None
+    """Reference to the pot of the tree of runs at whose expense it runs, too."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,8 @@ class RunRecord:
     """Class of the exception that ended it, or why it waits."""
     takes: int = 0
     """How often a worker took it since one last gave it back by itself."""
+    parent: str | None = None
+    """As in its request."""
     memory_from: str = ""
     """Sort key of the version of its session's memory that it began with; empty for none."""
 
@@ -135,6 +139,8 @@ class Lease:
     """Seconds since 1970 at which DynamoDB may delete the run: the same for all of its items."""
     is_queued: bool = False
     """Whether the run came through a queue, so that the reaper watches over it."""
+    pot: str = ""
+    """Reference to the pot that it had shared when it was taken; empty for none."""
 
 
 @dataclass(frozen=True)
@@ -234,6 +240,7 @@ def record_from(values: Mapping[str, Any], blobs: "BlobStore", *, with_input: bo
         usage=load_usage(values.get("usage")),
         error=values.get("error"),
         takes=values.get("takes", 0),
+        parent=values.get("parent"),
         memory_from=values.get("memory_from", ""),
     )
 

@@ -14,6 +14,7 @@ from agent_runtime.errors import (
     IdempotencyMismatch,
     LeaseLost,
     ModelUnavailable,
+    ParentRefused,
     RunInProgress,
     RunUnknown,
     SessionBusy,
@@ -28,6 +29,7 @@ _TYPE: Final = "urn:agent-hosting:problem:"
 _OF_ERRORS: Final[tuple[tuple[type[AgentRuntimeError], int, str, str], ...]] = (
     (Braked, 429, "braked", "The agent is braked"),
     (CapReached, 429, "cap-reached", "A cap on spending is reached"),
+    (ParentRefused, 403, "parent-refused", "The run cannot spend what its parent may"),
     (SpendUnknown, 503, "spend-unknown", "What was spent cannot be counted"),
     (GuardTripped, 409, "guard-tripped", "A guard stopped the run"),
     (RunInProgress, 409, "run-in-progress", "The run is being worked on"),
