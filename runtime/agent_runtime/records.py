@@ -118,6 +118,8 @@ class RunRecord:
     """How often a worker took it since one last gave it back by itself."""
     parent: str | None = None
     """As in its request."""
+    resumes: int = 0
+    """How often a person has let it go on after a stop or a guard."""
     memory_from: str = ""
     """Sort key of the version of its session's memory that it began with; empty for none."""
 
@@ -241,6 +243,7 @@ def record_from(values: Mapping[str, Any], blobs: "BlobStore", *, with_input: bo
         error=values.get("error"),
         takes=values.get("takes", 0),
         parent=values.get("parent"),
+        resumes=values.get("resumes", 0),
         memory_from=values.get("memory_from", ""),
     )
 

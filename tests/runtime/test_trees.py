@@ -173,6 +173,14 @@ def test_whoever_ends_a_run_closes_its_pot(sharing: Any, how: str) -> None:
     assert pot(durable.aws, found[0])["state"] == "CLOSED"
 
 
+def test_a_run_that_only_failed_for_now_leaves_its_pot_open(sharing: Any) -> None:
+    durable, found = sharing(run={"usd": 1.0}), []
+    worked = durable.work(sharer(found))
+    durable.store.finish(worked.run.lease, RunStatus.PARKED, output=None, error="busy")
+    child(durable.aws, found[0])(0.1)
+    assert pot(durable.aws, found[0])["state"] == "OPEN"
+
+
 def test_a_worker_that_lost_its_run_closes_nothing(sharing: Any) -> None:
     durable, found = sharing(run={"usd": 1.0}), []
     first = durable.work(sharer(found))
