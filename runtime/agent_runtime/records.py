@@ -91,6 +91,8 @@ class RunRequest:
     tenant: str
     input: Any
     session: str | None = None
+    traceparent: str = ""
+    """The caller's span, as the W3C writes it; empty for none."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,8 @@ class RunRecord:
     """Class of the exception that ended it, or why it waits."""
     takes: int = 0
     """How often a worker took it since one last gave it back by itself."""
+    traceparent: str = ""
+    """The caller's span, as the W3C writes it; empty for none."""
     memory_from: str = ""
     """Sort key of the version of its session's memory that it began with; empty for none."""
 
@@ -234,6 +238,7 @@ def record_from(values: Mapping[str, Any], blobs: "BlobStore", *, with_input: bo
         usage=load_usage(values.get("usage")),
         error=values.get("error"),
         takes=values.get("takes", 0),
+        traceparent=values.get("traceparent", ""),
         memory_from=values.get("memory_from", ""),
     )
 

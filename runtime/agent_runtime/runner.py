@@ -42,7 +42,8 @@ from agent_runtime.sessions import Sessions
 from agent_runtime.snapshots import Snapshots
 from agent_runtime.spend.alerts import Alerts
 from agent_runtime.spend.ledger import Ledger
-from agent_runtime.telemetry.here import Here, current_run
+from agent_runtime.telemetry.spans import NO_SPANS, Spans
+from agent_runtime.telemetry.working import working
 from agent_runtime.traces import RunTrace
 from agent_runtime.turns import MemoryFigures, Turn, Turns
 
@@ -81,6 +82,8 @@ class RunOutcome:
     tenant: str = ""
     memory: MemoryFigures | None = None
     """What it left in its session's memory, if it changed it."""
+    record: RunRecord | None = field(default=None, repr=False)
+    """The run as this call found it; None if it was done before."""
 
 
 class Runner:
@@ -101,6 +104,7 @@ class Runner:
         compact_every: int = 0,
         owner: str = "",
         address: str = "",
+        spans: Spans = NO_SPANS,
     ) -> None:
         """Without a `ledger` nothing but the manifest's own limits bounds what a run spends; `alerts` tells
         people of it. `tools` narrows the bundle's tools to those that this environment allows; after
@@ -115,6 +119,7 @@ class Runner:
         self._secrets = secrets
         self._models = models
         self._ledger, self._alerts = ledger, alerts
+        self.spans: Final = spans
         self.turns: Final = None if bundle.memory is None else self._turns(bundle.memory, owner, address)
         """None for an agent without memory."""
 
@@ -169,6 +174,7 @@ class Runner:
             tenant=request.tenant,
             input=request.input,
             session=request.session,
+            traceparent=request.traceparent,
             bundle_id=self._bundle.bundle_id,
             lease_seconds=lease_seconds,
             memory_from=None if turn is None else turn.present,
@@ -236,14 +242,14 @@ class Runner:
         """The agent's output, or the error that it ended with. Raises `LeaseLost` and
         `CheckpointUnavailable`, of which nothing can be written down."""
         token = current_scope.set(Scope(()))
-        known = current_run.set(Here(run.run_id, run.tenant))
         try:
-            output = self._agent(run)
-            if run.progress.stopped is not None:
-                raise run.progress.stopped
-            as_json(output, "the agent")
-            if not isinstance(output, dict):
-                raise ResultNotJson(f"the agent returned {type(output).__name__}, and a dict is needed")
+            with working(self.spans, run.record, run.lease):
+                output = self._agent(run)
+                if run.progress.stopped is not None:
+                    raise run.progress.stopped
+                as_json(output, "the agent")
+                if not isinstance(output, dict):
+                    raise ResultNotJson(f"the agent returned {type(output).__name__}, and a dict is needed")
         except (LeaseLost, CheckpointUnavailable):
             raise
         except Suspended as error:
@@ -254,7 +260,6 @@ class Runner:
             return None, error
         finally:
             current_scope.reset(token)
-            current_run.reset(known)
         return output, None
 
     def outcome(self, run: Run, output: Any, error: Exception | None, turn: Turn | None = None) -> RunOutcome:
@@ -286,6 +291,7 @@ class Runner:
             beside,
             trace=done.tally.trace(window, escalated_after_ms(self._store, run, error)),
             lease=run.lease,
+            record=run.record,
             tenant=run.tenant,
             memory=remembered,
         )

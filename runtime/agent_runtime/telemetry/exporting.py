@@ -22,7 +22,7 @@ from agent_runtime.telemetry.spec import XRAY, ObserveSpec, TracesSpec
 
 _log = logging.getLogger("agent_runtime.telemetry.exporting")
 SEND_SECONDS: Final = 4.0
-"""For one batch with its retries. Spans that are not taken in that time are dropped: no run waits for them."""
+"""For one batch with its retries. Spans that are not taken by then are dropped: no run waits for them."""
 
 
 def spans_of(
@@ -43,6 +43,7 @@ def spans_of(
         environment=environment,
         host=observe.host,
         share=traces.share,
+        in_xray=traces.endpoint == XRAY,
     )
 
 
@@ -89,8 +90,8 @@ class RedactedExporter(SpanExporter):
 
 
 class _Sender(SpanExporter):
-    """Sends to one endpoint. Its secret is read when the first spans are sent, and anew after a refusal: a run
-    begins without it, and a rotated one is found."""
+    """Sends to one endpoint. Its secret is read when the first spans are sent, and anew after a refusal: no
+    run waits for it, and a rotated one is found."""
 
     def __init__(self, traces: TracesSpec, secrets: SecretReader) -> None:
         self._traces, self._secrets = traces, secrets
@@ -120,14 +121,20 @@ class _Sender(SpanExporter):
         headers: dict[str, str] = {}
         if self._traces.headers_secret:
             secret = self._secrets.get(self._traces.headers_secret, refresh=refresh)
-            headers = parse_env_headers(secret.reveal(), liberal=True)
+            headers = dict(parse_env_headers(secret.reveal(), liberal=True))
         endpoint, transport = self._traces.endpoint, Urllib3HTTPTransport()
         if endpoint == XRAY:
-            region = os.environ["AWS_REGION"] if "AWS_REGION" in os.environ else os.environ["AWS_DEFAULT_REGION"]
+            region = (
+                os.environ["AWS_REGION"] if "AWS_REGION" in os.environ else os.environ["AWS_DEFAULT_REGION"]
+            )
             endpoint = f"https://xray.{region}.amazonaws.com/v1/traces"
             transport = Signed(region, _credentials())
         self._exporter = OTLPSpanExporter(
-            endpoint, headers=headers, timeout=SEND_SECONDS, compression=Compression.GZIP, _transport=transport
+            endpoint,
+            headers=headers,
+            timeout=SEND_SECONDS,
+            compression=Compression.GZIP,
+            _transport=transport,
         )
         return self._exporter
 

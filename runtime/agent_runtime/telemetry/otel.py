@@ -3,7 +3,7 @@ boto3."""
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
@@ -53,7 +53,9 @@ class OtelSpans:
         environment: str = "",
         host: str = "",
         share: float = 1.0,
+        in_xray: bool = False,
     ) -> None:
+        self.in_xray: Final = in_xray
         self._agent, self._bundle_id = agent, bundle_id
         self._sampler = TraceIdRatioBased(share)
         named = {
@@ -78,13 +80,13 @@ class OtelSpans:
         self._tracer = self.provider.get_tracer("agent_runtime")
 
     @contextmanager
-    def work(self, record: RunRecord, pk: str, birth: str, epoch: int) -> Iterator[None]:
+    def work(self, record: RunRecord, pk: str, birth: str, epoch: int) -> Generator[None]:
         own, _ = places(pk, birth, record.traceparent)
         with self._opened(semantics.work(record, epoch), self._below(own)):
             yield
 
     @contextmanager
-    def open(self, opening: Opening) -> Iterator[None]:
+    def open(self, opening: Opening) -> Generator[None]:
         with self._opened(opening, None):
             yield
 
@@ -123,7 +125,7 @@ class OtelSpans:
         sending.join(max(0.0, seconds))
 
     @contextmanager
-    def _opened(self, opening: Opening, parent: Context | None) -> Iterator[None]:
+    def _opened(self, opening: Opening, parent: Context | None) -> Generator[None]:
         kind = SpanKind.CLIENT if opening.calls_out else SpanKind.INTERNAL
         span = self._tracer.start_span(
             opening.name, context=parent, kind=kind, attributes=dict(opening.attributes)
@@ -145,8 +147,8 @@ class OtelSpans:
             span.end()
 
     def _below(self, parent: TraceParent) -> Context:
-        """Under a span that was, or will be, told elsewhere. Whether this run is traced its trace's id says, so
-        that all of its workers, and all agents of one share, decide alike."""
+        """Under a span that is told elsewhere, or later. Whether a run is traced its trace's id says, so that
+        all of its workers, and all agents of one share, decide alike."""
         trace_id = int(parent.trace_id, 16)
         is_sampled = self._sampler.should_sample(None, trace_id, "").decision.is_sampled()
         flags = TraceFlags(TraceFlags.SAMPLED if is_sampled else TraceFlags.DEFAULT)
@@ -164,5 +166,3 @@ class _Ids(RandomIdGenerator):
     def generate_trace_id(self) -> int:
         wanted = _wanted.get()
         return super().generate_trace_id() if wanted is None else int(wanted.trace_id, 16)
-
-

@@ -1,6 +1,7 @@
 """The seam through which a run tells of its spans; without a place to send them nothing is done at all."""
 
 from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
 from typing import Final, Protocol
 
 from agent_runtime.records import RunRecord
@@ -22,9 +23,12 @@ def places(pk: str, birth: str, traceparent: str) -> tuple[TraceParent, TracePar
 class Spans(Protocol):
     """Opens and ends spans. No call raises because of where spans go."""
 
-    def work(
-        self, record: RunRecord, pk: str, birth: str, epoch: int
-    ) -> AbstractContextManager[object]:
+    @property
+    def in_xray(self) -> bool:
+        """Whether they are kept by X-Ray, beside those of Lambda itself."""
+        ...
+
+    def work(self, record: RunRecord, pk: str, birth: str, epoch: int) -> AbstractContextManager[object]:
         """One worker's time with a run, below the run's own span."""
         ...
 
@@ -50,6 +54,8 @@ class Spans(Protocol):
 
 
 class _NoSpans:
+    in_xray = False
+
     def work(self, record: RunRecord, pk: str, birth: str, epoch: int) -> AbstractContextManager[object]:  # noqa: ARG002
         return _NOTHING
 
@@ -70,3 +76,20 @@ class _NoSpans:
 
 
 NO_SPANS: Final[Spans] = _NoSpans()
+current_spans: ContextVar[Spans] = ContextVar("current_spans", default=NO_SPANS)
+"""Those of the run that the thread works on: steps, models and tools open theirs without being handed it."""
+
+
+def open_span(opening: Opening) -> AbstractContextManager[object]:
+    """A span of the run that is being worked on, if that one is traced."""
+    return current_spans.get().open(opening)
+
+
+def annotate(attributes: Attributes) -> None:
+    """More of the span that is open here."""
+    current_spans.get().annotate(attributes)
+
+
+def traceparent() -> str:
+    """Header of the W3C for what is called from here; empty where no trace goes on."""
+    return current_spans.get().traceparent()
