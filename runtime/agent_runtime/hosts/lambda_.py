@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, TextIO
 
+from agent_runtime.audit.trail import NOT_KEPT, Trail
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.copies import copied_run, copy_id
 from agent_runtime.errors import BundleMismatch, SessionElsewhere, Suspended
@@ -51,6 +52,7 @@ class LambdaHost:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
         environ: Mapping[str, str] = os.environ,
+        audit: Trail = NOT_KEPT,
     ) -> None:
         self._runner = runner
         self._store = store
@@ -64,7 +66,7 @@ class LambdaHost:
         self._tenants = tenants
         self._clock = clock
         self._now = now
-        self._routes_of_runs: Final = RunReader(store).routes()
+        self._routes_of_runs: Final = RunReader(store, audit=audit).routes()
 
     def handle(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         """An HTTP response for an API Gateway event; for a direct invocation the run, or `{"problem":
@@ -193,6 +195,7 @@ def _start() -> LambdaHost:
         pins=Pins(parts.store, parts.dynamodb, settings.control_table, parts.bundle.bundle_id),
         sampler=parts.sampler,
         tenants=settings.tenants,
+        audit=parts.audit,
     )
 
 
