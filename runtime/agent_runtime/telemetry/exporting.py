@@ -177,4 +177,4 @@ def _credentials() -> Callable[[], Any]:
 
 def _log_as_ours() -> None:
     logger = logging.getLogger("opentelemetry")
-    logger.handlers, logger.propagate = logging.getLogger("agent_runtime").handlers, False
+    logger.handlers, logger.propagate = list(logging.getLogger("agent_runtime").handlers), False
