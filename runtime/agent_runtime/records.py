@@ -118,6 +118,8 @@ class RunRecord:
     """How often a worker took it since one last gave it back by itself."""
     traceparent: str = ""
     """The caller's span, as the W3C writes it; empty for none."""
+    resumes: int = 0
+    """How often a person has let it go on after a stop or a guard."""
     memory_from: str = ""
     """Sort key of the version of its session's memory that it began with; empty for none."""
 
@@ -239,6 +241,7 @@ def record_from(values: Mapping[str, Any], blobs: "BlobStore", *, with_input: bo
         error=values.get("error"),
         takes=values.get("takes", 0),
         traceparent=values.get("traceparent", ""),
+        resumes=values.get("resumes", 0),
         memory_from=values.get("memory_from", ""),
     )
 
