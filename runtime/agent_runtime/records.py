@@ -91,6 +91,8 @@ class RunRequest:
     tenant: str
     input: Any
     session: str | None = None
+    traceparent: str = ""
+    """The caller's span, as the W3C writes it; empty for none."""
     parent: str | None = None
     """Reference to the pot of the tree of runs at whose expense it runs, too."""
 
@@ -118,6 +120,8 @@ class RunRecord:
     """How often a worker took it since one last gave it back by itself."""
     parent: str | None = None
     """As in its request."""
+    traceparent: str = ""
+    """The caller's span, as the W3C writes it; empty for none."""
     resumes: int = 0
     """How often a person has let it go on after a stop or a guard."""
     memory_from: str = ""
@@ -243,6 +247,7 @@ def record_from(values: Mapping[str, Any], blobs: "BlobStore", *, with_input: bo
         error=values.get("error"),
         takes=values.get("takes", 0),
         parent=values.get("parent"),
+        traceparent=values.get("traceparent", ""),
         resumes=values.get("resumes", 0),
         memory_from=values.get("memory_from", ""),
     )

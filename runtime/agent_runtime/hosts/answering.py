@@ -68,6 +68,7 @@ class Answering:
                 bundle_id=self.bundle_id,
                 session=request.session,
                 parent=request.parent,
+                traceparent=request.traceparent,
             )
             is_ours = is_here or submitted.is_new or self._is_forgotten(request)
         done = self._done(request) if is_ours else None
@@ -109,6 +110,7 @@ class Answering:
                 bundle_id=bundle_id,
                 session=request.session,
                 parent=request.parent,
+                traceparent=request.traceparent,
             )
         return self.as_it_stands(request.tenant, request.run_id)
 
