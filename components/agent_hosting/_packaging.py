@@ -18,7 +18,9 @@ from pathlib import Path
 import pulumi
 
 _MACHINES = {"aarch64": "arm64", "arm64": "arm64", "x86_64": "x86_64", "AMD64": "x86_64"}
-_UV_PLATFORMS = {"arm64": "aarch64-manylinux2014", "x86_64": "x86_64-manylinux2014"}
+_UV_PLATFORMS = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
+"""Lambda's Python 3.12 and later run on Amazon Linux 2023, whose glibc is 2.34:
+https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html"""
 _LAMBDA_PYTHON = "3.13"
 """Newest but one of Lambda's: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html"""
 

@@ -117,7 +117,7 @@ class EksAgent(pulumi.ComponentResource):
             told(queues, "queue_arn"),
             trail.rights,
         )
-        allowed = keep_ledger(name, checkpoints, budget) + _eks_access.pod(
+        allowed = keep_ledger(name, checkpoints, budget, here.control_table_arn, caps) + _eks_access.pod(
             here,
             self,
             log=log,

@@ -173,6 +173,7 @@ class LambdaAgent(pulumi.ComponentResource):
                 encrypted_checkpoints=parts.retain,
                 budget=budget,
                 audit=trail.rights,
+                caps=caps,
             ),
             opts=child,
         )

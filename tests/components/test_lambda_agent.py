@@ -161,6 +161,7 @@ def test_the_role_may_do_exactly_this(source: str) -> None:
         "UseOwnCheckpoints": checkpoints["table_arn"],
         "KeepOwnThreads": checkpoints["table_arn"],
         "FindDueSpend": f"{checkpoints['table_arn']}/index/due",
+        "ShareBudgets": PLATFORM["control_table_arn"],
         "TellOfSpending": budget["topic_arn"],
         "UseKeyThroughSns": budget["key_arn"],
         "UseOwnLargeItems": f"{checkpoints['bucket_arn']}/handbook/*",
@@ -177,6 +178,7 @@ def test_the_role_may_do_exactly_this(source: str) -> None:
         "ReadOwnBrake": "handbook",
         "FindDueSpend": "handbook#spend",
         "TellAuditHeads": "handbook#audit",
+        "ShareBudgets": "handbook#tree",
     }
     for sid, table_key in keys.items():
         (operator,) = found[sid]["Condition"].values()

@@ -43,6 +43,7 @@ SHARED = {
     "NeverEraseAudit",
     "TellAuditHeads",
     "FindDueSpend",
+    "ShareBudgets",
     "TellOfSpending",
     "UseKeyThroughSns",
     "UseKeyThroughDynamodb",
