@@ -80,7 +80,7 @@ def test_a_mistake_is_told(source: str, given: dict[str, Any], said: str) -> Non
 
 
 def test_the_exporter_may_do_exactly_this(plain: Program) -> None:
-    found = plain.one("RolePolicy", "handbook-audit-export").statements()
+    found = plain.one("RolePolicy", "handbook-audit-export-policy").statements()
     group = next(arn for arn in [found["ReadAudit"]["Resource"]])
     bucket = plain.one("Bucket", "handbook-audit")
     assert {sid: statement["Action"] for sid, statement in found.items()} == {
@@ -110,7 +110,9 @@ def test_a_reviewer_reads_and_does_nothing_else(plain: Program) -> None:
     }
 
 
-@pytest.mark.parametrize("role", ["handbook-access", "handbook-rollout", "handbook-budget-brake"])
+@pytest.mark.parametrize(
+    "role", ["handbook-access", "handbook-rollout-policy", "handbook-budget-brake-policy"]
+)
 def test_whoever_writes_to_the_trail_is_denied_to_take_from_it(plain: Program, role: str) -> None:
     found = plain.one("RolePolicy", role).statements()
     assert found["NeverEraseAudit"]["Effect"] == "Deny"
