@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final, ParamSpec, TypeVar
 
 from agent_runtime.approvals import Approval, Approvals, Decision
@@ -14,6 +15,7 @@ from agent_runtime.errors import (
     CapReached,
     MemoryUnavailable,
     ModelCallLimitExceeded,
+    ModelUnavailable,
     SecretNotDeclared,
     SpendUnknown,
     StepInDoubt,
@@ -203,14 +205,17 @@ class Run:
         system: str = "",
         name: str = "model",
         max_output_tokens: int | None = None,
+        task: str = "",
     ) -> ModelReply:
-        """Call the bundle's model. The call is a step of its own, or a part of the step it is made in.
+        """Call a model of the bundle: that which `routing` chooses for the kind of `task`. The call is a step
+        of its own, or a part of the step it is made in.
 
-        Raises `ModelError`, `ModelCallLimitExceeded` and what `step` raises.
+        Raises `ModelError`, `CircuitOpen`, `ContextExceeded`, `ModelCallLimitExceeded` and what `step`
+        raises.
         """
 
         def call() -> ModelReply:
-            return self._call_model(system, messages, max_output_tokens)
+            return self._call_model(system, messages, max_output_tokens, task)
 
         if self.progress.scope().name:
             return call()
@@ -258,43 +263,43 @@ class Run:
         return suspended
 
     def _call_model(
-        self, system: str, messages: Sequence[Message], max_output_tokens: int | None
+        self, system: str, messages: Sequence[Message], max_output_tokens: int | None, task: str
     ) -> ModelReply:
         self.progress.check()
         if self.progress.usage.model_calls >= self.bundle.max_model_calls:
             raise ModelCallLimitExceeded(
                 f"the run has made all {self.bundle.max_model_calls} model calls allowed"
             )
-
-        def call() -> ModelReply:
-            return self._models.call(
-                system=system,
-                messages=messages,
-                max_output_tokens=max_output_tokens,
-                run_id=self.run_id,
-                remaining_seconds=self._remaining_seconds,
-            )
-
-        reply = call() if self._meter is None else self._metered(call, system, messages, max_output_tokens)
-        used = Usage(reply.input_tokens, reply.output_tokens, reply.cost_usd, model_calls=1)
-        self.progress.use(self.progress.scope(), used)
+        reply = self._models.call(
+            system=system,
+            messages=messages,
+            max_output_tokens=max_output_tokens,
+            run_id=self.run_id,
+            remaining_seconds=self._remaining_seconds,
+            task=task,
+            budget_left=self._budget_left,
+            each=self._counted,
+            retries=self._retries,
+        )
+        self.progress.use(self.progress.scope(), reply.usage)
         return reply
 
-    def _metered(
-        self,
-        call: Callable[[], ModelReply],
-        system: str,
-        messages: Sequence[Message],
-        max_output_tokens: int | None,
-    ) -> ModelReply:
-        """The call, counted in the ledger. What stops it stops the run, even if the agent's code catches
-        it."""
-        assert self._meter is not None
-        most = self._models.most(system=system, messages=messages, max_output_tokens=max_output_tokens)
+    def _budget_left(self) -> float:
+        return 1.0 if self._meter is None else self._meter.left(self.progress.usage)
+
+    def _counted(self, most: Usage, work: Callable[[], ModelReply]) -> ModelReply:
+        """One try of a model, counted in the ledger. What stops it there stops the run, even if the agent's
+        code catches it."""
         try:
-            return self._meter.call(self.progress.usage, most, self._remaining_seconds(), call)
+            if self._meter is None:
+                return work()
+            return self._meter.call(self.progress.usage, most, self._remaining_seconds(), work)
         except (CapDenied, CapReached, SpendUnknown) as error:
             self.progress.stop(error)
+            raise
+        except ModelUnavailable as error:
+            if error.may_have_cost:
+                self.progress.use(self.progress.scope(), replace(most, input_tokens=0, output_tokens=0))
             raise
 
     def _asked(self, path: Path, name: str, summary: str) -> bool:

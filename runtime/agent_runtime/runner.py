@@ -21,6 +21,7 @@ from agent_runtime.errors import (
     CapReached,
     CheckpointBlobLost,
     CheckpointUnavailable,
+    CircuitOpen,
     GuardTripped,
     LeaseLost,
     MemoryGone,
@@ -49,7 +50,7 @@ _log = logging.getLogger("agent_runtime.runner")
 Agent = Callable[[Run], Any]
 _MEMORY_REFUSED = (CheckpointBlobLost, MemoryGone, MemoryTooLarge, ResultNotJson)
 """The agent's run cannot end with what it made of its memory."""
-PASSING = (AuditUnavailable, Braked, CapReached, GuardTripped, ModelUnavailable, SpendUnknown)
+PASSING = (AuditUnavailable, Braked, CapReached, CircuitOpen, GuardTripped, ModelUnavailable, SpendUnknown)
 """What parks a run: it passes by itself, or a person lets the run go on; its text is the runtime's own."""
 
 

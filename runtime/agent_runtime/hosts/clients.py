@@ -12,6 +12,7 @@ _READ_SECONDS: Final = 5
 """Instead of botocore's 60 s each: a call to DynamoDB that takes longer is lost, and a turn has 29 s in
 all.
 """
+_ATTEMPTS: Final = 4
 _CONNECTIONS: Final = 50
 """Instead of botocore's 10: a worker's runs share one client."""
 
@@ -41,12 +42,12 @@ def store_of(settings: TableSettings, dynamodb: Any) -> CheckpointStore:
     )
 
 
-def lazily(service: str, read_seconds: float = _READ_SECONDS) -> Any:
+def lazily(service: str, read_seconds: float = _READ_SECONDS, attempts: int = _ATTEMPTS) -> Any:
     """A boto3 client that is made at its first use."""
-    return LazyClient(lambda: client_of(service, read_seconds))
+    return LazyClient(lambda: client_of(service, read_seconds, attempts))
 
 
-def client_of(service: str, read_seconds: float = _READ_SECONDS) -> Any:
+def client_of(service: str, read_seconds: float = _READ_SECONDS, attempts: int = _ATTEMPTS) -> Any:
     """A boto3 client."""
     import boto3
     from botocore.config import Config
@@ -58,7 +59,7 @@ def client_of(service: str, read_seconds: float = _READ_SECONDS) -> Any:
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=read_seconds,
         max_pool_connections=_CONNECTIONS,
-        retries={"mode": "standard", "max_attempts": 4},
+        retries={"mode": "standard", "max_attempts": attempts},
     )
     session: Any = boto3.session.Session()  # its stubs want a literal name
     return session.client(service, config=config)

@@ -4,17 +4,18 @@ used.
 
 import sys
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from agent_runtime.brake import BrakeReader
 from agent_runtime.bundle import Bundle
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import SettingsError
+from agent_runtime.guards.circuits import Circuits
 from agent_runtime.hosts.clients import client_of, lazily, store_of
-from agent_runtime.hosts.providers import provider_of
+from agent_runtime.hosts.providers import models_of
 from agent_runtime.hosts.session_pins import SessionPins
 from agent_runtime.logs import log_to
-from agent_runtime.models.client import ModelClient
 from agent_runtime.runner import Runner, load_agent
 from agent_runtime.samples import Sampler, SampleStore
 from agent_runtime.secrets import SecretReader
@@ -59,9 +60,8 @@ def start(settings: Settings, *, owner: str = "", address: str = "") -> HostPart
     secret_reader = SecretReader(lazily("secretsmanager"), settings.secrets)
     store = store_of(settings, dynamodb)
     brake = BrakeReader(dynamodb, settings.control_table, settings.agent_name)
-    provider = provider_of(
-        bundle.model, lambda: _endpoint(settings), secret_reader, settings.turn_timeout_seconds
-    )
+    circuits = Circuits(store.table, settings.agent_name)
+    endpoint, seconds = partial(_endpoint, settings), settings.turn_timeout_seconds
     ledger = alerts = None
     if settings.spend is not None:
         ledger = Ledger(store.table, settings.agent_name, settings.spend)
@@ -75,7 +75,7 @@ def start(settings: Settings, *, owner: str = "", address: str = "") -> HostPart
         store=store,
         brake=brake,
         secrets=secret_reader,
-        models=ModelClient(bundle.model, provider),
+        models=models_of(bundle, endpoint, secret_reader, seconds, circuits),
         ledger=ledger,
         alerts=alerts,
         tools=settings.tools,
