@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Final, ParamSpec, TypeVar
 
 from agent_runtime.approvals import Approval, Approvals, Decision
+from agent_runtime.audit.trail import NOT_KEPT, Trail
 from agent_runtime.brake import BrakeReader
 from agent_runtime.bundle import Bundle
 from agent_runtime.checkpoints import CheckpointStore
@@ -66,6 +67,7 @@ class Run:
         sleep: Callable[[float], None] = time.sleep,
         compact_every: int = 0,
         memory: Memory | None = None,
+        audit: Trail = NOT_KEPT,
     ) -> None:
         """`interruption` gives the reason why the worker wants the run back to the queue, if it does."""
         self.input: Final[Any] = opened.record.input
@@ -90,9 +92,10 @@ class Run:
         )
         self.scores: Final[dict[str, float]] = {}
         """What the agent has reported so far."""
+        self.audit: Final = audit
         self._memory = memory
         self._events = Events(store.table, lease, clock)
-        self._approvals = Approvals(store.table, clock)
+        self._approvals = Approvals(store.table, clock, audit)
         self._brake = brake
         self._secrets = secrets
         self._models = models
@@ -222,12 +225,16 @@ class Run:
         reply: dict[str, Any] = self.progress.once(name, lambda _: call().as_dict())
         return ModelReply(**reply)
 
-    def secret(self, name: str) -> SecretValue:
-        """A secret that the manifest declares. Raises `SecretNotDeclared` and `SecretUnavailable`."""
+    def secret(self, name: str, *, refused: SecretValue | None = None) -> SecretValue:
+        """A secret that the manifest declares. Where it was not let in, give it as `refused`: it is fetched
+        anew, since it may have been rotated.
+
+        Raises `SecretNotDeclared`, `SecretUnavailable`, `SecretRefused` and `AuditUnavailable`.
+        """
         if name not in self.bundle.secrets:
             declared = ", ".join(self.bundle.secrets) or "none"
             raise SecretNotDeclared(f"secret {name!r} is not declared in the manifest; declared: {declared}")
-        return self._secrets.get(name, run_id=self.run_id)
+        return self._secrets.get(name, run_id=self.run_id, tenant=self.tenant, refused=refused)
 
     def _tried(self, call: Callable[[], T]) -> T:
         return self._retries.call(lambda: self.progress.attempt(call))

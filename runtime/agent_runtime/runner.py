@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from agent_runtime.audit.trail import NOT_KEPT, Trail
 from agent_runtime.brake import BrakeReader
 from agent_runtime.bundle import Bundle, MemorySpec
 from agent_runtime.checkpoints import CheckpointStore
@@ -43,6 +44,7 @@ from agent_runtime.sessions import Sessions
 from agent_runtime.snapshots import Snapshots
 from agent_runtime.spend.alerts import Alerts
 from agent_runtime.spend.ledger import Ledger
+from agent_runtime.telemetry.here import Here, current_run
 from agent_runtime.traces import RunTrace
 from agent_runtime.turns import MemoryFigures, Turn, Turns
 
@@ -101,6 +103,7 @@ class Runner:
         compact_every: int = 0,
         owner: str = "",
         address: str = "",
+        audit: Trail = NOT_KEPT,
     ) -> None:
         """Without a `ledger` nothing but the manifest's own limits bounds what a run spends; `alerts` tells
         people of it. `tools` narrows the bundle's tools to those that this environment allows; after
@@ -115,6 +118,7 @@ class Runner:
         self._secrets = secrets
         self._models = models
         self._ledger, self._alerts = ledger, alerts
+        self._audit = audit
         self.turns: Final = None if bundle.memory is None else self._turns(bundle.memory, owner, address)
         """None for an agent without memory."""
 
@@ -230,12 +234,14 @@ class Runner:
             interruption=interruption,
             compact_every=self._compact_every,
             memory=memory,
+            audit=self._audit,
         )
 
     def call(self, run: Run) -> tuple[Any, Exception | None]:
         """The agent's output, or the error that it ended with. Raises `LeaseLost` and
         `CheckpointUnavailable`, of which nothing can be written down."""
         token = current_scope.set(Scope(()))
+        known = current_run.set(Here(run.run_id, run.tenant))
         try:
             output = self._agent(run)
             if run.progress.stopped is not None:
@@ -243,17 +249,28 @@ class Runner:
             as_json(output, "the agent")
             if not isinstance(output, dict):
                 raise ResultNotJson(f"the agent returned {type(output).__name__}, and a dict is needed")
+            self._audit.flush()  # a run is DONE once its trail is kept; else it waits, and says it again
         except (LeaseLost, CheckpointUnavailable):
             raise
         except Suspended as error:
             _log.info("run suspended", extra={"run_id": run.run_id, "reason": str(error)})
+            self._try_to_flush(run)
             return None, error
         except Exception as error:  # noqa: BLE001  whatever the agent raises is the outcome of its run
             _log.warning("run stopped", extra={"run_id": run.run_id}, exc_info=error)
+            self._try_to_flush(run)
             return None, error
         finally:
             current_scope.reset(token)
+            current_run.reset(known)
         return output, None
+
+    def _try_to_flush(self, run: Run) -> None:
+        """What cannot be kept now waits for the next run of this process."""
+        try:
+            self._audit.flush()
+        except AuditUnavailable as error:
+            _log.warning("audit entries wait", extra={"run_id": run.run_id, "reason": str(error)})
 
     def outcome(self, run: Run, output: Any, error: Exception | None, turn: Turn | None = None) -> RunOutcome:
         """How the run stands after its agent's function has returned. What it changed of its session's memory

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from agent_runtime.bundle import BUNDLE_FILE, Bundle
 from agent_runtime.errors import SettingsError
 from agent_runtime.spend.caps import SpendCaps
+from agent_runtime.telemetry.spec import ObserveSpec
 
 _LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}
 _NAMES: Final = {"agent_name": "AGENT_NAME", "task_root": "LAMBDA_TASK_ROOT"}
@@ -36,11 +37,19 @@ class TableSettings(BaseModel):
     """Table of the brake, the releases and the traffic record."""
     checkpoint_retention_days: int = Field(default=30, ge=1, le=3650)
     """Defaults to 30: longer than any queue keeps a message (SQS: 14 days), so a late retry finds its run."""
+    audit_log_group: str = ""
+    """Log group of the audit trail; empty for none."""
+    audit_retention_days: int = Field(default=365, ge=1, le=3653)
+    """Days that its entries are kept."""
     tenants: frozenset[str] | None = None
     """Tenants that are let in, divided by commas. Absent: every tenant that the token's issuer vouches
     for."""
+    observe: ObserveSpec = ObserveSpec()
+    """Telemetry, as JSON. Absent: no spans, and metrics without host and tenant."""
 
-    @field_validator("secrets", "queues", "jwt_audiences", "spend", mode="before", check_fields=False)
+    @field_validator(
+        "secrets", "queues", "jwt_audiences", "spend", "observe", mode="before", check_fields=False
+    )
     @classmethod
     def _from_json(cls, value: object) -> object:
         return json.loads(value) if isinstance(value, str) else value
