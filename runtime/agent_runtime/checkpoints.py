@@ -87,11 +87,13 @@ class CheckpointStore:
         input: Any,  # noqa: A002  the word of the HTTP contract
         bundle_id: str,
         session: str | None = None,
+        traceparent: str = "",
     ) -> Submitted:
         """Accept a run for a queue: one write, also for a key that was used before. Raises
         `IdempotencyMismatch`."""
         now = self._milliseconds()
         head = self.heads.new(run_id, tenant, input, bundle_id, session, now)
+        head["traceparent"] = traceparent or None
         found = self._put_head(head | self.heads.queued(run_id, now))
         if found is None:
             return Submitted(RunStatus.QUEUED, bundle_id, is_new=True)
@@ -108,6 +110,7 @@ class CheckpointStore:
         lease_seconds: float,
         session: str | None = None,
         memory_from: str | None = None,
+        traceparent: str = "",
     ) -> OpenedRun:
         """Begin the run, go on with it, or find it ended (then `lease` is None and nothing may be written).
 
@@ -123,6 +126,7 @@ class CheckpointStore:
         head |= {"lease_expires_at": lease_ends, "memory_from": memory_from}
         # No reaper looks after it; people find it by the index until it has ended.
         head |= {"due_shard": due_shard(self.heads.agent, run_id), "due_at": lease_ends}
+        head["traceparent"] = traceparent or None
         found = self._put_head(head)
         if found is None:
             return OpenedRun(record_from(head, self.blobs), self.heads.lease(head), {})

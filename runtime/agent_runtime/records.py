@@ -96,6 +96,8 @@ class RunRequest:
     tenant: str
     input: Any
     session: str | None = None
+    traceparent: str = ""
+    """The caller's span, as the W3C writes it; empty for none."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,8 @@ class RunRecord:
     """Class of the exception that ended it, or why it waits."""
     takes: int = 0
     """How often a worker took it since one last gave it back by itself."""
+    traceparent: str = ""
+    """The caller's span, as the W3C writes it; empty for none."""
     resumes: int = 0
     """How often a person has let it go on after a stop or a guard."""
     memory_from: str = ""
@@ -244,6 +248,7 @@ def record_from(values: Mapping[str, Any], blobs: "BlobStore", *, with_input: bo
         usage=load_usage(values.get("usage")),
         error=values.get("error"),
         takes=values.get("takes", 0),
+        traceparent=values.get("traceparent", ""),
         resumes=values.get("resumes", 0),
         memory_from=values.get("memory_from", ""),
     )

@@ -35,6 +35,7 @@ from agent_runtime.spend.alerts import Alerts
 from agent_runtime.spend.ledger import Ledger
 from agent_runtime.spend.metering import Meter
 from agent_runtime.steps import idempotency_key
+from agent_runtime.telemetry.spans import annotate, traceparent
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -74,6 +75,8 @@ class Run:
         self.run_id: Final = opened.record.run_id
         self.tenant: Final = opened.record.tenant
         self.session: Final = opened.record.session
+        self.record: Final = opened.record
+        """As it was when this worker took the run."""
         self.agent_name: Final = store.heads.agent
         self.bundle: Final = bundle
         self.tools: Final = tools
@@ -225,6 +228,12 @@ class Run:
         reply: dict[str, Any] = self.progress.once(name, lambda _: call().as_dict())
         return ModelReply(**reply)
 
+    def traceparent(self) -> str:
+        """The W3C's header of this run's trace, for a call of another agent or service: what that one does
+        stands below the step that called it. Empty where the agent's traces are sent nowhere and its caller
+        sent none."""
+        return traceparent() or self.record.traceparent
+
     def secret(self, name: str, *, refused: SecretValue | None = None) -> SecretValue:
         """A secret that the manifest declares. Where it was not let in, give it as `refused`: it is fetched
         anew, since it may have been rotated.
@@ -257,6 +266,7 @@ class Run:
     def _answered(self, answer: Decision | Approval) -> Decision:
         """A person's decision; until there is one the run is suspended."""
         if isinstance(answer, Decision):
+            annotate({"agent_hosting.approval.verdict": answer.verdict})
             return answer
         reason = f"waits for a person: {answer.summary}"
         raise self._suspended(reason, RunStatus.WAITING_APPROVAL, answer.expires_at, answer.path)

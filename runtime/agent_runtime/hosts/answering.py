@@ -66,6 +66,7 @@ class Answering:
                 input=request.input,
                 bundle_id=self.bundle_id,
                 session=request.session,
+                traceparent=request.traceparent,
             )
             is_ours = is_here or submitted.is_new or self._is_forgotten(request)
         done = self._done(request) if is_ours else None
@@ -106,6 +107,7 @@ class Answering:
                 input=request.input,
                 bundle_id=bundle_id,
                 session=request.session,
+                traceparent=request.traceparent,
             )
         return self.as_it_stands(request.tenant, request.run_id)
 

@@ -71,7 +71,13 @@ class SubmitHost:
             if "input" in fields:
                 raise Problem(400, "bad-request", "The input is given twice", "send `input` or `upload`")
             fields["input"] = self._uploaded(call.tenant, upload)
-        request = make_request(agent, call.tenant, fields, call.headers.get("idempotency-key"))
+        request = make_request(
+            agent,
+            call.tenant,
+            fields,
+            call.headers.get("idempotency-key"),
+            call.headers.get("traceparent"),
+        )
         try:
             bundle_id = self._release_for(request)
             submitted = self._store.submit(
@@ -80,6 +86,7 @@ class SubmitHost:
                 input=request.input,
                 bundle_id=bundle_id,
                 session=request.session,
+                traceparent=request.traceparent,
             )
             if submitted.is_new:
                 self._send(RunMessage(agent, request.run_id, request.tenant, bundle_id, request.session))

@@ -10,6 +10,8 @@ from agent_runtime.model_routing import ONLY_TIER
 from agent_runtime.models.context import CACHED_STRIDE, tokens_of, trim
 from agent_runtime.models.messages import Message
 from agent_runtime.records import Usage
+from agent_runtime.telemetry import semantics
+from agent_runtime.telemetry.spans import annotate, open_span
 
 TRY_SECONDS: Final = 60.0
 """Longest that one try may take, where the tier does not say."""
@@ -129,6 +131,12 @@ class Tier:
 
     def ask(self, request: ModelRequest) -> ModelReply:
         """One try. Raises `ModelError`."""
+        with open_span(semantics.chat(self.spec, request.max_output_tokens)):
+            reply = self._answered(request)
+            annotate(semantics.answered(reply))
+            return reply
+
+    def _answered(self, request: ModelRequest) -> ModelReply:
         completion = self.provider.complete(self.spec, request)
         if not completion.text:
             raise ModelReplyInvalid(f"{self.spec.name} replied without text")
