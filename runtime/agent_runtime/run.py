@@ -18,6 +18,7 @@ from agent_runtime.errors import (
     ModelCallLimitExceeded,
     ModelUnavailable,
     SecretNotDeclared,
+    ShareUnavailable,
     SpendUnknown,
     StepInDoubt,
     Suspended,
@@ -112,8 +113,11 @@ class Run:
                 bundle.bundle_id,
                 ask=self._asked,
                 told=(lambda _: None) if alerts is None else alerts.look,
+                pots=store.pots,
+                parent=opened.record.parent,
             )
         )
+        self._store, self._parent = store, opened.record.parent
         self._remaining_seconds = remaining_seconds
         self._interruption = interruption
         self._clock = clock
@@ -190,6 +194,27 @@ class Run:
             return self._answered(self._approvals.ask(self.lease, question)).verdict == "approve"
 
         return self.progress.once(name, work)
+
+    def share(self) -> str:
+        """What other agents take as `parent` of `POST /runs`: their runs then spend what is left of this
+        run's cap in dollars, until it ends. A run that was begun so shares what it was given.
+
+        Raises `ShareUnavailable` and what `step` raises.
+        """
+        if self._parent is not None:
+            return self._parent
+        if self._meter is None or self._store.pots is None:
+            raise ShareUnavailable("run.share() needs a ledger: caps are given under `spend` in the stack")
+        meter, pots = self._meter, self._store.pots
+
+        def opened(_path: Path) -> str:
+            reference = pots.open(self.run_id, meter.cap, meter.spent, self.lease.expires_at)
+            self._store.share(self.lease, reference.text)
+            return reference.text
+
+        text: str = self.progress.once("share", opened)
+        meter.share(text)
+        return text
 
     def emit(self, kind: str, data: Any = None) -> None:
         """Tell whoever follows the run; `data` is JSON. What was told before a completed step is not told

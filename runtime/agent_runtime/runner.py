@@ -44,6 +44,7 @@ from agent_runtime.sessions import Sessions
 from agent_runtime.snapshots import Snapshots
 from agent_runtime.spend.alerts import Alerts
 from agent_runtime.spend.ledger import Ledger
+from agent_runtime.spend.room import check_parent
 from agent_runtime.stopping import let_go
 from agent_runtime.telemetry.spans import NO_SPANS, Spans
 from agent_runtime.telemetry.working import working
@@ -128,11 +129,13 @@ class Runner:
         self.turns: Final = None if bundle.memory is None else self._turns(bundle.memory, owner, address)
         """None for an agent without memory."""
 
-    def check_room(self, tenant: str) -> None:
-        """Raises `CapReached` where the agent or the tenant has nothing left to spend, and
-        `CheckpointUnavailable`."""
+    def check_room(self, tenant: str, parent: str | None = None) -> None:
+        """Raises `CapReached` where the agent or the tenant has nothing left to spend, `ParentRefused` where
+        the run may not spend what `parent` may, and `CheckpointUnavailable`."""
         if self._ledger is not None:
-            self._ledger.room.check(tenant)
+            self._ledger.room.check(tenant, parent)
+        else:
+            check_parent(self._store.heads.agent, None, parent)
 
     def begin_turn(
         self, tenant: str, session: str | None, run_id: str, seconds: float, *, comes_back: bool = True
@@ -158,7 +161,7 @@ class Runner:
         if (reason := self._brake.reason()) is not None:
             raise Braked(reason)
         if copied_run(request.run_id) is None:
-            self.check_room(request.tenant)
+            self.check_room(request.tenant, request.parent)
         named = (request.tenant, request.session, request.run_id)
         turn = self.begin_turn(*named, lease_seconds, comes_back=False)  # its caller waits here
         try:
@@ -182,6 +185,7 @@ class Runner:
             traceparent=request.traceparent,
             bundle_id=self._bundle.bundle_id,
             lease_seconds=lease_seconds,
+            parent=request.parent,
             memory_from=None if turn is None else turn.present,
         )
         if opened.lease is None:
