@@ -23,6 +23,7 @@ from agent_runtime.secrets import SecretReader
 from agent_runtime.settings import Settings
 from agent_runtime.spend.alerts import Alerts
 from agent_runtime.spend.ledger import Ledger
+from agent_runtime.telemetry.spans import NO_SPANS, Spans
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ def start(settings: Settings, *, owner: str = "", address: str = "") -> HostPart
         compact_every=settings.compact_every,
         owner=owner,
         address=address,
+        spans=_spans(settings, bundle, secret_reader),
         audit=audit,
         escalate=settings.escalate,
         notices=_notices(settings, store),
@@ -98,6 +100,27 @@ def _notices(settings: Settings, store: CheckpointStore) -> Notices | None:
     if not settings.notice_topic:
         return None
     return Notices(store.table, settings.agent_name, lazily("sns"), settings.notice_topic)
+
+
+def _spans(settings: Settings, bundle: Bundle, secrets: SecretReader) -> Spans:
+    """Where the agent's spans go; its libraries are loaded only where they go somewhere."""
+    traces = settings.observe.traces
+    if traces is None:
+        return NO_SPANS
+    if traces.headers_secret and traces.headers_secret not in settings.secrets:
+        raise SettingsError(
+            f"AGENT_SECRETS has no ARN for {traces.headers_secret}, which AGENT_OBSERVE names"
+        )
+    from agent_runtime.telemetry.exporting import spans_of
+
+    return spans_of(
+        settings.observe,
+        traces,
+        secrets,
+        agent=settings.agent_name,
+        bundle_id=bundle.bundle_id,
+        environment=settings.environment,
+    )
 
 
 def _endpoint(settings: Settings) -> str:
