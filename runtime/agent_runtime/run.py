@@ -25,6 +25,8 @@ from agent_runtime.errors import (
 )
 from agent_runtime.events import Events
 from agent_runtime.gather import gather
+from agent_runtime.guards.escalating import Escalation
+from agent_runtime.guards.thresholds import Thresholds
 from agent_runtime.memory import Memory
 from agent_runtime.models.client import Message, ModelClient, ModelReply
 from agent_runtime.progress import Progress
@@ -70,6 +72,7 @@ class Run:
         compact_every: int = 0,
         memory: Memory | None = None,
         audit: Trail = NOT_KEPT,
+        escalate: Thresholds | None = None,
     ) -> None:
         """`interruption` gives the reason why the worker wants the run back to the queue, if it does."""
         self.input: Final[Any] = opened.record.input
@@ -116,6 +119,11 @@ class Run:
                 pots=store.pots,
                 parent=opened.record.parent,
             )
+        )
+        self._escalation = (
+            None
+            if escalate is None or not escalate.are_set
+            else Escalation(escalate, self._approvals, lease, self._asked, clock)
         )
         self._store, self._parent = store, opened.record.parent
         self._remaining_seconds = remaining_seconds
@@ -277,7 +285,7 @@ class Run:
         """What a person knows of an effect whose worker died in it. Each death is a question of its own; it
         is put before the effect is marked, so that no worker takes the answer to the one before for it."""
         summary, expires_at = f"it is not known whether {name!r} happened", self._clock() + IN_DOUBT_SECONDS
-        question = Approval(self.run_id, effect.path, name, summary, expires_at)
+        question = Approval(self.run_id, effect.path, name, summary, expires_at, is_doubt=True)
         is_marked = effect.state is StepState.IN_DOUBT
         answer = self._approvals.ask(self.lease, question, anew=not is_marked)
         if not is_marked:
@@ -355,3 +363,5 @@ class Run:
             raise Suspended(reason, RunStatus.QUEUED.value, self._clock())
         if self._meter is not None:
             self._meter.check(steps=len(self.progress.steps), tool_calls=self.progress.tool_calls)
+        if self._escalation is not None:
+            self._escalation.check(self.progress)

@@ -17,6 +17,7 @@ from agent_runtime.hosts.clients import client_of, lazily, store_of, trail_of
 from agent_runtime.hosts.providers import models_of
 from agent_runtime.hosts.session_pins import SessionPins
 from agent_runtime.logs import log_to
+from agent_runtime.notices import Notices
 from agent_runtime.runner import Runner, load_agent
 from agent_runtime.samples import Sampler, SampleStore
 from agent_runtime.secrets import SecretReader
@@ -88,9 +89,17 @@ def start(settings: Settings, *, owner: str = "", address: str = "") -> HostPart
         address=address,
         spans=_spans(settings, bundle, secret_reader),
         audit=audit,
+        escalate=settings.escalate,
+        notices=_notices(settings, store),
     )
     sampler = Sampler(SampleStore(store.table, settings.agent_name), settings.sample_basis_points)
     return HostParts(bundle, store, runner, brake, dynamodb, sampler, audit)
+
+
+def _notices(settings: Settings, store: CheckpointStore) -> Notices | None:
+    if not settings.notice_topic:
+        return None
+    return Notices(store.table, settings.agent_name, lazily("sns"), settings.notice_topic)
 
 
 def _spans(settings: Settings, bundle: Bundle, secrets: SecretReader) -> Spans:
