@@ -10,7 +10,16 @@ from typing import Any
 import pulumi_aws as aws
 import pytest
 
-from agent_hosting import Agent, AgentCluster, AgentPlatform, EcsAgent, EksAgent, LambdaAgent, RolloutGroup
+from agent_hosting import (
+    Agent,
+    AgentCluster,
+    AgentPlatform,
+    EcsAgent,
+    EksAgent,
+    LambdaAgent,
+    RolloutGroup,
+    ToolGateway,
+)
 from tests.components.recorder import ACCOUNT, REGION, Program, run
 from tests.components.samples import (
     CLUSTER,
@@ -25,7 +34,7 @@ from tests.components.samples import (
 )
 
 LONGEST_NAME = "a" + "b" * 38 + "c"
-SHORTER = {EksAgent: 39}
+SHORTER: dict[type, int] = {EksAgent: 39, ToolGateway: 24}
 """Most characters of a component's name where that is less."""
 ROOM = {
     "aws:cloudwatch/logGroup:LogGroup": 512,
