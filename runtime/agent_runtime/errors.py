@@ -7,6 +7,7 @@ AgentRuntimeError
 │   └── SettingsError          the environment, or a bundle.json that is not the bundle asked for
 ├── CheckpointError            the saved state forbids going on
 │   ├── RunUnknown             no such run, or an expired one
+│   ├── RunHeld                it was stopped, or a guard parked it: a person lets it go on
 │   ├── RunInProgress          another worker holds the lease; `retry_after_seconds`
 │   ├── IdempotencyMismatch    the same key came with another input
 │   ├── LeaseLost              another worker took the run over: stop, and write nothing more
@@ -40,6 +41,7 @@ AgentRuntimeError
 ├── RecordChanged              somebody else moved the traffic at the same time: read again
 ├── MoveRefused                what a person asked of a rollout cannot be done
 ├── MessageUnreadable          a queue's message that names no run
+├── ResumeRefused              a run that nobody holds back, or that nothing can go on with
 ├── ToolRefused                a call of a tool that may not be made
 │   └── ArgumentsInvalid       its arguments break the tool's schema or the bounds of all tools
 ├── ToolGatewayUnavailable     the gateway, or the issuer of the token for it, does not answer
@@ -80,6 +82,10 @@ class CheckpointError(AgentRuntimeError):
 
 class RunUnknown(CheckpointError):
     """There is no such run, or it has expired."""
+
+
+class RunHeld(CheckpointError):
+    """A person stopped the run, or a guard parked it: it goes on when a person resumes it."""
 
 
 class RunInProgress(CheckpointError):
@@ -266,6 +272,10 @@ class MoveRefused(AgentRuntimeError):
 
 class MessageUnreadable(AgentRuntimeError):
     """A message from a queue names no run."""
+
+
+class ResumeRefused(AgentRuntimeError):
+    """The run cannot be let go on: nobody holds it back, or nothing can go on with it."""
 
 
 class ToolRefused(AgentRuntimeError):
