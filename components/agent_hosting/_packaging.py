@@ -21,7 +21,9 @@ from agent_runtime.bundle import bundle_files
 from agent_runtime.gateway.declared import FILE as GATEWAY_FILE
 
 _MACHINES = {"aarch64": "arm64", "arm64": "arm64", "x86_64": "x86_64", "AMD64": "x86_64"}
-_UV_PLATFORMS = {"arm64": "aarch64-manylinux2014", "x86_64": "x86_64-manylinux2014"}
+_UV_PLATFORMS = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
+"""Amazon Linux 2023, on which Lambda's Python 3.13 runs, has glibc 2.34:
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html"""
 _LAMBDA_PYTHON = "3.13"
 """Newest but one of Lambda's: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html"""
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
@@ -126,10 +126,13 @@ class ToolGateway(pulumi.ComponentResource):
             )
         at_once = int(inputs.number("concurrency", 20, least=1, most=1000, way_out="Omit it for 20."))
         child = pulumi.ResourceOptions(parent=self)
-        platform, tags, tools = args["platform"], args.get("tags"), args["tools"]
-        declared_secrets: Mapping[str, Any] = tools
+        platform: Any = args["platform"]
+        tools: Any = args["tools"]
+        tags = args.get("tags")
         target = Target.of(args.get("architecture"))
-        made = ToolFunctions(name, args, target, platform, inputs.log_days("log_retention_days", 90), self)
+        made = ToolFunctions(
+            name, args, target, args["platform"], inputs.log_days("log_retention_days", 90), self
+        )
 
         table = _table(name, args, self)
         limit = aws.iam.Policy(
@@ -148,7 +151,7 @@ class ToolGateway(pulumi.ComponentResource):
         agents = sorted(c for c, declared in args["callers"].items() if declared.get("is_agent", True))
         wanted = {
             tool: str(declared["authorization_secret"])
-            for tool, declared in declared_secrets.items()
+            for tool, declared in tools.items()
             if declared.get("authorization_secret")
         }
 

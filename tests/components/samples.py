@@ -119,33 +119,36 @@ def tools_folder(root: Path) -> Path:
     return root
 
 
+GATEWAY_TOOLS: dict[str, dict[str, Any]] = {
+    "order_lookup": {
+        "effect": "read",
+        "version": "1.0.0",
+        "input_schema": ORDER_SCHEMA,
+        "entrypoint": "orders:lookup",
+        "statements": [READ_ORDERS],
+    },
+    "refund": {
+        "effect": "destructive",
+        "version": "1.2.0",
+        "entrypoint": "orders:refund",
+        "roles": ["finance"],
+        "secrets": ["bank-key"],
+    },
+    "crm": {
+        "effect": "write",
+        "version": "2.0.0",
+        "url": "https://crm.example.com/notes",
+        "authorization_secret": "crm-key",
+    },
+}
+
+
 def gateway_args(source: str, **more: Any) -> dict[str, Any]:
     """Inputs of a ToolGateway that shows all that it can have."""
     tools = tools_folder(Path(source).with_name(f"{Path(source).name}-tools")) if source else Path()
     return {
         "source": str(tools),
-        "tools": {
-            "order_lookup": {
-                "effect": "read",
-                "version": "1.0.0",
-                "input_schema": ORDER_SCHEMA,
-                "entrypoint": "orders:lookup",
-                "statements": [READ_ORDERS],
-            },
-            "refund": {
-                "effect": "destructive",
-                "version": "1.2.0",
-                "entrypoint": "orders:refund",
-                "roles": ["finance"],
-                "secrets": ["bank-key"],
-            },
-            "crm": {
-                "effect": "write",
-                "version": "2.0.0",
-                "url": "https://crm.example.com/notes",
-                "authorization_secret": "crm-key",
-            },
-        },
+        "tools": GATEWAY_TOOLS,
         "secrets": {
             "bank-key": pulumi.Output.secret(SECRET_TEXT),
             "crm-key": pulumi.Output.secret(SECRET_TEXT),
