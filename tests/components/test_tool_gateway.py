@@ -13,7 +13,12 @@ from agent_hosting._tool_lifecycle import missing_tools
 from agent_hosting._validation import InputError, Inputs
 from agent_runtime.gateway.declared import GatewayRules
 from agent_runtime.tool_spec import ToolSpec
-from tests.components.recorder import ACCOUNT, Program, World, refused, run
+from policies.framework.judge import Judge
+from policies.framework.outcomes import Outcome
+from policies.framework.settings import Settings
+from policies.rules import all_rules
+from policies.testing import program_resources
+from tests.components.recorder import ACCOUNT, REGION, Program, World, refused, run
 from tests.components.samples import (
     GATEWAY_TOOLS,
     PLATFORM,
@@ -27,7 +32,9 @@ from tests.components.samples import (
     making,
 )
 
-ARN = f"arn:aws:iam::{ACCOUNT}"
+OUR_CONFIG = json.loads((Path(__file__).parents[2] / "stacks" / "policy-config.json").read_text())[
+    "agent-hosting"
+]
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +55,7 @@ def granted(program: Program, role: str) -> dict[str, Any]:
 
 def rules(program: Program) -> dict[str, Any]:
     (function,) = [f for f in program.all("Function") if f.name == "one-gateway"]
-    with zipfile.ZipFile(function.inputs["code"].path) as archive:
+    with zipfile.ZipFile(function.inputs["code"]["path"]) as archive:
         return json.loads(archive.read("tools.json"))
 
 
@@ -78,16 +85,13 @@ def test_the_gateway_calls_declared_tools_and_reads_what_callers_connect(program
         "ReadSecretsOfTools",
         "UseKeyThroughSecretsmanager",
     }
-    functions = {f.name: f.outputs["arn"] for f in program.all("Function")}
-    assert held["CallDeclaredTools"]["Resource"] == [
-        functions["one-tool-order-lookup"],
-        functions["one-tool-refund"],
-    ]
+    called = [arn.rpartition("/")[2].rpartition(":")[2] for arn in held["CallDeclaredTools"]["Resource"]]
+    assert called == ["one-tool-order-lookup-0a1b2c3", "one-tool-refund-0a1b2c3"]
     read = held["ReadPlacesAndBrakes"]
     assert (read["Action"], read["Resource"]) == ("dynamodb:GetItem", PLATFORM["control_table_arn"])
     assert read["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["handbook"]}}
     assert held["KeepAnswersAndCounts"]["Action"] == ["dynamodb:PutItem", "dynamodb:UpdateItem"]
-    assert [s for s in held.values() if "*" in s["Resource"] and s["Sid"] != "SendTraces"] == []
+    assert [s for s in held.values() if s["Resource"] == "*" and s["Sid"] != "SendTraces"] == []
 
 
 def test_each_tool_has_a_route_and_each_route_asks_for_a_token(program: Program) -> None:
@@ -161,7 +165,7 @@ def test_what_calls_could_not_be_held_to_is_refused(source: str, change: dict[st
 
 
 def test_a_function_needs_its_folder() -> None:
-    given = {name: value for name, value in gateway_args("").items() if name != "source"}
+    given = {"tools": GATEWAY_TOOLS, "callers": {"a": {"client_id": "a"}}}
     with pytest.raises(InputError, match="folder of the tools"):
         check_tools("one", given, Inputs("ToolGateway", "one", given))
 
@@ -266,3 +270,15 @@ def test_whole_numbers_that_came_through_another_language_stay_whole() -> None:
     assert rules_of("one", given, {}, {})["tools"]["a"]["timeout_seconds"] == 5
     with pytest.raises(InputError):
         check_tools("one", {**given, "destinations": []}, Inputs("ToolGateway", "one", given))
+
+
+def test_nothing_of_it_is_what_the_policy_pack_blocks(source: str) -> None:
+    key = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/platform"
+    program = run(
+        making(ToolGateway, "one", source, platform={**PLATFORM, "key_arn": key}, log_retention_days=365)
+    )
+    # As in stacks/policy-config.json, and with the audience's logs kept as long as prod's are.
+    judge = Judge(all_rules(), Settings.of({**OUR_CONFIG, "environment": "prod"}, {}))
+    found = judge.everything(program_resources(program))
+    assert sorted({told.line[:90] for told in found if told.blocks}) == []
+    assert Outcome.NOT_CHECKED not in {told.outcome for told in found}
