@@ -22,6 +22,7 @@ from agent_runtime.errors import (
     CapReached,
     CheckpointBlobLost,
     CheckpointUnavailable,
+    CircuitOpen,
     GuardTripped,
     LeaseLost,
     MemoryGone,
@@ -33,7 +34,9 @@ from agent_runtime.errors import (
     Suspended,
 )
 from agent_runtime.escalations import escalated_after_ms
+from agent_runtime.guards.thresholds import Thresholds
 from agent_runtime.models.client import ModelClient
+from agent_runtime.notices import Notices
 from agent_runtime.progress import as_json
 from agent_runtime.records import Lease, OpenedRun, RunRecord, RunRequest, RunStatus, Usage
 from agent_runtime.run import NOT_INTERRUPTED, Run
@@ -54,7 +57,7 @@ _log = logging.getLogger("agent_runtime.runner")
 Agent = Callable[[Run], Any]
 _MEMORY_REFUSED = (CheckpointBlobLost, MemoryGone, MemoryTooLarge, ResultNotJson)
 """The agent's run cannot end with what it made of its memory."""
-PASSING = (AuditUnavailable, Braked, CapReached, GuardTripped, ModelUnavailable, SpendUnknown)
+PASSING = (AuditUnavailable, Braked, CapReached, CircuitOpen, GuardTripped, ModelUnavailable, SpendUnknown)
 """What parks a run: it passes by itself, or a person lets the run go on; its text is the runtime's own."""
 
 
@@ -109,6 +112,8 @@ class Runner:
         address: str = "",
         spans: Spans = NO_SPANS,
         audit: Trail = NOT_KEPT,
+        escalate: Thresholds | None = None,
+        notices: Notices | None = None,
     ) -> None:
         """Without a `ledger` nothing but the manifest's own limits bounds what a run spends; `alerts` tells
         people of it. `tools` narrows the bundle's tools to those that this environment allows; after
@@ -125,6 +130,7 @@ class Runner:
         self._ledger, self._alerts = ledger, alerts
         self.spans: Final = spans
         self._audit = audit
+        self._escalate, self._notices = escalate, notices
         self.turns: Final = None if bundle.memory is None else self._turns(bundle.memory, owner, address)
         """None for an agent without memory."""
 
@@ -256,6 +262,7 @@ class Runner:
             compact_every=self._compact_every,
             memory=memory,
             audit=self._audit,
+            escalate=self._escalate if recording is None else None,
         )
 
     def call(self, run: Run) -> tuple[Any, Exception | None]:
@@ -307,6 +314,8 @@ class Runner:
         beside = None
         if isinstance(run, CopiedRun):
             beside = 0.0 if error is not None else agreement(run.recording.output, output)
+        elif self._notices is not None:
+            self._notices.of(run.lease, run.run_id, run.tenant, error)
         window = self._bundle.model.context_window_tokens
         return RunOutcome(
             run.run_id,
