@@ -32,10 +32,6 @@ from tests.components.samples import (
     making,
 )
 
-OUR_CONFIG = json.loads((Path(__file__).parents[2] / "stacks" / "policy-config.json").read_text())[
-    "agent-hosting"
-]
-
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> str:
@@ -272,13 +268,18 @@ def test_whole_numbers_that_came_through_another_language_stay_whole() -> None:
         check_tools("one", {**given, "destinations": []}, Inputs("ToolGateway", "one", given))
 
 
-def test_nothing_of_it_is_what_the_policy_pack_blocks(source: str) -> None:
+EXCUSED = {
+    "C06": "A tool's function is called by the gateway, which waits for the answer: nothing is handed over.",
+    "C27d": "Answers are forgotten after 30 days, and point-in-time recovery reaches back 35.",
+    "C28b": "Keys of others' services have no API that changes them: their owner does by hand.",
+}
+"""As for our own stacks in stacks/policy-config.json."""
+
+
+def test_nothing_else_of_it_is_what_the_policy_pack_blocks_in_production(source: str) -> None:
     key = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/platform"
-    program = run(
-        making(ToolGateway, "one", source, platform={**PLATFORM, "key_arn": key}, log_retention_days=365)
-    )
-    # As in stacks/policy-config.json, and with the audience's logs kept as long as prod's are.
-    judge = Judge(all_rules(), Settings.of({**OUR_CONFIG, "environment": "prod"}, {}))
-    found = judge.everything(program_resources(program))
-    assert sorted({told.line[:90] for told in found if told.blocks}) == []
+    given: Any = {"platform": {**PLATFORM, "key_arn": key}, "log_retention_days": 365}
+    judge = Judge(all_rules(), Settings.of({"environment": "prod"}, {}))
+    found = judge.everything(program_resources(run(making(ToolGateway, "one", source, **given))))
+    assert [told.line for told in found if told.blocks and told.rule_id not in EXCUSED] == []
     assert Outcome.NOT_CHECKED not in {told.outcome for told in found}
