@@ -22,7 +22,7 @@ from embedded_aws.doors import Asked, Door, Said, asked
 from embedded_aws.functions import Functions, install
 from embedded_aws.gateway import Gateway, StartResponse, Wsgi
 from embedded_aws.http_apis.app import HttpApis
-from embedded_aws.http_apis.issuer import Issuer
+from embedded_aws.http_apis.issuer import TOKENS, Issuer
 from embedded_aws.kubernetes import ClusterFailed, Kubernetes
 from embedded_aws.model_server import ModelServer
 from embedded_aws.moto_gaps import fill
@@ -31,7 +31,7 @@ from embedded_aws.pollers import Pollers, RoleAccess
 from embedded_aws.provider.engine import EmbeddedAws
 from embedded_aws.provider.recorded import Records
 from embedded_aws.provider.server import serve
-from embedded_aws.schedules import Schedules
+from embedded_aws.schedules import ScheduledCalls, Schedules
 from embedded_aws.tables import all_rows
 from embedded_aws.tables.common import ACCOUNT, REGION
 from embedded_aws.tasks import Tasks
@@ -40,6 +40,7 @@ from embedded_aws.toolchain.go import BuildFailed
 ADMIN = "embedded"
 """Access key and secret key of the one administrator: Pulumi, and you."""
 _OURS = "/_embedded/"
+_MOST_FORM_BYTES = 64 * 1024
 _log = logging.getLogger("embedded_aws")
 
 
@@ -73,6 +74,13 @@ class Cloud:
         access = RoleAccess(self._authorizer.issue, self._authorizer.refusal)
         self._pollers = Pollers(invoke=self._functions.invoke, problem=access.problem, log=_log.info)
         self._schedules = Schedules(account=ACCOUNT, functions=self._functions, log=_log.info)
+        self._scheduled = ScheduledCalls(
+            account=ACCOUNT,
+            functions=self._functions,
+            issue=self._authorizer.issue,
+            refusal=self._authorizer.refusal,
+            log=_log.info,
+        )
         self._alarms = Alarms(account=ACCOUNT, functions=self._functions, log=_log.info)
         self._tasks = Tasks(
             account=ACCOUNT,
@@ -143,6 +151,7 @@ class Cloud:
         for server in (self._gateway_server, self._http_server):
             server.shutdown()
         self._schedules.close()
+        self._scheduled.close()
         self._alarms.close()
         self._pollers.stop()
         self._functions.close()
@@ -183,7 +192,10 @@ class Cloud:
         return _json(start_response, said.value, said.status)
 
     def _run_schedule(self, asked: Asked) -> Said:
-        called = self._schedules.run(asked.query.get("rule", ""))
+        name = asked.query.get("rule", "")
+        called = self._schedules.run(name)
+        if called is None:
+            called = self._scheduled.run(name)
         return Said({"called": called}, "404 Not Found" if called is None else "200 OK")
 
     def _start_kubernetes(self, asked: Asked) -> Said:
@@ -206,6 +218,11 @@ class Cloud:
         if path.startswith("/_embedded/model/"):
             environ["PATH_INFO"] = path.removeprefix("/_embedded/model")
             return self._model(environ, start_response)
+        if path == f"/_embedded/issuer{TOKENS}" and environ["REQUEST_METHOD"] == "POST":
+            length = min(int(environ.get("CONTENT_LENGTH") or 0), _MOST_FORM_BYTES)
+            body = environ["wsgi.input"].read(length)
+            status, said = self._issuer.workload_token(str(environ.get("HTTP_AUTHORIZATION", "")), body)
+            return _json(start_response, said, status)
         document = self._issuer.documents().get(path.removeprefix("/_embedded/issuer"))
         if document is not None and path.startswith("/_embedded/issuer/"):
             return _bytes(start_response, document)

@@ -13,12 +13,20 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from agent_runtime.blobs import BlobStore
 from agent_runtime.checkpoint_table import CheckpointTable
-from agent_runtime.errors import BundleMismatch, CheckpointBlobLost, LeaseLost, RunInProgress, RunUnknown
+from agent_runtime.errors import (
+    BundleMismatch,
+    CheckpointBlobLost,
+    LeaseLost,
+    RunHeld,
+    RunInProgress,
+    RunUnknown,
+)
 from agent_runtime.heads import (
     GRACE_SECONDS,
     Heads,
     check_same_input,
     due_shard,
+    held_shard,
     lease_milliseconds,
     taken,
     totals,
@@ -38,6 +46,7 @@ from agent_runtime.records import (
     head_key,
     record_from,
 )
+from agent_runtime.spend.pots import PotReference, Pots
 from agent_runtime.steps import StepStore
 
 if TYPE_CHECKING:
@@ -64,12 +73,17 @@ class CheckpointStore:
         agent: str,
         retention_days: int = 30,
         clock: Callable[[], float] = time.time,
+        pots: Pots | None = None,
     ) -> None:
+        """Without `pots` no run of a tree can share what it may spend."""
         self.table: Final = CheckpointTable(client, table)
         self.blobs: Final = blobs
         self.steps: Final = StepStore(self.table, blobs, clock)
         self.heads: Final = Heads(agent, blobs, retention_days)
+        self.pots: Final = pots
         self._clock = clock
+        self._shared: dict[str, str] = {}
+        """Pots that runs have shared in this process, by partition."""
 
     def submit(
         self,
@@ -79,11 +93,14 @@ class CheckpointStore:
         input: Any,  # noqa: A002  the word of the HTTP contract
         bundle_id: str,
         session: str | None = None,
+        parent: str | None = None,
+        traceparent: str = "",
     ) -> Submitted:
         """Accept a run for a queue: one write, also for a key that was used before. Raises
         `IdempotencyMismatch`."""
         now = self._milliseconds()
-        head = self.heads.new(run_id, tenant, input, bundle_id, session, now)
+        head = self.heads.new(run_id, tenant, input, bundle_id, session, now, parent)
+        head["traceparent"] = traceparent or None
         found = self._put_head(head | self.heads.queued(run_id, now))
         if found is None:
             return Submitted(RunStatus.QUEUED, bundle_id, is_new=True)
@@ -100,6 +117,8 @@ class CheckpointStore:
         lease_seconds: float,
         session: str | None = None,
         memory_from: str | None = None,
+        parent: str | None = None,
+        traceparent: str = "",
     ) -> OpenedRun:
         """Begin the run, go on with it, or find it ended (then `lease` is None and nothing may be written).
 
@@ -110,8 +129,12 @@ class CheckpointStore:
         `CheckpointBlobLost`.
         """
         now = self._milliseconds()
-        head = self.heads.new(run_id, tenant, input, bundle_id, session, now)
-        head |= {"lease_expires_at": now + lease_milliseconds(lease_seconds), "memory_from": memory_from}
+        head = self.heads.new(run_id, tenant, input, bundle_id, session, now, parent)
+        lease_ends = now + lease_milliseconds(lease_seconds)
+        head |= {"lease_expires_at": lease_ends, "memory_from": memory_from}
+        # No reaper looks after it; people find it by the index until it has ended.
+        head |= {"due_shard": due_shard(self.heads.agent, run_id), "due_at": lease_ends}
+        head["traceparent"] = traceparent or None
         found = self._put_head(head)
         if found is None:
             return OpenedRun(record_from(head, self.blobs), self.heads.lease(head), {})
@@ -161,15 +184,32 @@ class CheckpointStore:
         error: str | None = None,
         steps: tuple[str, ...] = (),
         usage: Usage | None = None,
+        held: str | None = None,
     ) -> None:
         """Give the run back: nobody holds it, and at `due_at` (seconds since 1970) the reaper sees to it.
+        With `held`, what holds it back, only a person lets it go on.
 
         Raises `LeaseLost`.
         """
         given_back: dict[str, Value] = {"status": status.value, "error": error, "lease_expires_at": 0}
         due: dict[str, Value] = {"due_at": int(due_at * 1000), "resends": 0} if lease.is_queued else {}
         takes: dict[str, Value] = {} if status is RunStatus.QUEUED and error else {"takes": 0}
+        if not lease.is_queued:
+            takes = {}
+        if held is not None:
+            due = self.held_back(held)
         self._update_head(lease, {**given_back, **due, **takes, **totals(steps, usage)})
+
+    def held_back(self, why: str) -> dict[str, Value]:
+        """Changes to the head of a run that waits for a person to resume it."""
+        return {"held": why, "due_shard": held_shard(self.heads.agent), "due_at": self._milliseconds()}
+
+    def left(self, lease: Lease) -> None:
+        """Say that the worker that had this lease has let the run go, to whoever stopped it: they wait for
+        that. Of a run that nobody stopped nothing is written."""
+        of_it: dict[str, Value] = {":birth": lease.birth, ":epoch": lease.epoch}
+        is_stopped = "birth = :birth AND stopped_epoch = :epoch"
+        self.table.update(head_key(lease.pk), {"left_epoch": lease.epoch}, is_stopped, of_it)
 
     def finish(
         self,
@@ -180,8 +220,10 @@ class CheckpointStore:
         steps: tuple[str, ...] = (),
         usage: Usage | None = None,
         error: str | None = None,
+        held: str | None = None,
     ) -> None:
-        """Write how the run ended or why it stopped. Raises `LeaseLost`, and then nothing is written."""
+        """Write how the run ended or why it stopped; `held` as above. Raises `LeaseLost`, and then nothing is
+        written."""
         text = json.dumps(output, allow_nan=False)
         inline, blob = self.blobs.spill(f"{lease.blob_prefix}/output", text, self.heads.inline_bytes)
         changes: dict[str, Value] = {
@@ -190,10 +232,25 @@ class CheckpointStore:
             "output": inline,
             "output_blob": blob,
             "error": error,
-            "due_shard": None,
-            "due_at": None,
         }
+        if status in ENDED:
+            changes |= {"due_shard": None, "due_at": None}
+        elif held is not None:
+            changes |= self.held_back(held)
         self._update_head(lease, {**changes, **totals(steps, usage)})
+        if status in ENDED:
+            self.close_pot(self._shared.pop(lease.pk, lease.pot))
+
+    def share(self, lease: Lease, reference: str) -> None:
+        """Note the pot that the run shares, so that whoever ends the run closes it. Raises `LeaseLost`."""
+        self._shared[lease.pk] = reference
+        self._update_head(lease, {"pot": reference})
+
+    def close_pot(self, reference: str | None) -> None:
+        """Close the pot of a run that has ended, if it shared one; twice is once."""
+        found = PotReference.read(reference or "")
+        if found is not None and self.pots is not None:
+            self.pots.close(found)
 
     def extend_lease(self, lease: Lease, seconds: float) -> None:
         """Keep the run for `seconds` from now. Raises `LeaseLost`."""
@@ -241,7 +298,10 @@ class CheckpointStore:
         run_id, status, now = found["run_id"], RunStatus(found["status"]), self._milliseconds()
         is_revived = status is RunStatus.DEAD and sent_at > found["updated_at"]
         if status in ENDED and not is_revived:
+            self.close_pot(found.get("pot"))  # whoever ended it may have died on the way
             return OpenedRun(record_from(found, self.blobs), None, {})
+        if "held" in found and status not in ENDED:
+            raise RunHeld(f"run {run_id} waits for a person: {found.get('error') or found['held']}")
         if status is RunStatus.RUNNING and found["lease_expires_at"] > now:
             wait = math.ceil((found["lease_expires_at"] - now) / 1000)
             raise RunInProgress(f"run {run_id} is being worked on", wait)

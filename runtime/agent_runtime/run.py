@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final, ParamSpec, TypeVar
 
 from agent_runtime.approvals import Approval, Approvals, Decision
+from agent_runtime.audit.trail import NOT_KEPT, Trail
 from agent_runtime.brake import BrakeReader
 from agent_runtime.bundle import Bundle
 from agent_runtime.checkpoints import CheckpointStore
@@ -14,13 +16,17 @@ from agent_runtime.errors import (
     CapReached,
     MemoryUnavailable,
     ModelCallLimitExceeded,
+    ModelUnavailable,
     SecretNotDeclared,
+    ShareUnavailable,
     SpendUnknown,
     StepInDoubt,
     Suspended,
 )
 from agent_runtime.events import Events
 from agent_runtime.gather import gather
+from agent_runtime.guards.escalating import Escalation
+from agent_runtime.guards.thresholds import Thresholds
 from agent_runtime.memory import Memory
 from agent_runtime.models.client import Message, ModelClient, ModelReply
 from agent_runtime.progress import Progress
@@ -32,6 +38,7 @@ from agent_runtime.spend.alerts import Alerts
 from agent_runtime.spend.ledger import Ledger
 from agent_runtime.spend.metering import Meter
 from agent_runtime.steps import idempotency_key
+from agent_runtime.telemetry.spans import annotate, traceparent
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -64,12 +71,16 @@ class Run:
         sleep: Callable[[float], None] = time.sleep,
         compact_every: int = 0,
         memory: Memory | None = None,
+        audit: Trail = NOT_KEPT,
+        escalate: Thresholds | None = None,
     ) -> None:
         """`interruption` gives the reason why the worker wants the run back to the queue, if it does."""
         self.input: Final[Any] = opened.record.input
         self.run_id: Final = opened.record.run_id
         self.tenant: Final = opened.record.tenant
         self.session: Final = opened.record.session
+        self.record: Final = opened.record
+        """As it was when this worker took the run."""
         self.agent_name: Final = store.heads.agent
         self.bundle: Final = bundle
         self.tools: Final = tools
@@ -88,9 +99,10 @@ class Run:
         )
         self.scores: Final[dict[str, float]] = {}
         """What the agent has reported so far."""
+        self.audit: Final = audit
         self._memory = memory
         self._events = Events(store.table, lease, clock)
-        self._approvals = Approvals(store.table, clock)
+        self._approvals = Approvals(store.table, clock, audit)
         self._brake = brake
         self._secrets = secrets
         self._models = models
@@ -104,8 +116,16 @@ class Run:
                 bundle.bundle_id,
                 ask=self._asked,
                 told=(lambda _: None) if alerts is None else alerts.look,
+                pots=store.pots,
+                parent=opened.record.parent,
             )
         )
+        self._escalation = (
+            None
+            if escalate is None or not escalate.are_set
+            else Escalation(escalate, self._approvals, lease, self._asked, clock)
+        )
+        self._store, self._parent = store, opened.record.parent
         self._remaining_seconds = remaining_seconds
         self._interruption = interruption
         self._clock = clock
@@ -183,6 +203,27 @@ class Run:
 
         return self.progress.once(name, work)
 
+    def share(self) -> str:
+        """What other agents take as `parent` of `POST /runs`: their runs then spend what is left of this
+        run's cap in dollars, until it ends. A run that was begun so shares what it was given.
+
+        Raises `ShareUnavailable` and what `step` raises.
+        """
+        if self._parent is not None:
+            return self._parent
+        if self._meter is None or self._store.pots is None:
+            raise ShareUnavailable("run.share() needs a ledger: caps are given under `spend` in the stack")
+        meter, pots = self._meter, self._store.pots
+
+        def opened(_path: Path) -> str:
+            reference = pots.open(self.run_id, meter.cap, meter.spent, self.lease.expires_at)
+            self._store.share(self.lease, reference.text)
+            return reference.text
+
+        text: str = self.progress.once("share", opened)
+        meter.share(text)
+        return text
+
     def emit(self, kind: str, data: Any = None) -> None:
         """Tell whoever follows the run; `data` is JSON. What was told before a completed step is not told
         again; after a crash the events since that step may come twice."""
@@ -203,26 +244,39 @@ class Run:
         system: str = "",
         name: str = "model",
         max_output_tokens: int | None = None,
+        task: str = "",
     ) -> ModelReply:
-        """Call the bundle's model. The call is a step of its own, or a part of the step it is made in.
+        """Call a model of the bundle: that which `routing` chooses for the kind of `task`. The call is a step
+        of its own, or a part of the step it is made in.
 
-        Raises `ModelError`, `ModelCallLimitExceeded` and what `step` raises.
+        Raises `ModelError`, `CircuitOpen`, `ContextExceeded`, `ModelCallLimitExceeded` and what `step`
+        raises.
         """
 
         def call() -> ModelReply:
-            return self._call_model(system, messages, max_output_tokens)
+            return self._call_model(system, messages, max_output_tokens, task)
 
         if self.progress.scope().name:
             return call()
         reply: dict[str, Any] = self.progress.once(name, lambda _: call().as_dict())
         return ModelReply(**reply)
 
-    def secret(self, name: str) -> SecretValue:
-        """A secret that the manifest declares. Raises `SecretNotDeclared` and `SecretUnavailable`."""
+    def traceparent(self) -> str:
+        """The W3C's header of this run's trace, for a call of another agent or service: what that one does
+        stands below the step that called it. Empty where the agent's traces are sent nowhere and its caller
+        sent none."""
+        return traceparent() or self.record.traceparent
+
+    def secret(self, name: str, *, refused: SecretValue | None = None) -> SecretValue:
+        """A secret that the manifest declares. Where it was not let in, give it as `refused`: it is fetched
+        anew, since it may have been rotated.
+
+        Raises `SecretNotDeclared`, `SecretUnavailable`, `SecretRefused` and `AuditUnavailable`.
+        """
         if name not in self.bundle.secrets:
             declared = ", ".join(self.bundle.secrets) or "none"
             raise SecretNotDeclared(f"secret {name!r} is not declared in the manifest; declared: {declared}")
-        return self._secrets.get(name, run_id=self.run_id)
+        return self._secrets.get(name, run_id=self.run_id, tenant=self.tenant, refused=refused)
 
     def _tried(self, call: Callable[[], T]) -> T:
         return self._retries.call(lambda: self.progress.attempt(call))
@@ -231,7 +285,7 @@ class Run:
         """What a person knows of an effect whose worker died in it. Each death is a question of its own; it
         is put before the effect is marked, so that no worker takes the answer to the one before for it."""
         summary, expires_at = f"it is not known whether {name!r} happened", self._clock() + IN_DOUBT_SECONDS
-        question = Approval(self.run_id, effect.path, name, summary, expires_at)
+        question = Approval(self.run_id, effect.path, name, summary, expires_at, is_doubt=True)
         is_marked = effect.state is StepState.IN_DOUBT
         answer = self._approvals.ask(self.lease, question, anew=not is_marked)
         if not is_marked:
@@ -245,6 +299,7 @@ class Run:
     def _answered(self, answer: Decision | Approval) -> Decision:
         """A person's decision; until there is one the run is suspended."""
         if isinstance(answer, Decision):
+            annotate({"agent_hosting.approval.verdict": answer.verdict})
             return answer
         reason = f"waits for a person: {answer.summary}"
         raise self._suspended(reason, RunStatus.WAITING_APPROVAL, answer.expires_at, answer.path)
@@ -258,43 +313,43 @@ class Run:
         return suspended
 
     def _call_model(
-        self, system: str, messages: Sequence[Message], max_output_tokens: int | None
+        self, system: str, messages: Sequence[Message], max_output_tokens: int | None, task: str
     ) -> ModelReply:
         self.progress.check()
         if self.progress.usage.model_calls >= self.bundle.max_model_calls:
             raise ModelCallLimitExceeded(
                 f"the run has made all {self.bundle.max_model_calls} model calls allowed"
             )
-
-        def call() -> ModelReply:
-            return self._models.call(
-                system=system,
-                messages=messages,
-                max_output_tokens=max_output_tokens,
-                run_id=self.run_id,
-                remaining_seconds=self._remaining_seconds,
-            )
-
-        reply = call() if self._meter is None else self._metered(call, system, messages, max_output_tokens)
-        used = Usage(reply.input_tokens, reply.output_tokens, reply.cost_usd, model_calls=1)
-        self.progress.use(self.progress.scope(), used)
+        reply = self._models.call(
+            system=system,
+            messages=messages,
+            max_output_tokens=max_output_tokens,
+            run_id=self.run_id,
+            remaining_seconds=self._remaining_seconds,
+            task=task,
+            budget_left=self._budget_left,
+            each=self._counted,
+            retries=self._retries,
+        )
+        self.progress.use(self.progress.scope(), reply.usage)
         return reply
 
-    def _metered(
-        self,
-        call: Callable[[], ModelReply],
-        system: str,
-        messages: Sequence[Message],
-        max_output_tokens: int | None,
-    ) -> ModelReply:
-        """The call, counted in the ledger. What stops it stops the run, even if the agent's code catches
-        it."""
-        assert self._meter is not None
-        most = self._models.most(system=system, messages=messages, max_output_tokens=max_output_tokens)
+    def _budget_left(self) -> float:
+        return 1.0 if self._meter is None else self._meter.left(self.progress.usage)
+
+    def _counted(self, most: Usage, work: Callable[[], ModelReply]) -> ModelReply:
+        """One try of a model, counted in the ledger. What stops it there stops the run, even if the agent's
+        code catches it."""
         try:
-            return self._meter.call(self.progress.usage, most, self._remaining_seconds(), call)
+            if self._meter is None:
+                return work()
+            return self._meter.call(self.progress.usage, most, self._remaining_seconds(), work)
         except (CapDenied, CapReached, SpendUnknown) as error:
             self.progress.stop(error)
+            raise
+        except ModelUnavailable as error:
+            if error.may_have_cost:
+                self.progress.use(self.progress.scope(), replace(most, input_tokens=0, output_tokens=0))
             raise
 
     def _asked(self, path: Path, name: str, summary: str) -> bool:
@@ -308,3 +363,5 @@ class Run:
             raise Suspended(reason, RunStatus.QUEUED.value, self._clock())
         if self._meter is not None:
             self._meter.check(steps=len(self.progress.steps), tool_calls=self.progress.tool_calls)
+        if self._escalation is not None:
+            self._escalation.check(self.progress)

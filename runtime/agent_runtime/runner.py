@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from agent_runtime.audit.trail import NOT_KEPT, Trail
 from agent_runtime.brake import BrakeReader
 from agent_runtime.bundle import Bundle, MemorySpec
 from agent_runtime.checkpoints import CheckpointStore
@@ -21,6 +22,7 @@ from agent_runtime.errors import (
     CapReached,
     CheckpointBlobLost,
     CheckpointUnavailable,
+    CircuitOpen,
     GuardTripped,
     LeaseLost,
     MemoryGone,
@@ -32,7 +34,9 @@ from agent_runtime.errors import (
     Suspended,
 )
 from agent_runtime.escalations import escalated_after_ms
+from agent_runtime.guards.thresholds import Thresholds
 from agent_runtime.models.client import ModelClient
+from agent_runtime.notices import Notices
 from agent_runtime.progress import as_json
 from agent_runtime.records import Lease, OpenedRun, RunRecord, RunRequest, RunStatus, Usage
 from agent_runtime.run import NOT_INTERRUPTED, Run
@@ -42,7 +46,10 @@ from agent_runtime.sessions import Sessions
 from agent_runtime.snapshots import Snapshots
 from agent_runtime.spend.alerts import Alerts
 from agent_runtime.spend.ledger import Ledger
-from agent_runtime.telemetry.here import Here, current_run
+from agent_runtime.spend.room import check_parent
+from agent_runtime.stopping import let_go
+from agent_runtime.telemetry.spans import NO_SPANS, Spans
+from agent_runtime.telemetry.working import working
 from agent_runtime.traces import RunTrace
 from agent_runtime.turns import MemoryFigures, Turn, Turns
 
@@ -50,7 +57,7 @@ _log = logging.getLogger("agent_runtime.runner")
 Agent = Callable[[Run], Any]
 _MEMORY_REFUSED = (CheckpointBlobLost, MemoryGone, MemoryTooLarge, ResultNotJson)
 """The agent's run cannot end with what it made of its memory."""
-PASSING = (AuditUnavailable, Braked, CapReached, GuardTripped, ModelUnavailable, SpendUnknown)
+PASSING = (AuditUnavailable, Braked, CapReached, CircuitOpen, GuardTripped, ModelUnavailable, SpendUnknown)
 """What parks a run: it passes by itself, or a person lets the run go on; its text is the runtime's own."""
 
 
@@ -81,6 +88,8 @@ class RunOutcome:
     tenant: str = ""
     memory: MemoryFigures | None = None
     """What it left in its session's memory, if it changed it."""
+    record: RunRecord | None = field(default=None, repr=False)
+    """The run as this call found it; None if it was done before."""
 
 
 class Runner:
@@ -101,6 +110,10 @@ class Runner:
         compact_every: int = 0,
         owner: str = "",
         address: str = "",
+        spans: Spans = NO_SPANS,
+        audit: Trail = NOT_KEPT,
+        escalate: Thresholds | None = None,
+        notices: Notices | None = None,
     ) -> None:
         """Without a `ledger` nothing but the manifest's own limits bounds what a run spends; `alerts` tells
         people of it. `tools` narrows the bundle's tools to those that this environment allows; after
@@ -115,14 +128,19 @@ class Runner:
         self._secrets = secrets
         self._models = models
         self._ledger, self._alerts = ledger, alerts
+        self.spans: Final = spans
+        self._audit = audit
+        self._escalate, self._notices = escalate, notices
         self.turns: Final = None if bundle.memory is None else self._turns(bundle.memory, owner, address)
         """None for an agent without memory."""
 
-    def check_room(self, tenant: str) -> None:
-        """Raises `CapReached` where the agent or the tenant has nothing left to spend, and
-        `CheckpointUnavailable`."""
+    def check_room(self, tenant: str, parent: str | None = None) -> None:
+        """Raises `CapReached` where the agent or the tenant has nothing left to spend, `ParentRefused` where
+        the run may not spend what `parent` may, and `CheckpointUnavailable`."""
         if self._ledger is not None:
-            self._ledger.room.check(tenant)
+            self._ledger.room.check(tenant, parent)
+        else:
+            check_parent(self._store.heads.agent, None, parent)
 
     def begin_turn(
         self, tenant: str, session: str | None, run_id: str, seconds: float, *, comes_back: bool = True
@@ -148,7 +166,7 @@ class Runner:
         if (reason := self._brake.reason()) is not None:
             raise Braked(reason)
         if copied_run(request.run_id) is None:
-            self.check_room(request.tenant)
+            self.check_room(request.tenant, request.parent)
         named = (request.tenant, request.session, request.run_id)
         turn = self.begin_turn(*named, lease_seconds, comes_back=False)  # its caller waits here
         try:
@@ -169,20 +187,32 @@ class Runner:
             tenant=request.tenant,
             input=request.input,
             session=request.session,
+            traceparent=request.traceparent,
             bundle_id=self._bundle.bundle_id,
             lease_seconds=lease_seconds,
+            parent=request.parent,
             memory_from=None if turn is None else turn.present,
         )
         if opened.lease is None:
             return ended(opened.record)
-        run = self.open(opened, opened.lease, remaining_seconds=remaining_seconds, turn=turn)
+        try:
+            return self._worked(opened, opened.lease, remaining_seconds, turn)
+        except LeaseLost:
+            let_go(self._store, opened.lease)
+            raise
+
+    def _worked(
+        self, opened: OpenedRun, lease: Lease, remaining_seconds: Callable[[], float], turn: Turn | None
+    ) -> RunOutcome:
+        """A run that is ours is worked on, and how it stands is written down."""
+        run = self.open(opened, lease, remaining_seconds=remaining_seconds, turn=turn)
         output, error = self.call(run)
         outcome = self.outcome(run, output, error, turn)
         error = outcome.error
         names = tuple(name for name, _ in outcome.steps)
         if isinstance(error, Suspended):
             self._store.suspend(
-                opened.lease,
+                lease,
                 outcome.status,
                 due_at=error.due_at,
                 error=str(error),
@@ -191,12 +221,13 @@ class Runner:
             )
         else:
             self._store.finish(
-                opened.lease,
+                lease,
                 outcome.status,
                 output=outcome.output,
                 steps=names,
                 usage=outcome.usage,
                 error=shown(error),
+                held=error.guard if isinstance(error, GuardTripped) else None,
             )
         return outcome
 
@@ -230,32 +261,43 @@ class Runner:
             interruption=interruption,
             compact_every=self._compact_every,
             memory=memory,
+            audit=self._audit,
+            escalate=self._escalate if recording is None else None,
         )
 
     def call(self, run: Run) -> tuple[Any, Exception | None]:
         """The agent's output, or the error that it ended with. Raises `LeaseLost` and
         `CheckpointUnavailable`, of which nothing can be written down."""
         token = current_scope.set(Scope(()))
-        known = current_run.set(Here(run.run_id, run.tenant))
         try:
-            output = self._agent(run)
-            if run.progress.stopped is not None:
-                raise run.progress.stopped
-            as_json(output, "the agent")
-            if not isinstance(output, dict):
-                raise ResultNotJson(f"the agent returned {type(output).__name__}, and a dict is needed")
+            with working(self.spans, run.record, run.lease):
+                output = self._agent(run)
+                if run.progress.stopped is not None:
+                    raise run.progress.stopped
+                as_json(output, "the agent")
+                if not isinstance(output, dict):
+                    raise ResultNotJson(f"the agent returned {type(output).__name__}, and a dict is needed")
+                self._audit.flush()  # a run is DONE once its trail is kept; else it waits, and says it again
         except (LeaseLost, CheckpointUnavailable):
             raise
         except Suspended as error:
             _log.info("run suspended", extra={"run_id": run.run_id, "reason": str(error)})
+            self._try_to_flush(run)
             return None, error
         except Exception as error:  # noqa: BLE001  whatever the agent raises is the outcome of its run
             _log.warning("run stopped", extra={"run_id": run.run_id}, exc_info=error)
+            self._try_to_flush(run)
             return None, error
         finally:
             current_scope.reset(token)
-            current_run.reset(known)
         return output, None
+
+    def _try_to_flush(self, run: Run) -> None:
+        """What cannot be kept now waits for the next run of this process."""
+        try:
+            self._audit.flush()
+        except AuditUnavailable as error:
+            _log.warning("audit entries wait", extra={"run_id": run.run_id, "reason": str(error)})
 
     def outcome(self, run: Run, output: Any, error: Exception | None, turn: Turn | None = None) -> RunOutcome:
         """How the run stands after its agent's function has returned. What it changed of its session's memory
@@ -272,6 +314,8 @@ class Runner:
         beside = None
         if isinstance(run, CopiedRun):
             beside = 0.0 if error is not None else agreement(run.recording.output, output)
+        elif self._notices is not None:
+            self._notices.of(run.lease, run.run_id, run.tenant, error)
         window = self._bundle.model.context_window_tokens
         return RunOutcome(
             run.run_id,
@@ -286,6 +330,7 @@ class Runner:
             beside,
             trace=done.tally.trace(window, escalated_after_ms(self._store, run, error)),
             lease=run.lease,
+            record=run.record,
             tenant=run.tenant,
             memory=remembered,
         )

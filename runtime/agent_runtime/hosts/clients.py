@@ -1,17 +1,24 @@
 """AWS clients of the hosts: short timeouts, bounded retries, and made no earlier than needed."""
 
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from agent_runtime.audit.trail import NOT_KEPT, Trail
 from agent_runtime.blobs import BlobStore
+from agent_runtime.checkpoint_table import CheckpointTable
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.settings import TableSettings
+from agent_runtime.spend.pots import Pots
 
 _CONNECT_SECONDS: Final = 2
 _READ_SECONDS: Final = 5
 """Instead of botocore's 60 s each: a call to DynamoDB that takes longer is lost, and a turn has 29 s in
 all.
 """
+_ATTEMPTS: Final = 4
+_AUDIT_READ_SECONDS: Final = 2
+"""An act waits for its entry: four tries of it fit into half of a turn."""
 _CONNECTIONS: Final = 50
 """Instead of botocore's 10: a worker's runs share one client."""
 
@@ -38,15 +45,29 @@ def store_of(settings: TableSettings, dynamodb: Any) -> CheckpointStore:
         BlobStore(lazily("s3"), settings.checkpoint_bucket),
         agent=settings.agent_name,
         retention_days=settings.checkpoint_retention_days,
+        pots=Pots(CheckpointTable(dynamodb, settings.control_table), settings.agent_name),
     )
 
 
-def lazily(service: str, read_seconds: float = _READ_SECONDS) -> Any:
+def trail_of(settings: TableSettings, dynamodb: Any, kind: str, **carried: str) -> Trail:
+    """The audit trail of this process; `kind` says which program it is, `carried` is in each entry."""
+    if not settings.audit_log_group:
+        return NOT_KEPT
+    from agent_runtime.audit.anchors import Anchors
+    from agent_runtime.audit.writer import AuditTrail
+
+    agent, days = settings.agent_name, settings.audit_retention_days
+    anchors = Anchors(dynamodb, settings.control_table, agent, days, time.time)
+    logs = lazily("logs", _AUDIT_READ_SECONDS)
+    return AuditTrail(logs, settings.audit_log_group, anchors, kind=kind, carried={"agent": agent, **carried})
+
+
+def lazily(service: str, read_seconds: float = _READ_SECONDS, attempts: int = _ATTEMPTS) -> Any:
     """A boto3 client that is made at its first use."""
-    return LazyClient(lambda: client_of(service, read_seconds))
+    return LazyClient(lambda: client_of(service, read_seconds, attempts))
 
 
-def client_of(service: str, read_seconds: float = _READ_SECONDS) -> Any:
+def client_of(service: str, read_seconds: float = _READ_SECONDS, attempts: int = _ATTEMPTS) -> Any:
     """A boto3 client."""
     import boto3
     from botocore.config import Config
@@ -58,7 +79,7 @@ def client_of(service: str, read_seconds: float = _READ_SECONDS) -> Any:
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=read_seconds,
         max_pool_connections=_CONNECTIONS,
-        retries={"mode": "standard", "max_attempts": 4},
+        retries={"mode": "standard", "max_attempts": attempts},
     )
     session: Any = boto3.session.Session()  # its stubs want a literal name
     return session.client(service, config=config)

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,11 +11,16 @@ from typing import Any, Final
 from agent_runtime.hosts.problems import Problem
 from agent_runtime.ids import is_run_id, new_run_id, run_id_for_key
 from agent_runtime.records import RunRequest
+from agent_runtime.spend.caps import SCHEDULE_TENANT
+from agent_runtime.telemetry.traceparent import parse
 
 MAX_REQUEST_BYTES: Final = 1_000_000
 """One limit for all hosts: a run that has to wait travels in an SQS message, which holds 1 MiB."""
-_BODY_FIELDS: Final = {"input", "session"}
-_DIRECT_FIELDS: Final = {"input", "session", "tenant", "idempotency_key"}
+_BODY_FIELDS: Final = {"input", "session", "parent"}
+_DIRECT_FIELDS: Final = {"input", "session", "parent", "tenant", "idempotency_key", "traceparent"}
+
+_SCHEDULE_FIELDS: Final = {"schedule", "input", "idempotency_key"}
+_SCHEDULE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -38,19 +44,24 @@ def http_call(event: Mapping[str, Any]) -> HttpCall:
     path = str(event.get("rawPath") or context["http"]["path"])
     if stage != "$default":
         path = path.removeprefix(f"/{stage}")
-    text = str(event.get("body") or "")
-    try:
-        body = base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
-    except binascii.Error as error:
-        raise Problem(400, "bad-request", "The body cannot be read", "the body is not base64") from error
+    body = body_of(event)
     return call_of(
         str(context["http"]["method"]),
         path,
         {name.lower(): value for name, value in event.get("headers", {}).items()},
         body,
         event.get("queryStringParameters") or {},
-        _claims(context.get("authorizer")),
+        claims_of(event),
     )
+
+
+def body_of(event: Mapping[str, Any]) -> bytes:
+    """The body of an API Gateway event. Raises `Problem` 400."""
+    text = str(event.get("body") or "")
+    try:
+        return base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
+    except binascii.Error as error:
+        raise Problem(400, "bad-request", "The body cannot be read", "the body is not base64") from error
 
 
 def call_of(
@@ -95,7 +106,9 @@ def json_fields(body: bytes, allowed: set[str], needed: str) -> dict[str, Any]:
 def run_request(call: HttpCall, agent: str) -> RunRequest:
     """The run that `POST /runs` asks for. Raises `Problem` 400 or 413."""
     fields = json_fields(call.body, _BODY_FIELDS, "`input`")
-    return make_request(agent, call.tenant, fields, call.headers.get("idempotency-key"))
+    return make_request(
+        agent, call.tenant, fields, call.headers.get("idempotency-key"), call.headers.get("traceparent")
+    )
 
 
 def direct_request(event: Mapping[str, Any], agent: str) -> RunRequest:
@@ -103,11 +116,30 @@ def direct_request(event: Mapping[str, Any], agent: str) -> RunRequest:
     400."""
     fields = _fields(event, _DIRECT_FIELDS, "`input`")
     tenant = fields.get("tenant")
-    if not isinstance(tenant, str) or not is_tenant(tenant):
+    if not isinstance(tenant, str) or not is_caller(tenant):
         raise Problem(
             400, "bad-request", "The tenant is missing", "name the `tenant` who is charged for the run"
         )
-    return make_request(agent, tenant, fields, fields.get("idempotency_key"))
+    return make_request(agent, tenant, fields, fields.get("idempotency_key"), fields.get("traceparent"))
+
+
+def is_scheduled(event: Mapping[str, Any]) -> bool:
+    """Whether a schedule calls, and not a caller."""
+    return "schedule" in event and "requestContext" not in event
+
+
+def schedule_request(event: Mapping[str, Any], agent: str) -> RunRequest:
+    """The run that a schedule begins; IAM lets the agent's own schedules alone call so. Raises `Problem` 400.
+
+    The time for which it was scheduled is its key: EventBridge Scheduler calls at least once.
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
+    """
+    fields = _fields(event, _SCHEDULE_FIELDS, "`input`")
+    name, key = fields.get("schedule"), fields.get("idempotency_key")
+    if not isinstance(name, str) or _SCHEDULE.fullmatch(name) is None or not isinstance(key, str):
+        detail = "a schedule's call has its name as `schedule` and its time as `idempotency_key`"
+        raise Problem(400, "bad-request", "The schedule is not named", detail)
+    return make_request(agent, SCHEDULE_TENANT + name, fields, key)
 
 
 def copy_of(wanted: object) -> tuple[str, str]:
@@ -119,12 +151,19 @@ def copy_of(wanted: object) -> tuple[str, str]:
     return tenant, run_id
 
 
+def is_caller(text: str) -> bool:
+    """Whether a caller may be this tenant: a schedule's name is nobody's."""
+    return is_tenant(text) and not text.startswith(SCHEDULE_TENANT)
+
+
 def is_tenant(text: str) -> bool:
     """1 to 128 printable characters without `#`, which divides the parts of a checkpoint's key."""
     return 0 < len(text) <= 128 and text.isprintable() and "#" not in text
 
 
-def _claims(authorizer: Mapping[str, Any] | None) -> Mapping[str, Any]:
+def claims_of(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The verified claims of an API Gateway event. Raises `Problem` 401."""
+    authorizer = event["requestContext"].get("authorizer")
     claims: Mapping[str, Any] | None = ((authorizer or {}).get("jwt") or {}).get("claims")
     if claims is None:
         raise Problem(401, "unauthorized", "A token is needed", "the call came without a verified token")
@@ -133,7 +172,7 @@ def _claims(authorizer: Mapping[str, Any] | None) -> Mapping[str, Any]:
 
 def _tenant(claims: Mapping[str, Any]) -> str:
     tenant = claims.get("tenant") or claims.get("sub")
-    if not isinstance(tenant, str) or not is_tenant(tenant):
+    if not isinstance(tenant, str) or not is_caller(tenant):
         raise Problem(403, "no-tenant", "The token names no tenant", "it needs the claim `tenant` or `sub`")
     return tenant
 
@@ -157,15 +196,21 @@ def _check_numbers(given: object) -> None:
         raise Problem(400, "bad-request", "The input cannot be used", detail) from error
 
 
-def make_request(agent: str, tenant: str, fields: Mapping[str, Any], key: object) -> RunRequest:
-    """The run of its fields; one idempotency key is one run id. Raises `Problem` 400."""
+def make_request(
+    agent: str, tenant: str, fields: Mapping[str, Any], key: object, traceparent: object = None
+) -> RunRequest:
+    """The run of its fields; one idempotency key is one run id. Raises `Problem` 400. A `traceparent` that is
+    not as the W3C writes it counts as absent."""
     if fields.get("input") is None:
         raise Problem(400, "bad-request", "The input is missing", "the field `input` is needed")
     _check_numbers(fields["input"])
-    session = fields.get("session")
-    for name, value in (("session", session), ("idempotency key", key)):
+    session, parent = fields.get("session"), fields.get("parent")
+    for name, value in (("session", session), ("parent", parent), ("idempotency key", key)):
         is_good = value is None or (isinstance(value, str) and 0 < len(value) <= 255 and value.isprintable())
         if not is_good:
             raise Problem(400, "bad-request", f"The {name} cannot be used", "1 to 255 printable characters")
     run_id = new_run_id() if key is None else run_id_for_key(agent, tenant, str(key))
-    return RunRequest(run_id=run_id, tenant=tenant, input=fields["input"], session=session)
+    caller = parse(traceparent) if isinstance(traceparent, str) else None
+    return RunRequest(
+        run_id, tenant, fields["input"], session, "" if caller is None else caller.header(), parent
+    )

@@ -4,23 +4,27 @@ used.
 
 import sys
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from agent_runtime.audit.trail import Trail
 from agent_runtime.brake import BrakeReader
 from agent_runtime.bundle import Bundle
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import SettingsError
-from agent_runtime.hosts.clients import client_of, lazily, store_of
-from agent_runtime.hosts.providers import provider_of
+from agent_runtime.guards.circuits import Circuits
+from agent_runtime.hosts.clients import client_of, lazily, store_of, trail_of
+from agent_runtime.hosts.providers import models_of
 from agent_runtime.hosts.session_pins import SessionPins
 from agent_runtime.logs import log_to
-from agent_runtime.models.client import ModelClient
+from agent_runtime.notices import Notices
 from agent_runtime.runner import Runner, load_agent
 from agent_runtime.samples import Sampler, SampleStore
 from agent_runtime.secrets import SecretReader
 from agent_runtime.settings import Settings
 from agent_runtime.spend.alerts import Alerts
 from agent_runtime.spend.ledger import Ledger
+from agent_runtime.telemetry.spans import NO_SPANS, Spans
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class HostParts:
     dynamodb: Any
     """boto3's client."""
     sampler: Sampler
+    audit: Trail
 
     def session_pins(self, control_table: str) -> SessionPins | None:
         """Where sessions go on, for a host that has queues; None for an agent without memory."""
@@ -56,12 +61,12 @@ def start(settings: Settings, *, owner: str = "", address: str = "") -> HostPart
         )
     log_to(sys.stdout, settings.observe.redactor(), agent=settings.agent_name, bundle=bundle.bundle_id)
     dynamodb = client_of("dynamodb")
-    secret_reader = SecretReader(lazily("secretsmanager"), settings.secrets)
+    audit = trail_of(settings, dynamodb, "agent", bundle=bundle.bundle_id)
+    secret_reader = SecretReader(lazily("secretsmanager"), settings.secrets, audit=audit)
     store = store_of(settings, dynamodb)
     brake = BrakeReader(dynamodb, settings.control_table, settings.agent_name)
-    provider = provider_of(
-        bundle.model, lambda: _endpoint(settings), secret_reader, settings.turn_timeout_seconds
-    )
+    circuits = Circuits(store.table, settings.agent_name, audit=audit)
+    endpoint, seconds = partial(_endpoint, settings), settings.turn_timeout_seconds
     ledger = alerts = None
     if settings.spend is not None:
         ledger = Ledger(store.table, settings.agent_name, settings.spend)
@@ -75,16 +80,47 @@ def start(settings: Settings, *, owner: str = "", address: str = "") -> HostPart
         store=store,
         brake=brake,
         secrets=secret_reader,
-        models=ModelClient(bundle.model, provider),
+        models=models_of(bundle, endpoint, secret_reader, seconds, circuits),
         ledger=ledger,
         alerts=alerts,
         tools=settings.tools,
         compact_every=settings.compact_every,
         owner=owner,
         address=address,
+        spans=_spans(settings, bundle, secret_reader),
+        audit=audit,
+        escalate=settings.escalate,
+        notices=_notices(settings, store),
     )
     sampler = Sampler(SampleStore(store.table, settings.agent_name), settings.sample_basis_points)
-    return HostParts(bundle, store, runner, brake, dynamodb, sampler)
+    return HostParts(bundle, store, runner, brake, dynamodb, sampler, audit)
+
+
+def _notices(settings: Settings, store: CheckpointStore) -> Notices | None:
+    if not settings.notice_topic:
+        return None
+    return Notices(store.table, settings.agent_name, lazily("sns"), settings.notice_topic)
+
+
+def _spans(settings: Settings, bundle: Bundle, secrets: SecretReader) -> Spans:
+    """Where the agent's spans go; its libraries are loaded only where they go somewhere."""
+    traces = settings.observe.traces
+    if traces is None:
+        return NO_SPANS
+    if traces.headers_secret and traces.headers_secret not in settings.secrets:
+        raise SettingsError(
+            f"AGENT_SECRETS has no ARN for {traces.headers_secret}, which AGENT_OBSERVE names"
+        )
+    from agent_runtime.telemetry.exporting import spans_of
+
+    return spans_of(
+        settings.observe,
+        traces,
+        secrets,
+        agent=settings.agent_name,
+        bundle_id=bundle.bundle_id,
+        environment=settings.environment,
+    )
 
 
 def _endpoint(settings: Settings) -> str:
