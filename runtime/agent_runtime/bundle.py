@@ -15,6 +15,7 @@ from typing import Literal, NoReturn
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from agent_runtime.errors import ManifestError
+from agent_runtime.guard_spec import GuardSpec
 from agent_runtime.model_spec import ModelSpec, SecretName
 from agent_runtime.tool_spec import ToolSpec
 
@@ -68,6 +69,8 @@ class AgentManifest(_Frozen):
     Defaults to none, and then a bundle goes on with its own alone."""
     memory: MemorySpec | None = None
     """What `run.memory` keeps of each session. Defaults to none; `memory: {}` takes the defaults."""
+    guards: GuardSpec | None = None
+    """When the run is taken to go in circles. Defaults to the defaults of each."""
 
     @model_validator(mode="after")
     def _is_consistent(self) -> "AgentManifest":
@@ -104,6 +107,8 @@ class Bundle(_Frozen):
     """Bundles with the same version can go on with each other's runs."""
     memory: MemorySpec | None = None
     """None for an agent that remembers nothing between the runs of a session."""
+    guards: GuardSpec | None = None
+    """None for the defaults."""
     runtime_fingerprint: str = Field(min_length=1)
     """Hash of the runtime packed beside the agent: a new runtime is another bundle too."""
 
@@ -111,7 +116,7 @@ class Bundle(_Frozen):
         """The bundle as JSON with sorted keys and no spaces: the same text for the same bundle,
         everywhere."""
         # What came after the first release is left out where it says nothing: ids are never made anew.
-        absent = {"memory"} if self.memory is None else set[str]()
+        absent = {field for field in ("memory", "guards") if getattr(self, field) is None}
         held = self.model_dump(mode="json", exclude=absent)
         return json.dumps(held, sort_keys=True, separators=(",", ":"))
 
@@ -180,6 +185,7 @@ def bundle_from_folder(
         max_model_calls=manifest.max_model_calls,
         checkpoint_version=manifest.checkpoint_version,
         memory=manifest.memory,
+        guards=manifest.guards,
         runtime_fingerprint=runtime_fingerprint,
     )
 

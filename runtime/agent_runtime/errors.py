@@ -28,6 +28,7 @@ AgentRuntimeError
 │   ├── MemoryInStep           it was changed inside a step
 │   ├── MemoryTooLarge
 │   ├── ScoreInvalid
+│   ├── GuardUpheld            a guard stopped the run, and a person did not let it go on
 │   ├── CapDenied              the run reached a cap of its own, and a person did not let it go on
 │   └── ResultNotJson
 ├── Braked                     the brake is engaged; `reason`
@@ -40,8 +41,11 @@ AgentRuntimeError
 ├── RecordChanged              somebody else moved the traffic at the same time: read again
 ├── MoveRefused                what a person asked of a rollout cannot be done
 ├── MessageUnreadable          a queue's message that names no run
-├── ToolRefused                a call of a tool that may not be made
-│   └── ArgumentsInvalid       its arguments break the tool's schema or the bounds of all tools
+├── ToolError
+│   ├── ToolRefused            a call of a tool that may not be made
+│   │   └── ArgumentsInvalid   its arguments break the tool's schema or the bounds of all tools
+│   ├── ToolFailed             the tool was called, and tells of an error
+│   └── ToolUnavailable        may work later: throttled, down, too slow
 ├── ApprovalRefused            a decision that came late, second, or to no question
 ├── Suspended                  the run gives its worker back: it sleeps, waits for a person, or is handed over
 ├── SecretError
@@ -184,6 +188,10 @@ class CapDenied(RunError):
     """The run reached a cap of its own, and a person did not let it go on."""
 
 
+class GuardUpheld(RunError):
+    """A guard stopped the run, and a person did not let it go on."""
+
+
 class CopyDiverged(RunError):
     """A copy of a run would do outside what the run that it copies did not do."""
 
@@ -266,7 +274,19 @@ class MessageUnreadable(AgentRuntimeError):
     """A message from a queue names no run."""
 
 
-class ToolRefused(AgentRuntimeError):
+class ToolError(AgentRuntimeError):
+    """A call of a tool came to nothing."""
+
+
+class ToolFailed(ToolError):
+    """The tool was called, and tells of an error."""
+
+
+class ToolUnavailable(ToolError):
+    """The tool, or the gateway before it, may answer later."""
+
+
+class ToolRefused(ToolError):
     """A call of a tool that may not be made: nothing was reached."""
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from agent_runtime.audit.trail import NOT_KEPT, Trail
 from agent_runtime.brake import BrakeReader
 from agent_runtime.bundle import Bundle, MemorySpec
 from agent_runtime.checkpoints import CheckpointStore
@@ -30,6 +31,7 @@ from agent_runtime.errors import (
     SettingsError,
     SpendUnknown,
     Suspended,
+    ToolUnavailable,
 )
 from agent_runtime.escalations import escalated_after_ms
 from agent_runtime.models.client import ModelClient
@@ -42,6 +44,8 @@ from agent_runtime.sessions import Sessions
 from agent_runtime.snapshots import Snapshots
 from agent_runtime.spend.alerts import Alerts
 from agent_runtime.spend.ledger import Ledger
+from agent_runtime.tools.calling import Gateway
+from agent_runtime.tools.local import local_tools
 from agent_runtime.traces import RunTrace
 from agent_runtime.turns import MemoryFigures, Turn, Turns
 
@@ -49,7 +53,15 @@ _log = logging.getLogger("agent_runtime.runner")
 Agent = Callable[[Run], Any]
 _MEMORY_REFUSED = (CheckpointBlobLost, MemoryGone, MemoryTooLarge, ResultNotJson)
 """The agent's run cannot end with what it made of its memory."""
-PASSING = (AuditUnavailable, Braked, CapReached, GuardTripped, ModelUnavailable, SpendUnknown)
+PASSING = (
+    AuditUnavailable,
+    Braked,
+    CapReached,
+    GuardTripped,
+    ModelUnavailable,
+    SpendUnknown,
+    ToolUnavailable,
+)
 """What parks a run: it passes by itself, or a person lets the run go on; its text is the runtime's own."""
 
 
@@ -100,11 +112,14 @@ class Runner:
         compact_every: int = 0,
         owner: str = "",
         address: str = "",
+        audit: Trail = NOT_KEPT,
+        gateway: Gateway | None = None,
     ) -> None:
         """Without a `ledger` nothing but the manifest's own limits bounds what a run spends; `alerts` tells
         people of it. `tools` narrows the bundle's tools to those that this environment allows; after
         `compact_every` steps a segment is written (0: never). `owner` and `address` are told of the sessions
-        that are held here: who holds them, and where that one can be reached, if it can."""
+        that are held here: who holds them, and where that one can be reached, if it can. Tools of the manifest
+        are functions of the agent's module, or lie behind the `gateway`."""
         self._agent = agent
         self._compact_every = compact_every
         self._tools = tuple(tool.name for tool in bundle.tools if tools is None or tool.name in tools)
@@ -114,6 +129,8 @@ class Runner:
         self._secrets = secrets
         self._models = models
         self._ledger, self._alerts = ledger, alerts
+        self._audit = audit
+        self._gateway, self._local_tools = gateway, local_tools(agent)
         self.turns: Final = None if bundle.memory is None else self._turns(bundle.memory, owner, address)
         """None for an agent without memory."""
 
@@ -229,6 +246,9 @@ class Runner:
             interruption=interruption,
             compact_every=self._compact_every,
             memory=memory,
+            audit=self._audit,
+            gateway=self._gateway,
+            local_tools=self._local_tools,
         )
 
     def call(self, run: Run) -> tuple[Any, Exception | None]:

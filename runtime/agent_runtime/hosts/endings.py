@@ -18,6 +18,8 @@ from agent_runtime.errors import (
     SecretNotDeclared,
     SpendUnknown,
     Suspended,
+    ToolRefused,
+    ToolUnavailable,
 )
 from agent_runtime.heads import QUEUED_SECONDS
 from agent_runtime.hosts.queue import LONGEST_DELAY_SECONDS
@@ -36,6 +38,7 @@ _HOPELESS: Final = (
     ModelRejected,
     RunError,
     SecretNotDeclared,
+    ToolRefused,
 )
 
 
@@ -63,7 +66,7 @@ def ending(
         return Ending(RunStatus.DONE)
     if isinstance(error, Suspended):
         return _suspended(error, now)
-    if isinstance(error, Braked | CapReached | ModelUnavailable | SpendUnknown):
+    if isinstance(error, Braked | CapReached | ModelUnavailable | SpendUnknown | ToolUnavailable):
         longest = LONGEST_DELAY_SECONDS if isinstance(error, CapReached) else PARKED_SECONDS
         pause = 1 + round(jitter() * (longest - 1))
         due_at = now + pause + QUEUED_SECONDS

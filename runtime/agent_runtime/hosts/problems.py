@@ -20,6 +20,7 @@ from agent_runtime.errors import (
     SessionElsewhere,
     SessionStranded,
     SpendUnknown,
+    ToolUnavailable,
     TrafficUnknown,
 )
 
@@ -40,6 +41,7 @@ _OF_ERRORS: Final[tuple[tuple[type[AgentRuntimeError], int, str, str], ...]] = (
     (TrafficUnknown, 503, "traffic-unknown", "No release can be chosen"),
     (IdempotencyMismatch, 409, "idempotency-mismatch", "The idempotency key belongs to another input"),
     (BundleMismatch, 409, "bundle-mismatch", "The run was begun by another release"),
+    (ToolUnavailable, 503, "tool-unavailable", "A tool is unavailable"),
     (ModelUnavailable, 503, "model-unavailable", "The model is unavailable"),
     (CheckpointUnavailable, 503, "checkpoints-unavailable", "The run's state cannot be read or written"),
 )
@@ -85,6 +87,7 @@ _PASSING: Final = (
     ModelUnavailable,
     SessionElsewhere,
     SpendUnknown,
+    ToolUnavailable,
     TrafficUnknown,
 )
 

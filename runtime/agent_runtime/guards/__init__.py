@@ -1,0 +1,1 @@
+"""What stops a run that goes wrong while nothing in it fails."""
