@@ -240,10 +240,11 @@ class SpendUnknown(AgentRuntimeError):
 class GuardTripped(AgentRuntimeError):
     """A guard has found the run to go wrong. It is PARKED with its steps kept, and a person lets it go on."""
 
-    def __init__(self, guard: str, reason: str) -> None:
-        """`guard` names what tripped, such as `loop`; `reason` is told to people, and holds no input."""
+    def __init__(self, guard: str, reason: str, asked: tuple[int, ...] | None = None) -> None:
+        """`guard` names what tripped, such as `loop`; `reason` is told to people, and holds no input; `asked`
+        is the path of the question that was put to them, if one was."""
         super().__init__(f"the guard {guard!r} stopped the run: {reason}")
-        self.guard, self.reason = guard, reason
+        self.guard, self.reason, self.asked = guard, reason, asked
 
 
 class AuditUnavailable(AgentRuntimeError):

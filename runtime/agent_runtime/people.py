@@ -4,6 +4,7 @@ fenced or woken, never by being asked."""
 from agent_runtime.approvals import Approvals, Decision
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import ApprovalRefused, CheckpointUnavailable, RunUnknown
+from agent_runtime.guards.questions import is_guards
 from agent_runtime.heads import QUEUED_SECONDS
 from agent_runtime.outside import IS_AS_READ, end_from_outside
 from agent_runtime.records import ENDED, Path, RunStatus, Value, head_key
@@ -40,21 +41,23 @@ def decide(store: CheckpointStore, tenant: str, run_id: str, path: Path, decisio
     if RunStatus(head["status"]) in ENDED:
         raise ApprovalRefused(f"the run is {head['status']}")
     Approvals(store.table, store.now).decide(head["pk"], path, decision)
-    return head["bundle_id"] if _wake(store, tenant, run_id) and "takes" in head else None
+    return head["bundle_id"] if _wake(store, tenant, run_id, path) and "takes" in head else None
 
 
 def wake_if_decided(store: CheckpointStore, tenant: str, run_id: str, path: Path) -> bool:
     """Wake a run whose question was answered before it was given back; whether it was."""
     found = Approvals(store.table, store.now).find(store.heads.pk(tenant, run_id), path)
     is_decided = found is not None and found["decision"] != "PENDING"
-    return is_decided and _wake(store, tenant, run_id)
+    return is_decided and _wake(store, tenant, run_id, path)
 
 
-def _wake(store: CheckpointStore, tenant: str, run_id: str) -> bool:
-    """Only one of those who learn of a decision wakes the run, and it alone sends the message."""
+def _wake(store: CheckpointStore, tenant: str, run_id: str, path: Path) -> bool:
+    """Only one of those who learn of a decision wakes the run, and it alone sends the message. A guard parks
+    a run that it asks about; all others wait for their answer."""
     now = int(store.now() * 1000)
     changes: dict[str, Value] = {"status": RunStatus.QUEUED.value, "error": None, "updated_at": now}
     due: dict[str, Value] = {"due_at": now + QUEUED_SECONDS * 1000}
-    waits: dict[str, Value] = {":waiting": RunStatus.WAITING_APPROVAL.value}
+    waiting = RunStatus.PARKED if is_guards(path) else RunStatus.WAITING_APPROVAL
+    waits: dict[str, Value] = {":waiting": waiting.value}
     key = head_key(store.heads.pk(tenant, run_id))
     return store.table.update(key, changes | due, "#status = :waiting", waits).is_written

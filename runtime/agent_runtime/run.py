@@ -337,11 +337,12 @@ class Run:
         and `GuardUpheld`."""
         summary = f"{reason}. Approve to let the run go on"
         expires_at = self._clock() + GUARD_SECONDS
-        question = Approval(self.run_id, guard_path("loop", times), "loop", summary, expires_at)
+        asked = guard_path("loop", times)
+        question = Approval(self.run_id, asked, "loop", summary, expires_at)
         answer = self._approvals.ask(self.lease, question)
         if isinstance(answer, Decision) and answer.verdict == "approve":
             return
-        error: AgentRuntimeError = GuardTripped("loop", reason)
+        error: AgentRuntimeError = GuardTripped("loop", reason, asked)
         if isinstance(answer, Decision):
             error = GuardUpheld(f"{reason}; {answer.decided_by} said: {answer.verdict}")
         self._audit.record(

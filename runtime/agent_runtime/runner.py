@@ -44,6 +44,7 @@ from agent_runtime.sessions import Sessions
 from agent_runtime.snapshots import Snapshots
 from agent_runtime.spend.alerts import Alerts
 from agent_runtime.spend.ledger import Ledger
+from agent_runtime.telemetry.here import Here, current_run
 from agent_runtime.tools.calling import Gateway
 from agent_runtime.tools.local import local_tools
 from agent_runtime.traces import RunTrace
@@ -118,8 +119,8 @@ class Runner:
         """Without a `ledger` nothing but the manifest's own limits bounds what a run spends; `alerts` tells
         people of it. `tools` narrows the bundle's tools to those that this environment allows; after
         `compact_every` steps a segment is written (0: never). `owner` and `address` are told of the sessions
-        that are held here: who holds them, and where that one can be reached, if it can. Tools of the manifest
-        are functions of the agent's module, or lie behind the `gateway`."""
+        that are held here: who holds them, and where that one can be reached, if it can. The
+        manifest's tools are functions of the agent's module, or lie behind the `gateway`."""
         self._agent = agent
         self._compact_every = compact_every
         self._tools = tuple(tool.name for tool in bundle.tools if tools is None or tool.name in tools)
@@ -255,6 +256,7 @@ class Runner:
         """The agent's output, or the error that it ended with. Raises `LeaseLost` and
         `CheckpointUnavailable`, of which nothing can be written down."""
         token = current_scope.set(Scope(()))
+        known = current_run.set(Here(run.run_id, run.tenant))
         try:
             output = self._agent(run)
             if run.progress.stopped is not None:
@@ -272,6 +274,7 @@ class Runner:
             return None, error
         finally:
             current_scope.reset(token)
+            current_run.reset(known)
         return output, None
 
     def outcome(self, run: Run, output: Any, error: Exception | None, turn: Turn | None = None) -> RunOutcome:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from agent_runtime.bundle import BUNDLE_FILE, Bundle
 from agent_runtime.errors import SettingsError
 from agent_runtime.spend.caps import SpendCaps
+from agent_runtime.telemetry.spec import ObserveSpec
 
 _LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}
 _NAMES: Final = {"agent_name": "AGENT_NAME", "task_root": "LAMBDA_TASK_ROOT"}
@@ -39,8 +40,12 @@ class TableSettings(BaseModel):
     tenants: frozenset[str] | None = None
     """Tenants that are let in, divided by commas. Absent: every tenant that the token's issuer vouches
     for."""
+    observe: ObserveSpec = ObserveSpec()
+    """Telemetry, as JSON. Absent: no spans, and metrics without host and tenant."""
 
-    @field_validator("secrets", "queues", "jwt_audiences", "spend", mode="before", check_fields=False)
+    @field_validator(
+        "secrets", "queues", "jwt_audiences", "spend", "observe", mode="before", check_fields=False
+    )
     @classmethod
     def _from_json(cls, value: object) -> object:
         return json.loads(value) if isinstance(value, str) else value

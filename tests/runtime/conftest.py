@@ -38,12 +38,14 @@ class ScriptedModel:
 
 @pytest.fixture(autouse=True)
 def _untouched_logging() -> Iterator[None]:
-    """A host that starts takes the runtime's logger for itself; the next test gets it back as it was."""
-    logger = logging.getLogger("agent_runtime")
-    before = (logger.level, logger.propagate, logger.handlers[:])
+    """A host that starts takes the runtime's logger for itself, and the root's lines; the next test gets them
+    back as they were."""
+    logger, root = logging.getLogger("agent_runtime"), logging.getLogger()
+    before, of_root = (logger.level, logger.propagate, logger.handlers[:]), root.handlers[:]
     yield
     logger.setLevel(before[0])
     logger.propagate, logger.handlers[:] = before[1:]
+    root.handlers[:] = of_root
 
 
 @pytest.fixture

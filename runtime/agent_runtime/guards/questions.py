@@ -21,6 +21,11 @@ def guard_path(guard: str, times: int) -> Path:
     return (0, _PLACES[guard], times)
 
 
+def is_guards(path: Path) -> bool:
+    """Whether a guard asks there."""
+    return len(path) == 3 and path[0] == 0 and path[1] in _PLACES.values()
+
+
 def lift(store: CheckpointStore, tenant: str, run_id: str, decision: Decision) -> int:
     """Answer all that guards ask of the run, and say how many that were; whoever resumes it does this first.
 
@@ -34,7 +39,7 @@ def lift(store: CheckpointStore, tenant: str, run_id: str, decision: Decision) -
         for item in store.table.query(pk, "approval#000000.", "approval#000000.~")
         if head is not None and item["birth"] == head["birth"] and item["decision"] == "PENDING"
     ]
-    waiting = [path for path in found if path[1] in _PLACES.values()]
+    waiting = [path for path in found if is_guards(path)]
     for path in waiting:
         approvals.decide(pk, path, decision)
     return len(waiting)

@@ -161,10 +161,12 @@ class LambdaHost:
 
 def _start() -> LambdaHost:
     from agent_runtime.hosts.start import start
+    from agent_runtime.logs import log_agent_alike
     from agent_runtime.settings import Settings
 
     settings = Settings.from_environment(os.environ)
     parts = start(settings)
+    log_agent_alike()
     return LambdaHost(
         parts.runner,
         parts.store,

@@ -28,8 +28,8 @@ def _start() -> Reaper:
     from agent_runtime.logs import log_to
     from agent_runtime.settings import DoorSettings
 
-    log_to(sys.stdout)
     settings = DoorSettings.from_environment(os.environ)
+    log_to(sys.stdout, settings.observe.redactor())
     return Reaper(
         store_of(settings, client_of("dynamodb")),
         senders(client_of("sqs"), settings.queues),

@@ -19,6 +19,7 @@ from agent_runtime.hosts.start import start
 from agent_runtime.hosts.tokens import Tokens
 from agent_runtime.hosts.work import queue_of, standing_of, stop_on_signals, worker_of
 from agent_runtime.hosts.wsgi import Edge
+from agent_runtime.logs import log_agent_alike
 from agent_runtime.metrics import sessions_line
 from agent_runtime.settings import ServerSettings
 
@@ -38,6 +39,7 @@ def serve() -> None:
         shipped = Shipped(sys.stdout, client_of("logs"), settings.log_group, f"{bundle}/{owner}")
         sys.stdout = shipped
     parts = start(settings, owner=owner, address=settings.address)
+    log_agent_alike()
     _log_as_ours("waitress")
     bundle_id, queue = parts.bundle.bundle_id, queue_of(settings)
     standing = standing_of(settings, parts)

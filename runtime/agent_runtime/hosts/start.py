@@ -54,7 +54,7 @@ def start(settings: Settings, *, owner: str = "", address: str = "") -> HostPart
         raise SettingsError(
             f"AGENT_SECRETS has no ARN for {', '.join(undeclared)}, which the bundle declares"
         )
-    log_to(sys.stdout, agent=settings.agent_name, bundle=bundle.bundle_id)
+    log_to(sys.stdout, settings.observe.redactor(), agent=settings.agent_name, bundle=bundle.bundle_id)
     dynamodb = client_of("dynamodb")
     secret_reader = SecretReader(lazily("secretsmanager"), settings.secrets)
     store = store_of(settings, dynamodb)

@@ -17,8 +17,8 @@ def _start() -> Handle:
     from agent_runtime.logs import log_to
     from agent_runtime.settings import DoorSettings
 
-    log_to(sys.stdout)
     settings = DoorSettings.from_environment(os.environ)
+    log_to(sys.stdout, settings.observe.redactor())
     store = store_of(settings, client_of("dynamodb"))
     routes = RunReader(store, senders(lazily("sqs"), settings.queues)).routes()
     return lambda event, _context: respond(event, routes, settings.tenants)

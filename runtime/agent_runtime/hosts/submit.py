@@ -164,8 +164,8 @@ def _start() -> SubmitHost:
     from agent_runtime.logs import log_to
     from agent_runtime.settings import DoorSettings
 
-    log_to(sys.stdout)
     settings = DoorSettings.from_environment(os.environ)
+    log_to(sys.stdout, settings.observe.redactor())
     dynamodb = client_of("dynamodb")
     store = store_of(settings, dynamodb)
     sessions = Sessions(store.table, agent=settings.agent_name, bundle_id="", owner="")

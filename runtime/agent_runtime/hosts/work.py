@@ -12,6 +12,7 @@ from agent_runtime.hosts.protection import TaskProtection
 from agent_runtime.hosts.queue import Queue
 from agent_runtime.hosts.start import HostParts, start
 from agent_runtime.hosts.worker import POLL_SECONDS, Limits, Worker
+from agent_runtime.logs import log_agent_alike
 from agent_runtime.metrics import figures_of, metrics_line
 from agent_runtime.settings import WorkerSettings
 from agent_runtime.standing import Standing
@@ -21,6 +22,7 @@ def work() -> None:
     """Work off the queue until SIGTERM. Raises `SettingsError`."""
     settings = WorkerSettings.from_environment(os.environ)
     parts = start(settings)
+    log_agent_alike()
     worker = worker_of(settings, parts, queue_of(settings), standing_of(settings, parts))
     stop_on_signals(worker)
     worker.run()
