@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from agent_runtime.checkpoint_table import CheckpointTable
-from agent_runtime.errors import ApprovalRefused
+from agent_runtime.errors import ApprovalRefused, StepMismatch
 from agent_runtime.records import SCHEMA_VERSION, Lease, Path, Value, path_text
 
 VERDICTS: Final = frozenset({"approve", "deny", "happened", "retry"})
@@ -51,7 +51,8 @@ class Approvals:
     def ask(self, lease: Lease, asked: Approval, *, anew: bool = False) -> "Decision | Approval":
         """The decision; the question as it was first asked while there is none and time is left.
 
-        With `anew`, a decision that was made is about something else, and the question is put again.
+        With `anew`, a decision that was made is about something else, and the question is put again. Raises
+        `StepMismatch` where something else was asked there.
         """
         item: dict[str, Value] = {
             **_key(lease.pk, asked.path),
@@ -71,6 +72,11 @@ class Approvals:
         found: dict[str, Any] | None = self._table.put(item, condition, values)
         if found is None:
             return asked
+        if found["name"] != asked.name:  # a yes to one thing must not count for another
+            raise StepMismatch(
+                f"question {path_text(asked.path)} was {found['name']!r} and is now {asked.name!r}: the code "
+                f"changed order"
+            )
         if found["decision"] == _PENDING and found["until"] <= self._clock() * 1000:
             denied = Decision("deny", "nobody: the time for it was over")
             done = self._write(lease.pk, asked.path, denied, "#decision = :pending", {})

@@ -27,6 +27,8 @@ class Call(NamedTuple):
     """Hash of the answer, or the class of the error."""
     acts: bool
     """Whether it changed something outside."""
+    refused: bool = False
+    """Whether it was not made at all."""
 
     @property
     def deed(self) -> tuple[str, str, str]:
@@ -35,7 +37,9 @@ class Call(NamedTuple):
 
     @property
     def news(self) -> tuple[str, str]:
-        """What makes a call say something new."""
+        """What makes a call say something new. Of refusals one says all, whatever name the model made up."""
+        if self.refused:
+            return ("", self.answer)
         return (self.tool, self.arguments if self.acts else self.answer)
 
 

@@ -87,11 +87,16 @@ class Calling:
         asked = _hash(arguments)
         acts = False
         try:
-            spec, given = self._allowed(name, arguments)
-            acts = spec.effect != "read"
-            answer = self._made(spec, given)
+            try:
+                spec, given = self._allowed(name, arguments)
+            except ToolRefused as refusal:
+                answer = self._refused(name, refusal)
+            else:
+                acts = spec.effect != "read"
+                answer = self._made(spec, given)
         except ToolRefused as refusal:
-            self._watch.after(path, places, Call(name, asked, type(refusal).__name__, acts=False))
+            refused = Call(name, asked, type(refusal).__name__, acts=False, refused=True)
+            self._watch.after(path, places, refused)
             raise
         except Exception as error:
             if isinstance(error, ToolError) or not isinstance(error, AgentRuntimeError):
@@ -101,33 +106,32 @@ class Calling:
         return answer
 
     def _allowed(self, name: str, arguments: Mapping[str, Any]) -> tuple[ToolSpec, dict[str, Any]]:
-        """The tool, and its arguments as JSON has them. Raises `ToolRefused`, which is a step of its own: a
-        replay meets it again, whatever the environment allows by then."""
-        try:
-            spec = self._declared.get(name)
-            if spec is None or name not in self._run.tools:
-                shown = repr(name) if re.fullmatch(TOOL_NAME, name) else "of this name"
-                raise ToolRefused(
-                    f"there is no tool {shown} here; the tools are {', '.join(self._run.tools) or 'none'}"
-                )
-            if spec.tenants and self._run.tenant not in spec.tenants:
-                raise ToolRefused(f"the tool {name!r} is not for this tenant")
-            given = checked(spec.input_schema, arguments)
-            if spec.destination == "gateway":
-                if self._gateway is None:
-                    raise ToolRefused(f"the tool {name!r} needs a tool gateway, and none is deployed here")
-            elif name not in self._local:
-                raise ToolRefused(f"the agent's module has no function `@tool` named {name!r}")
-            else:
-                self._local[name].check(given)
-        except ToolRefused as refusal:
-            self._refuse(name, refusal)
+        """The tool, and its arguments as JSON has them. Raises `ToolRefused`."""
+        spec = self._declared.get(name)
+        if spec is None or name not in self._run.tools:
+            shown = repr(name) if re.fullmatch(TOOL_NAME, name) else "of this name"
+            offered = ", ".join(self._run.tools) or "none"
+            raise ToolRefused(f"there is no tool {shown} here; the tools are {offered}")
+        if spec.tenants and self._run.tenant not in spec.tenants:
+            raise ToolRefused(f"the tool {name!r} is not for this tenant")
+        given = checked(spec.input_schema, arguments)
+        if spec.destination == "gateway":
+            if self._gateway is None:
+                raise ToolRefused(f"the tool {name!r} needs a tool gateway, and none is deployed here")
+        elif name not in self._local:
+            raise ToolRefused(f"the agent's module has no function `@tool` named {name!r}")
+        else:
+            self._local[name].check(given)
         return spec, given
 
     def _made(self, spec: ToolSpec, given: dict[str, Any]) -> Any:
         if spec.effect == "read":
             return self._run.step(spec.name, lambda: self._call(spec, given))
-        approval = self._approved(spec, given) if spec.effect == "destructive" else None
+        approval = None
+        if spec.effect == "destructive":
+            approval = self._approval(spec, given)
+            if approval is None:
+                return self._refused(spec.name, ToolRefused(f"nobody approved of this call of {spec.name!r}"))
 
         def act(*, idempotency_key: str = "") -> Any:
             return self._call(spec, given, idempotency_key, approval)
@@ -135,16 +139,14 @@ class Calling:
         takes_key = spec.destination == "gateway" or self._local[spec.name].takes_key
         return self._run.effect(spec.name, act, takes_key=takes_key)
 
-    def _approved(self, spec: ToolSpec, given: dict[str, Any]) -> str:
-        """The id of the approval of this very call. Raises `ToolRefused` and `Suspended`."""
+    def _approval(self, spec: ToolSpec, given: dict[str, Any]) -> str | None:
+        """The id of the approval of this very call, or None. Raises `Suspended`."""
         asked = self._run.progress.scope().next_path
         text = json.dumps(given, sort_keys=True, ensure_ascii=False)
         shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"
         name = approval_name(spec.name, given)
-        if not self._run.approve(name, summary=f"call the destructive tool {spec.name!r} with {shown}"):
-            refusal = ToolRefused(f"nobody approved of this call of {spec.name!r}")
-            self._refuse(spec.name, refusal)
-        return f"{self._run.run_id}.{path_text(asked)}"
+        is_approved = self._run.approve(name, summary=f"call the destructive tool {spec.name!r} with {shown}")
+        return f"{self._run.run_id}.{path_text(asked)}" if is_approved else None
 
     def _call(self, spec: ToolSpec, given: dict[str, Any], key: str = "", approval: str | None = None) -> Any:
         self._record(spec.name, given, effect=spec.effect, destination=spec.destination)
@@ -164,14 +166,16 @@ class Calling:
             self._record(spec.name, given, outcome="done")
         return answer
 
-    def _refuse(self, name: str, refusal: ToolRefused) -> NoReturn:
+    def _refused(self, name: str, refusal: ToolRefused) -> Any:
+        """A refusal is a step, so that a replay meets what was met before, whatever the environment allows by
+        then: a call that was made then has its answer. Raises `refusal`."""
+
         def work(_: Path) -> NoReturn:
             self._count_refusal(name, refusal)
             self._record(_shown(name), None, outcome="refused", reason=type(refusal).__name__)
             raise refusal
 
-        self._run.progress.once(_shown(name), work)
-        raise refusal
+        return self._run.progress.once(_shown(name), work)
 
     def _count_refusal(self, name: str, refusal: ToolRefused) -> None:
         self._run.progress.tally.refused()
