@@ -22,7 +22,7 @@ from embedded_aws.doors import Asked, Door, Said, asked
 from embedded_aws.functions import Functions, install
 from embedded_aws.gateway import Gateway, StartResponse, Wsgi
 from embedded_aws.http_apis.app import HttpApis
-from embedded_aws.http_apis.issuer import Issuer
+from embedded_aws.http_apis.issuer import TOKENS, Issuer
 from embedded_aws.kubernetes import ClusterFailed, Kubernetes
 from embedded_aws.model_server import ModelServer
 from embedded_aws.moto_gaps import fill
@@ -40,6 +40,7 @@ from embedded_aws.toolchain.go import BuildFailed
 ADMIN = "embedded"
 """Access key and secret key of the one administrator: Pulumi, and you."""
 _OURS = "/_embedded/"
+_MOST_FORM_BYTES = 64 * 1024
 _log = logging.getLogger("embedded_aws")
 
 
@@ -206,6 +207,11 @@ class Cloud:
         if path.startswith("/_embedded/model/"):
             environ["PATH_INFO"] = path.removeprefix("/_embedded/model")
             return self._model(environ, start_response)
+        if path == f"/_embedded/issuer{TOKENS}" and environ["REQUEST_METHOD"] == "POST":
+            length = min(int(environ.get("CONTENT_LENGTH") or 0), _MOST_FORM_BYTES)
+            body = environ["wsgi.input"].read(length)
+            status, said = self._issuer.workload_token(str(environ.get("HTTP_AUTHORIZATION", "")), body)
+            return _json(start_response, said, status)
         document = self._issuer.documents().get(path.removeprefix("/_embedded/issuer"))
         if document is not None and path.startswith("/_embedded/issuer/"):
             return _bytes(start_response, document)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from agent_runtime.audit.trail import NOT_KEPT, Trail
 from agent_runtime.checkpoint_table import CheckpointTable
 from agent_runtime.errors import ApprovalRefused, StepMismatch
 from agent_runtime.records import SCHEMA_VERSION, Lease, Path, Value, path_text
@@ -44,9 +45,14 @@ class Decision:
 class Approvals:
     """The questions in one table. `clock` gives seconds since 1970. Calls raise `CheckpointUnavailable`."""
 
-    def __init__(self, table: CheckpointTable, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, table: CheckpointTable, clock: Callable[[], float] = time.time, audit: Trail = NOT_KEPT
+    ) -> None:
+        """`audit` is told of questions, and of those that nobody answered in time; of answers whoever
+        `decide`s for a person."""
         self._table = table
         self._clock = clock
+        self._audit = audit
 
     def ask(self, lease: Lease, asked: Approval, *, anew: bool = False) -> "Decision | Approval":
         """The decision; the question as it was first asked while there is none and time is left.
@@ -69,8 +75,10 @@ class Approvals:
         values: dict[str, Value] = {":birth": lease.birth}
         if anew:
             condition, values = f"{condition} OR #decision <> :pending", values | {":pending": _PENDING}
+        said = entry_of(lease.pk, asked.run_id, asked.path, asked.name)
         found: dict[str, Any] | None = self._table.put(item, condition, values)
         if found is None:
+            self._audit.record("approval-asked", **said, until=int(asked.expires_at * 1000))
             return asked
         if found["name"] != asked.name:  # a yes to one thing must not count for another
             raise StepMismatch(
@@ -79,6 +87,7 @@ class Approvals:
             )
         if found["decision"] == _PENDING and found["until"] <= self._clock() * 1000:
             denied = Decision("deny", "nobody: the time for it was over")
+            self._audit.record("approval-decided", **said, who="nobody", verdict="expired")
             done = self._write(lease.pk, asked.path, denied, "#decision = :pending", {})
             found = {**found, **_attributes(denied)} if done.is_written else dict(done.item)
         if found["decision"] == _PENDING:
@@ -117,6 +126,13 @@ class Approvals:
     ) -> Any:
         changes = {**_attributes(decision), "decided_at": int(self._clock() * 1000)}
         return self._table.update(_key(pk, path), changes, condition, {":pending": _PENDING, **values})
+
+
+def entry_of(pk: str, run_id: str, path: Path, name: str = "") -> dict[str, str]:
+    """What the audit trail is told of a question: which it was, not what it said."""
+    _, _, of_agent = pk.partition("#")
+    tenant = of_agent.removesuffix(f"#{run_id}")
+    return {"run_id": run_id, "tenant": tenant, "step": name, "approval": f"{run_id}.{path_text(path)}"}
 
 
 def _key(pk: str, path: Path) -> dict[str, Value]:

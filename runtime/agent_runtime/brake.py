@@ -57,7 +57,7 @@ class BrakeReader:
 def engage(
     client: "DynamoDBClient", table: str, agent: str, *, reason: str, engaged_by: str, engaged_at: str
 ) -> bool:
-    """Engage the brake; False if it was engaged before, whose reason and time then stay.
+    """Engage the brake; False if something else engaged it before, whose reason and time then stay.
 
     `engaged_at` is ISO 8601 in UTC with milliseconds. An alert older than the last release does nothing,
     since SNS may deliver it hours late and a person has already decided.
@@ -71,6 +71,7 @@ def engage(
             UpdateExpression="SET engaged = :true, reason = :reason, engaged_at = :at, engaged_by = :by, "
             "schema_version = :version",
             ConditionExpression=f"{never_braked} OR ({released_before})",
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
             ExpressionAttributeNames={"#agent": "agent"},  # a reserved word of DynamoDB
             ExpressionAttributeValues={
                 ":true": {"BOOL": True},
@@ -81,8 +82,11 @@ def engage(
                 ":version": {"N": str(SCHEMA_VERSION)},
             },
         )
-    except client.exceptions.ConditionalCheckFailedException:
-        return False
+    except client.exceptions.ConditionalCheckFailedException as error:
+        # The same alert again, whose first delivery died before it was told of: it counts as the first.
+        found = error.response.get("Item", {})
+        ours = {"engaged": {"BOOL": True}, "engaged_at": {"S": engaged_at}, "engaged_by": {"S": engaged_by}}
+        return ours.items() <= found.items()
     return True
 
 
@@ -125,15 +129,37 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:
         import boto3
 
         asked += 1
-        engage(
-            boto3.client("dynamodb"),
+        client, by = boto3.client("dynamodb"), str(message.get("TopicArn") or "sns")
+        is_engaged = engage(
+            client,
             os.environ["AGENT_CONTROL_TABLE"],
             os.environ["AGENT_NAME"],
             reason=reason,
-            engaged_by=str(message.get("TopicArn") or "sns"),
+            engaged_by=by,
             engaged_at=str(message.get("Timestamp") or utc_now()),
         )
+        if is_engaged:
+            # After the act: nothing holds up a brake. What cannot be told now the next delivery tells.
+            _trail(client).record("brake-engaged", who=by, reason=reason)
     return {"engaged": asked}
+
+
+def _trail(dynamodb: Any) -> Any:
+    """The audit trail, if the environment says where it lies."""
+    from agent_runtime.audit.trail import NOT_KEPT
+
+    group = os.environ.get("AGENT_AUDIT_LOG_GROUP")
+    if not group:
+        return NOT_KEPT
+    import boto3
+
+    from agent_runtime.audit.anchors import Anchors
+    from agent_runtime.audit.writer import AuditTrail
+
+    agent, table = os.environ["AGENT_NAME"], os.environ["AGENT_CONTROL_TABLE"]
+    days = int(os.environ.get("AGENT_AUDIT_RETENTION_DAYS") or 365)
+    anchors = Anchors(dynamodb, table, agent, days, time.time)
+    return AuditTrail(boto3.client("logs"), group, anchors, kind="brake", carried={"agent": agent})
 
 
 def reason_to_brake(subject: str, message: str, percent: float) -> str | None:

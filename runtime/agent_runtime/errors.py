@@ -46,10 +46,12 @@ AgentRuntimeError
 │   │   └── ArgumentsInvalid   its arguments break the tool's schema or the bounds of all tools
 │   ├── ToolFailed             the tool was called, and tells of an error
 │   └── ToolUnavailable        may work later: throttled, down, too slow
+│       └── ToolGatewayUnavailable  the gateway, or the issuer of the token for it, does not answer
 ├── ApprovalRefused            a decision that came late, second, or to no question
 ├── Suspended                  the run gives its worker back: it sleeps, waits for a person, or is handed over
 ├── SecretError
 │   ├── SecretNotDeclared
+│   ├── SecretRefused          it is the one in force, and it is not let in
 │   └── SecretUnavailable
 └── ModelError
     ├── ModelUnavailable       may work later: throttled, down, too slow
@@ -295,6 +297,10 @@ class ArgumentsInvalid(ToolRefused):
     """A call's arguments break the tool's schema, or the bounds that hold for all tools."""
 
 
+class ToolGatewayUnavailable(ToolUnavailable):
+    """The tool gateway, or the issuer of the agent's token for it, does not answer: nothing was reached."""
+
+
 class ApprovalRefused(AgentRuntimeError):
     """The decision does not count."""
 
@@ -317,6 +323,10 @@ class SecretError(AgentRuntimeError):
 
 class SecretNotDeclared(SecretError):
     """The agent asked for a secret that its manifest does not declare."""
+
+
+class SecretRefused(SecretError):
+    """A value was not let in, also after it was fetched anew."""
 
 
 class SecretUnavailable(SecretError):

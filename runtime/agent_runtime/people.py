@@ -1,7 +1,8 @@
 """What people do to a run from outside: cancel it, and answer its questions. Workers learn of it by being
 fenced or woken, never by being asked."""
 
-from agent_runtime.approvals import Approvals, Decision
+from agent_runtime.approvals import Approvals, Decision, entry_of
+from agent_runtime.audit.trail import NOT_KEPT, Trail, told
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import ApprovalRefused, CheckpointUnavailable, RunUnknown
 from agent_runtime.guards.questions import is_guards
@@ -13,12 +14,22 @@ _TRIES = 5
 """Against a worker that writes the head at the same moment."""
 
 
-def cancel(store: CheckpointStore, tenant: str, run_id: str) -> RunStatus:
+def cancel(
+    store: CheckpointStore, tenant: str, run_id: str, *, audit: Trail = NOT_KEPT, who: str = ""
+) -> RunStatus:
     """Cancel the tenant's run, and give its status: one that has ended before stays as it is.
 
     It is taken over as if by a worker: whoever works on it fails at its next write of a step. Raises
-    `RunUnknown` and `CheckpointUnavailable`.
+    `RunUnknown` and `CheckpointUnavailable`, and once it is done `AuditUnavailable`.
     """
+    head = store.find_head(tenant, run_id)
+    if head is None or RunStatus(head["status"]) in ENDED:
+        return _cancel(store, tenant, run_id)
+    with told(audit, "run-stopped", run_id=run_id, tenant=tenant, who=who, how="cancelled"):
+        return _cancel(store, tenant, run_id)
+
+
+def _cancel(store: CheckpointStore, tenant: str, run_id: str) -> RunStatus:
     for _ in range(_TRIES):
         head = store.find_head(tenant, run_id)
         if head is None:
@@ -30,17 +41,32 @@ def cancel(store: CheckpointStore, tenant: str, run_id: str) -> RunStatus:
     raise CheckpointUnavailable("the run changes too fast to be cancelled: try again")
 
 
-def decide(store: CheckpointStore, tenant: str, run_id: str, path: Path, decision: Decision) -> str | None:
+def decide(
+    store: CheckpointStore,
+    tenant: str,
+    run_id: str,
+    path: Path,
+    decision: Decision,
+    *,
+    audit: Trail = NOT_KEPT,
+) -> str | None:
     """Answer a run's question; the bundle whose queue is to be told, if the run waits for it.
 
-    Raises `ApprovalRefused`, `RunUnknown` and `CheckpointUnavailable`.
+    The trail has each answer that was given, and says of those that do not count why. Raises
+    `ApprovalRefused`, `RunUnknown` and `CheckpointUnavailable`, and `AuditUnavailable` with nothing decided.
     """
     head = store.find_head(tenant, run_id)
     if head is None:
         raise RunUnknown("no run of this tenant has this id")
     if RunStatus(head["status"]) in ENDED:
         raise ApprovalRefused(f"the run is {head['status']}")
-    Approvals(store.table, store.now).decide(head["pk"], path, decision)
+    entry = {**entry_of(head["pk"], run_id, path), "who": decision.decided_by}
+    audit.record("approval-decided", **entry, verdict=decision.verdict)
+    try:
+        Approvals(store.table, store.now).decide(head["pk"], path, decision)
+    except ApprovalRefused as error:
+        audit.record("approval-decided", **entry, verdict="refused", reason=str(error))
+        raise
     return head["bundle_id"] if _wake(store, tenant, run_id, path) and "takes" in head else None
 
 

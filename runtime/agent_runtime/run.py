@@ -99,9 +99,10 @@ class Run:
         )
         self.scores: Final[dict[str, float]] = {}
         """What the agent has reported so far."""
+        self.audit: Final = audit
         self._memory = memory
         self._events = Events(store.table, lease, clock)
-        self._approvals = Approvals(store.table, clock)
+        self._approvals = Approvals(store.table, clock, audit)
         self._brake = brake
         self._secrets = secrets
         self._models = models
@@ -248,12 +249,16 @@ class Run:
         """
         return self._calling.call(name, arguments)
 
-    def secret(self, name: str) -> SecretValue:
-        """A secret that the manifest declares. Raises `SecretNotDeclared` and `SecretUnavailable`."""
+    def secret(self, name: str, *, refused: SecretValue | None = None) -> SecretValue:
+        """A secret that the manifest declares. Where it was not let in, give it as `refused`: it is fetched
+        anew, since it may have been rotated.
+
+        Raises `SecretNotDeclared`, `SecretUnavailable`, `SecretRefused` and `AuditUnavailable`.
+        """
         if name not in self.bundle.secrets:
             declared = ", ".join(self.bundle.secrets) or "none"
             raise SecretNotDeclared(f"secret {name!r} is not declared in the manifest; declared: {declared}")
-        return self._secrets.get(name, run_id=self.run_id)
+        return self._secrets.get(name, run_id=self.run_id, tenant=self.tenant, refused=refused)
 
     def _tried(self, call: Callable[[], T]) -> T:
         return self._retries.call(lambda: self.progress.attempt(call))

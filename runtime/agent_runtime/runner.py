@@ -264,18 +264,28 @@ class Runner:
             as_json(output, "the agent")
             if not isinstance(output, dict):
                 raise ResultNotJson(f"the agent returned {type(output).__name__}, and a dict is needed")
+            self._audit.flush()  # a run is DONE once its trail is kept; else it waits, and says it again
         except (LeaseLost, CheckpointUnavailable):
             raise
         except Suspended as error:
             _log.info("run suspended", extra={"run_id": run.run_id, "reason": str(error)})
+            self._try_to_flush(run)
             return None, error
         except Exception as error:  # noqa: BLE001  whatever the agent raises is the outcome of its run
             _log.warning("run stopped", extra={"run_id": run.run_id}, exc_info=error)
+            self._try_to_flush(run)
             return None, error
         finally:
             current_scope.reset(token)
             current_run.reset(known)
         return output, None
+
+    def _try_to_flush(self, run: Run) -> None:
+        """What cannot be kept now waits for the next run of this process."""
+        try:
+            self._audit.flush()
+        except AuditUnavailable as error:
+            _log.warning("audit entries wait", extra={"run_id": run.run_id, "reason": str(error)})
 
     def outcome(self, run: Run, output: Any, error: Exception | None, turn: Turn | None = None) -> RunOutcome:
         """How the run stands after its agent's function has returned. What it changed of its session's memory

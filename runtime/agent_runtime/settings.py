@@ -37,6 +37,10 @@ class TableSettings(BaseModel):
     """Table of the brake, the releases and the traffic record."""
     checkpoint_retention_days: int = Field(default=30, ge=1, le=3650)
     """Defaults to 30: longer than any queue keeps a message (SQS: 14 days), so a late retry finds its run."""
+    audit_log_group: str = ""
+    """Log group of the audit trail; empty for none."""
+    audit_retention_days: int = Field(default=365, ge=1, le=3653)
+    """Days that its entries are kept."""
     tenants: frozenset[str] | None = None
     """Tenants that are let in, divided by commas. Absent: every tenant that the token's issuer vouches
     for."""

@@ -2,9 +2,11 @@
 
 import io
 import os
+import shutil
 import tarfile
 import threading
 import urllib.error
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ from typing import Any
 import pytest
 
 from embedded_aws.toolchain import cache, go, pulumi_cli
+
+_GO = shutil.which("go")
 
 
 @pytest.fixture(autouse=True)
@@ -200,3 +204,40 @@ def test_a_failed_build_says_what_was_run_and_why(folder: Path) -> None:
     command.write_text("#!/bin/sh\necho 'no such package' >&2\nexit 3\n")
     with pytest.raises(go.BuildFailed, match=r"compiler build failed:\nno such package"):
         go.run([str(command), "build"], folder)
+
+
+@pytest.mark.skipif(_GO is None, reason="no Go on this machine's PATH")
+def test_the_sources_of_a_module_are_fetched_where_nothing_was_built_before(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _GO is not None
+    _proxy_of(folder / "proxy", "example.test/needed", "v1.0.0", {"inside/code.go": "package inside\n"})
+    module = folder / "module"
+    module.mkdir()
+    (module / "go.mod").write_text(
+        "module example.test/own\n\ngo 1.21\n\nrequire example.test/needed v1.0.0\n"
+    )
+    surroundings = {
+        "GOPROXY": f"file://{folder / 'proxy'}",
+        "GONOSUMDB": "*",
+        "GOMODCACHE": str(folder / "modules"),
+        "GOCACHE": str(folder / "compiled"),
+    }
+    for name, value in surroundings.items():
+        monkeypatch.setenv(name, value)
+    found = go.module_folder(Path(_GO), module, "example.test/needed")
+    assert (found / "inside" / "code.go").read_text() == "package inside\n"
+    go.run([_GO, "clean", "-modcache"], module)  # its files are read-only
+
+
+def _proxy_of(proxy: Path, path: str, version: str, files: dict[str, str]) -> None:
+    """One version of one module, as a registry of Go modules lays it out in files."""
+    versions = proxy / path / "@v"
+    versions.mkdir(parents=True)
+    go_mod = f"module {path}\n"
+    (versions / "list").write_text(f"{version}\n")
+    (versions / f"{version}.info").write_text(f'{{"Version": "{version}"}}')
+    (versions / f"{version}.mod").write_text(go_mod)
+    with zipfile.ZipFile(versions / f"{version}.zip", "w") as packed:
+        for name, text in {"go.mod": go_mod, **files}.items():
+            packed.writestr(f"{path}@{version}/{name}", text)

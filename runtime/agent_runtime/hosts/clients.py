@@ -1,8 +1,10 @@
 """AWS clients of the hosts: short timeouts, bounded retries, and made no earlier than needed."""
 
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from agent_runtime.audit.trail import NOT_KEPT, Trail
 from agent_runtime.blobs import BlobStore
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.settings import TableSettings
@@ -12,6 +14,8 @@ _READ_SECONDS: Final = 5
 """Instead of botocore's 60 s each: a call to DynamoDB that takes longer is lost, and a turn has 29 s in
 all.
 """
+_AUDIT_READ_SECONDS: Final = 2
+"""An act waits for its entry: four tries of it fit into half of a turn."""
 _CONNECTIONS: Final = 50
 """Instead of botocore's 10: a worker's runs share one client."""
 
@@ -39,6 +43,19 @@ def store_of(settings: TableSettings, dynamodb: Any) -> CheckpointStore:
         agent=settings.agent_name,
         retention_days=settings.checkpoint_retention_days,
     )
+
+
+def trail_of(settings: TableSettings, dynamodb: Any, kind: str, **carried: str) -> Trail:
+    """The audit trail of this process; `kind` says which program it is, `carried` is in each entry."""
+    if not settings.audit_log_group:
+        return NOT_KEPT
+    from agent_runtime.audit.anchors import Anchors
+    from agent_runtime.audit.writer import AuditTrail
+
+    agent, days = settings.agent_name, settings.audit_retention_days
+    anchors = Anchors(dynamodb, settings.control_table, agent, days, time.time)
+    logs = lazily("logs", _AUDIT_READ_SECONDS)
+    return AuditTrail(logs, settings.audit_log_group, anchors, kind=kind, carried={"agent": agent, **carried})
 
 
 def lazily(service: str, read_seconds: float = _READ_SECONDS) -> Any:

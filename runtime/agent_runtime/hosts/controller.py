@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from agent_runtime.checkpoints import CheckpointStore
-from agent_runtime.hosts.clients import client_of, lazily, store_of
+from agent_runtime.hosts.clients import client_of, lazily, store_of, trail_of
 from agent_runtime.hosts.http import LambdaContext
 from agent_runtime.hosts.queue import Queue
 from agent_runtime.kubernetes_api import KubernetesApi
@@ -76,6 +76,7 @@ def handler(_event: Mapping[str, Any], context: LambdaContext) -> dict[str, str]
         Division(functions, cluster, queue, lambda: checkpoints, has_time),
         Copies(checkpoints, functions, queue).begin,
         time.time,
+        trail_of(settings, dynamodb, "controller"),
     ).run(settings.agent_name)
     tell_of_drift(store, cloudwatch, settings.agent_name, time.time(), sys.stdout)
     return {"action": made.action.value, "reason": made.reason}

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TextIO
 
+from agent_runtime.audit.trail import NOT_KEPT, Trail
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.copies import copied_run, copy_id
 from agent_runtime.errors import BundleMismatch, SessionElsewhere, Suspended
@@ -47,6 +48,7 @@ class LambdaHost:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
         environ: Mapping[str, str] = os.environ,
+        audit: Trail = NOT_KEPT,
     ) -> None:
         self._runner = runner
         self._store = store
@@ -60,7 +62,7 @@ class LambdaHost:
         self._tenants = tenants
         self._clock = clock
         self._now = now
-        self._routes_of_runs: Final = RunReader(store).routes()
+        self._routes_of_runs: Final = RunReader(store, audit=audit).routes()
 
     def handle(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         """An HTTP response for an API Gateway event; for a direct invocation the run, or `{"problem":
@@ -177,6 +179,7 @@ def _start() -> LambdaHost:
         pins=Pins(parts.store, parts.dynamodb, settings.control_table, parts.bundle.bundle_id),
         sampler=parts.sampler,
         tenants=settings.tenants,
+        audit=parts.audit,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 from agent_runtime.errors import (
     AgentRuntimeError,
     ApprovalRefused,
+    AuditUnavailable,
     Braked,
     BundleMismatch,
     CapReached,
@@ -31,6 +32,7 @@ _OF_ERRORS: Final[tuple[tuple[type[AgentRuntimeError], int, str, str], ...]] = (
     (CapReached, 429, "cap-reached", "A cap on spending is reached"),
     (SpendUnknown, 503, "spend-unknown", "What was spent cannot be counted"),
     (GuardTripped, 409, "guard-tripped", "A guard stopped the run"),
+    (AuditUnavailable, 503, "audit-unavailable", "The audit trail cannot be written"),
     (RunInProgress, 409, "run-in-progress", "The run is being worked on"),
     (LeaseLost, 409, "run-in-progress", "The run was taken over by another worker"),
     (SessionBusy, 409, "session-busy", "Another turn of the session goes on"),

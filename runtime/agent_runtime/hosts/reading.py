@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from agent_runtime.approvals import VERDICTS, Decision
+from agent_runtime.audit.trail import NOT_KEPT, Trail
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import AgentRuntimeError
 from agent_runtime.events import events_after
@@ -29,9 +30,15 @@ class RunReader:
     """The routes of runs that exist, for the tenant of the call alone. `send` tells a run's queue that it was
     woken; a host without queues has none."""
 
-    def __init__(self, store: CheckpointStore, send: Callable[[RunMessage], None] | None = None) -> None:
+    def __init__(
+        self,
+        store: CheckpointStore,
+        send: Callable[[RunMessage], None] | None = None,
+        audit: Trail = NOT_KEPT,
+    ) -> None:
         self._store = store
         self._send = send
+        self._audit = audit
 
     def routes(self) -> tuple[Route, ...]:
         return (
@@ -69,7 +76,7 @@ class RunReader:
         if not is_run_id(run_id):
             raise _no_such_run()
         with RunProblems(run_id):
-            status = cancel(self._store, call.tenant, run_id)
+            status = cancel(self._store, call.tenant, run_id, audit=self._audit, who=call.subject)
         if status is not RunStatus.CANCELLED:
             raise Problem(409, "run-ended", "The run has ended", f"it is {status.value}", run_id=run_id)
         return 200, {"run_id": run_id, "status": status.value}
@@ -85,7 +92,7 @@ class RunReader:
             )
         decision = Decision(str(verdict), call.subject, fields.get("result"))
         with RunProblems(run_id):
-            bundle_id = decide(self._store, call.tenant, run_id, path, decision)
+            bundle_id = decide(self._store, call.tenant, run_id, path, decision, audit=self._audit)
             if bundle_id is not None and self._send is not None:
                 self._tell(self._send, RunMessage(self._store.heads.agent, run_id, call.tenant, bundle_id))
         return 200, {"approval_id": approval_id, "decision": verdict, "decided_by": call.subject}

@@ -38,19 +38,24 @@ def http_call(event: Mapping[str, Any]) -> HttpCall:
     path = str(event.get("rawPath") or context["http"]["path"])
     if stage != "$default":
         path = path.removeprefix(f"/{stage}")
-    text = str(event.get("body") or "")
-    try:
-        body = base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
-    except binascii.Error as error:
-        raise Problem(400, "bad-request", "The body cannot be read", "the body is not base64") from error
+    body = body_of(event)
     return call_of(
         str(context["http"]["method"]),
         path,
         {name.lower(): value for name, value in event.get("headers", {}).items()},
         body,
         event.get("queryStringParameters") or {},
-        _claims(context.get("authorizer")),
+        claims_of(event),
     )
+
+
+def body_of(event: Mapping[str, Any]) -> bytes:
+    """The body of an API Gateway event. Raises `Problem` 400."""
+    text = str(event.get("body") or "")
+    try:
+        return base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
+    except binascii.Error as error:
+        raise Problem(400, "bad-request", "The body cannot be read", "the body is not base64") from error
 
 
 def call_of(
@@ -124,7 +129,9 @@ def is_tenant(text: str) -> bool:
     return 0 < len(text) <= 128 and text.isprintable() and "#" not in text
 
 
-def _claims(authorizer: Mapping[str, Any] | None) -> Mapping[str, Any]:
+def claims_of(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The verified claims of an API Gateway event. Raises `Problem` 401."""
+    authorizer = event["requestContext"].get("authorizer")
     claims: Mapping[str, Any] | None = ((authorizer or {}).get("jwt") or {}).get("claims")
     if claims is None:
         raise Problem(401, "unauthorized", "A token is needed", "the call came without a verified token")

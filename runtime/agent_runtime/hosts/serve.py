@@ -73,6 +73,7 @@ def serve() -> None:
         seats=settings.turn_concurrency,
         is_stopping=worker.is_stopping,
         send=send,
+        audit=parts.audit,
     )
     tokens = Tokens(KeySets(settings.jwt_issuer), settings.jwt_issuer, settings.jwt_audiences)
     listener = Listener(

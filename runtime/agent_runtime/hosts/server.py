@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, Protocol
 
+from agent_runtime.audit.trail import NOT_KEPT, Trail
 from agent_runtime.errors import CheckpointUnavailable
 from agent_runtime.hosts.answering import Answering, full
 from agent_runtime.hosts.forwarding import FORWARDED, AnswerLost, NotReached, forward
@@ -61,6 +62,7 @@ class ServerHost:
         is_stopping: Callable[[], bool],
         send: Callable[[RunMessage], None],
         clock: Callable[[], float] = time.time,
+        audit: Trail = NOT_KEPT,
     ) -> None:
         self._answering = answering
         self._here = here
@@ -70,7 +72,7 @@ class ServerHost:
         self._is_stopping = is_stopping
         self._clock = clock
         self._agent: Final = answering.store.heads.agent
-        reader = RunReader(answering.store, send)
+        reader = RunReader(answering.store, send, audit)
         self.routes: Final = (Route("POST", re.compile("/runs"), self._post_run), *reader.routes())
 
     def _post_run(self, call: HttpCall) -> Answer:

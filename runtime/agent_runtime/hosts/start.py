@@ -6,11 +6,12 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from agent_runtime.audit.trail import Trail
 from agent_runtime.brake import BrakeReader
 from agent_runtime.bundle import Bundle
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import SettingsError
-from agent_runtime.hosts.clients import client_of, lazily, store_of
+from agent_runtime.hosts.clients import client_of, lazily, store_of, trail_of
 from agent_runtime.hosts.providers import provider_of
 from agent_runtime.hosts.session_pins import SessionPins
 from agent_runtime.logs import log_to
@@ -34,6 +35,7 @@ class HostParts:
     dynamodb: Any
     """boto3's client."""
     sampler: Sampler
+    audit: Trail
 
     def session_pins(self, control_table: str) -> SessionPins | None:
         """Where sessions go on, for a host that has queues; None for an agent without memory."""
@@ -56,7 +58,8 @@ def start(settings: Settings, *, owner: str = "", address: str = "") -> HostPart
         )
     log_to(sys.stdout, settings.observe.redactor(), agent=settings.agent_name, bundle=bundle.bundle_id)
     dynamodb = client_of("dynamodb")
-    secret_reader = SecretReader(lazily("secretsmanager"), settings.secrets)
+    audit = trail_of(settings, dynamodb, "agent", bundle=bundle.bundle_id)
+    secret_reader = SecretReader(lazily("secretsmanager"), settings.secrets, audit=audit)
     store = store_of(settings, dynamodb)
     brake = BrakeReader(dynamodb, settings.control_table, settings.agent_name)
     provider = provider_of(
@@ -82,9 +85,10 @@ def start(settings: Settings, *, owner: str = "", address: str = "") -> HostPart
         compact_every=settings.compact_every,
         owner=owner,
         address=address,
+        audit=audit,
     )
     sampler = Sampler(SampleStore(store.table, settings.agent_name), settings.sample_basis_points)
-    return HostParts(bundle, store, runner, brake, dynamodb, sampler)
+    return HostParts(bundle, store, runner, brake, dynamodb, sampler, audit)
 
 
 def _endpoint(settings: Settings) -> str:

@@ -12,15 +12,16 @@ Handle = Callable[[Mapping[str, Any], LambdaContext], dict[str, Any]]
 
 
 def _start() -> Handle:
-    from agent_runtime.hosts.clients import client_of, lazily, store_of
+    from agent_runtime.hosts.clients import client_of, lazily, store_of, trail_of
     from agent_runtime.hosts.queue import senders
     from agent_runtime.logs import log_to
     from agent_runtime.settings import DoorSettings
 
     settings = DoorSettings.from_environment(os.environ)
     log_to(sys.stdout, settings.observe.redactor())
-    store = store_of(settings, client_of("dynamodb"))
-    routes = RunReader(store, senders(lazily("sqs"), settings.queues)).routes()
+    dynamodb = client_of("dynamodb")
+    store, audit = store_of(settings, dynamodb), trail_of(settings, dynamodb, "status")
+    routes = RunReader(store, senders(lazily("sqs"), settings.queues), audit).routes()
     return lambda event, _context: respond(event, routes, settings.tenants)
 
 

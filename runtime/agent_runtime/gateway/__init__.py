@@ -1,0 +1,1 @@
+"""What lies between agents and the tools that they share: permissions that no model can talk round."""
