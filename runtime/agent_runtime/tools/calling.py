@@ -33,11 +33,13 @@ _NAMELESS: Final = "refused-tool"
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A call that may be made. `approval` names the decision that lets a destructive one through."""
+    """A call that may be made. `step` is the path of its step, `approval` that of the decision that lets a
+    destructive one through."""
 
     spec: ToolSpec
     arguments: dict[str, Any]
     run_id: str
+    tenant: str
     step: str
     idempotency_key: str
     approval: str | None = None
@@ -140,13 +142,13 @@ class Calling:
         return self._run.effect(spec.name, act, takes_key=takes_key)
 
     def _approval(self, spec: ToolSpec, given: dict[str, Any]) -> str | None:
-        """The id of the approval of this very call, or None. Raises `Suspended`."""
+        """The path of the approval of this very call, or None. Raises `Suspended`."""
         asked = self._run.progress.scope().next_path
         text = json.dumps(given, sort_keys=True, ensure_ascii=False)
         shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"
         name = approval_name(spec.name, given)
         is_approved = self._run.approve(name, summary=f"call the destructive tool {spec.name!r} with {shown}")
-        return f"{self._run.run_id}.{path_text(asked)}" if is_approved else None
+        return path_text(asked) if is_approved else None
 
     def _call(self, spec: ToolSpec, given: dict[str, Any], key: str = "", approval: str | None = None) -> Any:
         self._record(spec.name, given, effect=spec.effect, destination=spec.destination)
@@ -155,7 +157,7 @@ class Calling:
                 answer = self._local[spec.name].call(given, key)
             else:
                 assert self._gateway is not None
-                call = ToolCall(spec, given, self._run.run_id, _place(), key, approval)
+                call = ToolCall(spec, given, self._run.run_id, self._run.tenant, _place(), key, approval)
                 answer = self._gateway.call(call)
         except Exception as error:
             self._record(spec.name, given, outcome=type(error).__name__)
