@@ -47,6 +47,18 @@ def deployed(project: Project, stack: str, agent: str) -> Deployed:
     if stack == LOCAL:
         cloud = local.require_cloud(project)
         return Deployed(agent, local.agent_of(project, agent), lambda service: admin_client(cloud, service))
+    outputs, client = outputs_of(project, stack)
+    if agent not in outputs:
+        raise UserError(f"the stack {stack} has no agent {agent!r}; it has {', '.join(outputs) or 'none'}")
+    return Deployed(agent, outputs[agent], client)
+
+
+def outputs_of(project: Project, stack: str) -> tuple[dict[str, Any], Callable[[str], Any]]:
+    """What the stack exports, by name, and what makes clients of the cloud that it lies in. Raises
+    `UserError`."""
+    if stack == LOCAL:
+        cloud = local.require_cloud(project)
+        return local.engine(project).outputs(), lambda service: admin_client(cloud, service)
     command = ["pulumi", "stack", "output", "--json", "--stack", stack, "--non-interactive"]
     try:
         done = subprocess.run(
@@ -57,10 +69,8 @@ def deployed(project: Project, stack: str, agent: str) -> Deployed:
     if done.returncode != 0:
         raise UserError(f"pulumi cannot read the stack {stack}:\n{done.stderr.strip()}")
     outputs: dict[str, Any] = json.loads(done.stdout)
-    if agent not in outputs:
-        raise UserError(f"the stack {stack} has no agent {agent!r}; it has {', '.join(outputs) or 'none'}")
     session: Any = boto3.session.Session()
-    return Deployed(agent, outputs[agent], session.client)
+    return outputs, session.client
 
 
 def who(client: Callable[[str], Any]) -> str:

@@ -14,6 +14,7 @@ from agent_hosting_cli.memory_commands import memory
 from agent_hosting_cli.progress import console, errors, step
 from agent_hosting_cli.project import UserError, find_project
 from agent_hosting_cli.release_commands import release
+from agent_hosting_cli.run_commands import runs
 from agent_hosting_cli.spend_commands import spend
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -23,6 +24,7 @@ app.add_typer(bundle, name="bundle")
 app.add_typer(release, name="release")
 app.add_typer(brake, name="brake")
 app.add_typer(memory, name="memory")
+app.add_typer(runs, name="runs")
 app.command()(spend)
 app.command("export-plan")(export_plan)
 

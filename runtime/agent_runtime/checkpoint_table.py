@@ -82,9 +82,13 @@ class CheckpointTable:
             **({"ReturnValues": "ALL_NEW"} if returning else {}),
         )
 
-    def get(self, key: Mapping[str, Value]) -> dict[str, Any] | None:
-        """The item as last written, or None."""
-        item = self._send(self.client.get_item, Key=encode(key), ConsistentRead=True).get("Item")
+    def get(self, key: Mapping[str, Value], *, only: tuple[str, ...] = ()) -> dict[str, Any] | None:
+        """The item as last written, with the attributes `only` if any are named, or None."""
+        shown: dict[str, Any] = {}
+        if only:
+            wanted = " ".join(f"#{name}" for name in ("pk", "sk", "schema_version", *only))
+            shown = {"ProjectionExpression": wanted.replace(" ", ", "), **_names(wanted)}
+        item = self._send(self.client.get_item, Key=encode(key), ConsistentRead=True, **shown).get("Item")
         return None if item is None else decode(item)
 
     def query(
@@ -129,6 +133,41 @@ class CheckpointTable:
             Limit=most,
         )
         return [{"pk": item["pk"]["S"], "sk": item["sk"]["S"]} for item in reply["Items"]]
+
+    def keys_in(self, shard: str) -> Iterator[dict[str, Value]]:
+        """All keys in the index `due` of one shard, whatever their time; the index is a moment behind."""
+        page: dict[str, Any] = {}
+        while True:
+            reply = self._send(
+                self.client.query,
+                IndexName="due",
+                KeyConditionExpression="due_shard = :shard",
+                ExpressionAttributeValues=encode({":shard": shard}),
+                **page,
+            )
+            yield from ({"pk": item["pk"]["S"], "sk": item["sk"]["S"]} for item in reply["Items"])
+            if "LastEvaluatedKey" not in reply:
+                return
+            page = {"ExclusiveStartKey": reply["LastEvaluatedKey"]}
+
+    def every(self, sort_key: str, only: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+        """Every item with this sort key, with the attributes `only` beside its keys. It reads the whole
+        table, and costs as much."""
+        wanted = " ".join(f"#{name}" for name in ("pk", "sk", "schema_version", *only))
+        page: dict[str, Any] = {}
+        while True:
+            reply = self._send(
+                self.client.scan,
+                FilterExpression="sk = :sk",
+                ProjectionExpression=wanted.replace(" ", ", "),
+                **_names(wanted),
+                ExpressionAttributeValues=encode({":sk": sort_key}),
+                **page,
+            )
+            yield from (decode(item) for item in reply["Items"])
+            if "LastEvaluatedKey" not in reply:
+                return
+            page = {"ExclusiveStartKey": reply["LastEvaluatedKey"]}
 
     def _write(self, operation: Callable[..., Any], **request: Any) -> Update:
         try:

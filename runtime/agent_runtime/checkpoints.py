@@ -13,12 +13,20 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from agent_runtime.blobs import BlobStore
 from agent_runtime.checkpoint_table import CheckpointTable
-from agent_runtime.errors import BundleMismatch, CheckpointBlobLost, LeaseLost, RunInProgress, RunUnknown
+from agent_runtime.errors import (
+    BundleMismatch,
+    CheckpointBlobLost,
+    LeaseLost,
+    RunHeld,
+    RunInProgress,
+    RunUnknown,
+)
 from agent_runtime.heads import (
     GRACE_SECONDS,
     Heads,
     check_same_input,
     due_shard,
+    held_shard,
     lease_milliseconds,
     taken,
     totals,
@@ -111,7 +119,10 @@ class CheckpointStore:
         """
         now = self._milliseconds()
         head = self.heads.new(run_id, tenant, input, bundle_id, session, now)
-        head |= {"lease_expires_at": now + lease_milliseconds(lease_seconds), "memory_from": memory_from}
+        lease_ends = now + lease_milliseconds(lease_seconds)
+        head |= {"lease_expires_at": lease_ends, "memory_from": memory_from}
+        # No reaper looks after it; people find it by the index until it has ended.
+        head |= {"due_shard": due_shard(self.heads.agent, run_id), "due_at": lease_ends}
         found = self._put_head(head)
         if found is None:
             return OpenedRun(record_from(head, self.blobs), self.heads.lease(head), {})
@@ -161,15 +172,32 @@ class CheckpointStore:
         error: str | None = None,
         steps: tuple[str, ...] = (),
         usage: Usage | None = None,
+        held: str | None = None,
     ) -> None:
         """Give the run back: nobody holds it, and at `due_at` (seconds since 1970) the reaper sees to it.
+        With `held`, what holds it back, only a person lets it go on.
 
         Raises `LeaseLost`.
         """
         given_back: dict[str, Value] = {"status": status.value, "error": error, "lease_expires_at": 0}
         due: dict[str, Value] = {"due_at": int(due_at * 1000), "resends": 0} if lease.is_queued else {}
         takes: dict[str, Value] = {} if status is RunStatus.QUEUED and error else {"takes": 0}
+        if not lease.is_queued:
+            takes = {}
+        if held is not None:
+            due = self.held_back(held)
         self._update_head(lease, {**given_back, **due, **takes, **totals(steps, usage)})
+
+    def held_back(self, why: str) -> dict[str, Value]:
+        """Changes to the head of a run that waits for a person to resume it."""
+        return {"held": why, "due_shard": held_shard(self.heads.agent), "due_at": self._milliseconds()}
+
+    def left(self, lease: Lease) -> None:
+        """Say that the worker that had this lease has let the run go, to whoever stopped it: they wait for
+        that. Of a run that nobody stopped nothing is written."""
+        of_it: dict[str, Value] = {":birth": lease.birth, ":epoch": lease.epoch}
+        is_stopped = "birth = :birth AND stopped_epoch = :epoch"
+        self.table.update(head_key(lease.pk), {"left_epoch": lease.epoch}, is_stopped, of_it)
 
     def finish(
         self,
@@ -180,8 +208,10 @@ class CheckpointStore:
         steps: tuple[str, ...] = (),
         usage: Usage | None = None,
         error: str | None = None,
+        held: str | None = None,
     ) -> None:
-        """Write how the run ended or why it stopped. Raises `LeaseLost`, and then nothing is written."""
+        """Write how the run ended or why it stopped; `held` as above. Raises `LeaseLost`, and then nothing is
+        written."""
         text = json.dumps(output, allow_nan=False)
         inline, blob = self.blobs.spill(f"{lease.blob_prefix}/output", text, self.heads.inline_bytes)
         changes: dict[str, Value] = {
@@ -190,9 +220,11 @@ class CheckpointStore:
             "output": inline,
             "output_blob": blob,
             "error": error,
-            "due_shard": None,
-            "due_at": None,
         }
+        if status in ENDED:
+            changes |= {"due_shard": None, "due_at": None}
+        elif held is not None:
+            changes |= self.held_back(held)
         self._update_head(lease, {**changes, **totals(steps, usage)})
 
     def extend_lease(self, lease: Lease, seconds: float) -> None:
@@ -242,6 +274,8 @@ class CheckpointStore:
         is_revived = status is RunStatus.DEAD and sent_at > found["updated_at"]
         if status in ENDED and not is_revived:
             return OpenedRun(record_from(found, self.blobs), None, {})
+        if "held" in found and status not in ENDED:
+            raise RunHeld(f"run {run_id} waits for a person: {found.get('error') or found['held']}")
         if status is RunStatus.RUNNING and found["lease_expires_at"] > now:
             wait = math.ceil((found["lease_expires_at"] - now) / 1000)
             raise RunInProgress(f"run {run_id} is being worked on", wait)

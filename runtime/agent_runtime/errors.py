@@ -7,6 +7,7 @@ AgentRuntimeError
 │   └── SettingsError          the environment, or a bundle.json that is not the bundle asked for
 ├── CheckpointError            the saved state forbids going on
 │   ├── RunUnknown             no such run, or an expired one
+│   ├── RunHeld                it was stopped, or a guard parked it: a person lets it go on
 │   ├── RunInProgress          another worker holds the lease; `retry_after_seconds`
 │   ├── IdempotencyMismatch    the same key came with another input
 │   ├── LeaseLost              another worker took the run over: stop, and write nothing more
@@ -41,12 +42,19 @@ AgentRuntimeError
 ├── RecordChanged              somebody else moved the traffic at the same time: read again
 ├── MoveRefused                what a person asked of a rollout cannot be done
 ├── MessageUnreadable          a queue's message that names no run
+<<<<<<< HEAD
 ├── ToolError
 │   ├── ToolRefused            a call of a tool that may not be made
 │   │   └── ArgumentsInvalid   its arguments break the tool's schema or the bounds of all tools
 │   ├── ToolFailed             the tool was called, and tells of an error
 │   └── ToolUnavailable        may work later: throttled, down, too slow
 │       └── ToolGatewayUnavailable  the gateway, or the issuer of the token for it, does not answer
+=======
+├── ResumeRefused              a run that nobody holds back, or that nothing can go on with
+├── ToolRefused                a call of a tool that may not be made
+│   └── ArgumentsInvalid       its arguments break the tool's schema or the bounds of all tools
+├── ToolGatewayUnavailable     the gateway, or the issuer of the token for it, does not answer
+>>>>>>> origin/main
 ├── ApprovalRefused            a decision that came late, second, or to no question
 ├── Suspended                  the run gives its worker back: it sleeps, waits for a person, or is handed over
 ├── SecretError
@@ -84,6 +92,10 @@ class CheckpointError(AgentRuntimeError):
 
 class RunUnknown(CheckpointError):
     """There is no such run, or it has expired."""
+
+
+class RunHeld(CheckpointError):
+    """A person stopped the run, or a guard parked it: it goes on when a person resumes it."""
 
 
 class RunInProgress(CheckpointError):
@@ -277,6 +289,7 @@ class MessageUnreadable(AgentRuntimeError):
     """A message from a queue names no run."""
 
 
+<<<<<<< HEAD
 class ToolError(AgentRuntimeError):
     """A call of a tool came to nothing."""
 
@@ -290,6 +303,13 @@ class ToolUnavailable(ToolError):
 
 
 class ToolRefused(ToolError):
+=======
+class ResumeRefused(AgentRuntimeError):
+    """The run cannot be let go on: nobody holds it back, or nothing can go on with it."""
+
+
+class ToolRefused(AgentRuntimeError):
+>>>>>>> origin/main
     """A call of a tool that may not be made: nothing was reached."""
 
 

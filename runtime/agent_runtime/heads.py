@@ -102,6 +102,11 @@ def due_shard(agent: str, run_id: str) -> str:
     return f"{agent}#{run_id[-1]}"
 
 
+def held_shard(agent: str) -> str:
+    """Hash key of the index `due` for runs that only a person lets go on: the reaper does not look there."""
+    return f"{agent}#held"
+
+
 def totals(steps: tuple[str, ...], usage: Usage | None) -> dict[str, Value]:
     """What a run has done and used so far."""
     names = json.dumps(steps[:SHOWN_STEPS])

@@ -114,6 +114,8 @@ class RunRecord:
     """Class of the exception that ended it, or why it waits."""
     takes: int = 0
     """How often a worker took it since one last gave it back by itself."""
+    resumes: int = 0
+    """How often a person has let it go on after a stop or a guard."""
     memory_from: str = ""
     """Sort key of the version of its session's memory that it began with; empty for none."""
 
@@ -234,6 +236,7 @@ def record_from(values: Mapping[str, Any], blobs: "BlobStore", *, with_input: bo
         usage=load_usage(values.get("usage")),
         error=values.get("error"),
         takes=values.get("takes", 0),
+        resumes=values.get("resumes", 0),
         memory_from=values.get("memory_from", ""),
     )
 

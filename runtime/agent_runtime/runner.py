@@ -44,6 +44,7 @@ from agent_runtime.sessions import Sessions
 from agent_runtime.snapshots import Snapshots
 from agent_runtime.spend.alerts import Alerts
 from agent_runtime.spend.ledger import Ledger
+from agent_runtime.stopping import let_go
 from agent_runtime.telemetry.here import Here, current_run
 from agent_runtime.tools.calling import Gateway
 from agent_runtime.tools.local import local_tools
@@ -192,14 +193,24 @@ class Runner:
         )
         if opened.lease is None:
             return ended(opened.record)
-        run = self.open(opened, opened.lease, remaining_seconds=remaining_seconds, turn=turn)
+        try:
+            return self._worked(opened, opened.lease, remaining_seconds, turn)
+        except LeaseLost:
+            let_go(self._store, opened.lease)
+            raise
+
+    def _worked(
+        self, opened: OpenedRun, lease: Lease, remaining_seconds: Callable[[], float], turn: Turn | None
+    ) -> RunOutcome:
+        """A run that is ours is worked on, and how it stands is written down."""
+        run = self.open(opened, lease, remaining_seconds=remaining_seconds, turn=turn)
         output, error = self.call(run)
         outcome = self.outcome(run, output, error, turn)
         error = outcome.error
         names = tuple(name for name, _ in outcome.steps)
         if isinstance(error, Suspended):
             self._store.suspend(
-                opened.lease,
+                lease,
                 outcome.status,
                 due_at=error.due_at,
                 error=str(error),
@@ -208,12 +219,13 @@ class Runner:
             )
         else:
             self._store.finish(
-                opened.lease,
+                lease,
                 outcome.status,
                 output=outcome.output,
                 steps=names,
                 usage=outcome.usage,
                 error=shown(error),
+                held=error.guard if isinstance(error, GuardTripped) else None,
             )
         return outcome
 

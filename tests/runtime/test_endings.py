@@ -166,7 +166,7 @@ def test_what_passes_by_itself_is_never_dead(kind: type[Exception], takes: int, 
 def test_what_a_guard_has_stopped_waits_for_a_person(takes: int, jitter: float) -> None:
     found = end(GuardTripped("loop", "the same call three times"), takes, 3, jitter)
     said = "the guard 'loop' stopped the run: the same call three times"
-    assert found == Ending(PARKED, NOW + GUARDED_SECONDS, said)
+    assert found == Ending(PARKED, NOW + GUARDED_SECONDS, said, held="loop")
 
 
 @given(

@@ -55,6 +55,8 @@ class Ending:
     visible_after: int | None = None
     """The same message comes back after this time, and its receive counts."""
     is_dead_letter: bool = False
+    held: str | None = None
+    """What holds it back until a person resumes it."""
 
 
 def ending(
@@ -72,7 +74,7 @@ def ending(
         due_at = now + pause + QUEUED_SECONDS
         return Ending(RunStatus.PARKED, due_at, str(error), resend_after=pause)
     if isinstance(error, GuardTripped):
-        return Ending(RunStatus.PARKED, now + GUARDED_SECONDS, str(error))
+        return Ending(RunStatus.PARKED, now + GUARDED_SECONDS, str(error), held=error.guard)
     reason = type(error).__name__
     if isinstance(error, _HOPELESS):
         return Ending(RunStatus.DEAD, error=f"{reason}: {error}", is_dead_letter=True)

@@ -15,6 +15,7 @@ from agent_runtime.errors import (
     GuardTripped,
     LeaseLost,
     MessageUnreadable,
+    RunHeld,
     RunInProgress,
     RunUnknown,
     SessionBusy,
@@ -32,6 +33,7 @@ from agent_runtime.people import wake_if_decided
 from agent_runtime.records import OpenedRun, RunStatus
 from agent_runtime.run import Run
 from agent_runtime.runner import Runner, RunOutcome
+from agent_runtime.stopping import let_go
 
 _log = logging.getLogger("agent_runtime.hosts.job")
 TABLE_PAUSE_SECONDS: Final = 60
@@ -133,6 +135,11 @@ def _work_on(
             return JobDone(deletes=True)
         queue.hide([received.receipt_handle], error.retry_after_seconds + 1)
         return JobDone()
+    except RunHeld as error:
+        _log.info(
+            "message of a run that is held back", extra={"message_id": received.message_id}, exc_info=error
+        )
+        return JobDone(deletes=True)  # whoever resumes it sends one
     except BundleMismatch as error:
         # The run was moved to another release, whose queue has a message of it, or else the reaper sends one.
         _log.info(
@@ -165,6 +172,7 @@ def _work_on(
         return _give_back(job, queue, store, opened, run, outcome, end, message)
     except LeaseLost:
         _log.info("run is another worker's", extra={"run_id": message.run_id})
+        let_go(store, opened.lease)
         return JobDone()
     except CheckpointUnavailable as error:
         return _wait_for_the_table(job, queue, error, jitter)
@@ -189,7 +197,7 @@ def _give_back(
     if has_ended:
         store.finish(lease, end.status, output=outcome.output, **totals)
     else:
-        store.suspend(lease, end.status, due_at=end.due_at, **totals)
+        store.suspend(lease, end.status, due_at=end.due_at, held=end.held, **totals)
     done = JobDone(deletes=end.visible_after is None, outcome=outcome, failed=end.status is RunStatus.DEAD)
     if end.is_dead_letter:
         queue.bury(job.received, end.error or "")

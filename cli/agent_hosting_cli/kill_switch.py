@@ -1,0 +1,151 @@
+"""Stops runs and does not come back before it is proven of each, or its time is over."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from agent_hosting_cli.deployed import told, who
+from agent_hosting_cli.runs import AgentRuns
+from agent_runtime.brake import engage, utc_now
+from agent_runtime.errors import AgentRuntimeError, RunUnknown
+from agent_runtime.open_runs import Wanted, open_heads
+from agent_runtime.stopping import Proof, Stop, proof_of, stop
+
+SETTLE_SECONDS: Final = 7.0
+"""A door may let runs in for five seconds after a brake was engaged, and the index is a moment behind."""
+MOST_ROUNDS: Final = 100
+_LOOK_SECONDS: Final = 1.0
+Key = tuple[str, str, str]
+"""Agent, tenant and id of a run."""
+
+
+@dataclass
+class Outcome:
+    """What became of the runs. Each line is `{agent, run_id, tenant, bundle_id, was}` and how it is known
+    that the run stopped (`proof`), or why it is not (`reason`)."""
+
+    stopped: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    not_stopped: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    braked: list[str] = field(default_factory=list[str])
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"stopped": self.stopped, "not_stopped": self.not_stopped, "braked": self.braked}
+
+
+@dataclass(frozen=True)
+class KillSwitch:
+    """Over some agents. `clock` is monotonic, in seconds; `at_once` runs are written at a time."""
+
+    agents: Sequence[AgentRuns]
+    why: str
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    at_once: int = 8
+
+    def count(self, wanted: Wanted) -> int:
+        """How many runs would be stopped now."""
+        return sum(1 for _ in self._targets(wanted))
+
+    def stop(self, wanted: Wanted, *, brakes: bool, wait_seconds: float) -> Outcome:
+        """Stop all that fits, and all that begins meanwhile; with `brakes` the agents take no new runs.
+
+        Waits at most so long for the proof of each. Raises `UserError` where AWS refuses.
+        """
+        by, done = told(lambda: who(self.agents[0].deployed.client)), Outcome()
+        if brakes:
+            done.braked = [one.agent for one in self.agents if self._brake(one, by)]
+        stops: dict[Key, tuple[AgentRuns, Stop, float]] = {}
+        failed: dict[Key, dict[str, Any]] = {}
+        settled_at = self.clock() + (SETTLE_SECONDS if brakes else _LOOK_SECONDS)
+        for _ in range(MOST_ROUNDS):
+            fresh = [target for target in self._targets(wanted) if _key(*target) not in stops]
+            for target, result in zip(fresh, self._each(fresh, by), strict=True):
+                if isinstance(result, Stop):
+                    stops[_key(*target)] = (target[0], result, self.clock())
+                    failed.pop(_key(*target), None)
+                else:
+                    failed[_key(*target)] = {**_named(*target), "reason": result}
+            if not [target for target in fresh if _key(*target) in stops] and self.clock() >= settled_at:
+                break
+            self.sleep(_LOOK_SECONDS)
+        self._prove(stops, done, wait_seconds)
+        done.not_stopped += failed.values()
+        return done
+
+    def _targets(self, wanted: Wanted) -> Iterable[tuple[AgentRuns, dict[str, Any]]]:
+        for one in self.agents:
+            for head in told(lambda one=one: list(open_heads(one.store, wanted))):
+                yield one, head
+
+    def _each(self, targets: Sequence[tuple[AgentRuns, dict[str, Any]]], by: str) -> list[Stop | str]:
+        """For each the stop, or why there is none."""
+
+        def one_of(target: tuple[AgentRuns, dict[str, Any]]) -> Stop | str:
+            one, head = target
+            try:
+                return stop(one.store, head["tenant"], head["run_id"], by=by, why=self.why)
+            except AgentRuntimeError as error:
+                return str(error)
+
+        if self.at_once == 1:
+            return [one_of(target) for target in targets]
+        with ThreadPoolExecutor(self.at_once) as threads:
+            return list(threads.map(one_of, targets))
+
+    def _prove(
+        self, stops: dict[Key, tuple[AgentRuns, Stop, float]], done: Outcome, wait_seconds: float
+    ) -> None:
+        ends, waiting = self.clock() + wait_seconds, dict(stops)
+        while waiting:
+            for key, (one, stopped, since) in list(waiting.items()):
+                try:
+                    proof = proof_of(one.store, stopped, self.clock() - since)
+                except RunUnknown as error:
+                    done.not_stopped.append({**_line(one, stopped), "reason": str(error)})
+                except AgentRuntimeError as error:
+                    if self.clock() < ends:
+                        continue
+                    done.not_stopped.append({**_line(one, stopped), "reason": str(error)})
+                else:
+                    if proof is None and self.clock() < ends:
+                        continue
+                    done_with = done.not_stopped if proof is None else done.stopped
+                    done_with.append({**_line(one, stopped), **_told(proof)})
+                del waiting[key]
+            if waiting:
+                self.sleep(_LOOK_SECONDS)
+
+    def _brake(self, one: AgentRuns, by: str) -> bool:
+        """Whether the brake is engaged by this."""
+        client = one.deployed.client("dynamodb")
+        named = {"reason": f"stopped by a person: {self.why}"[:500], "engaged_by": by[:500]}
+        table = one.deployed.control_table
+        return bool(told(lambda: engage(client, table, one.agent, engaged_at=utc_now(), **named)))
+
+
+def _key(one: AgentRuns, head: dict[str, Any]) -> Key:
+    return one.agent, head["tenant"], head["run_id"]
+
+
+def _named(one: AgentRuns, head: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "agent": one.agent,
+        "run_id": head["run_id"],
+        "tenant": head["tenant"],
+        "bundle_id": head["bundle_id"],
+        "was": head["status"],
+    }
+
+
+def _line(one: AgentRuns, stopped: Stop) -> dict[str, Any]:
+    head = {"run_id": stopped.run_id, "tenant": stopped.tenant, "bundle_id": stopped.bundle_id}
+    return _named(one, {**head, "status": stopped.was.value})
+
+
+def _told(proof: Proof | None) -> dict[str, Any]:
+    if proof is not None:
+        return {"proof": proof.value}
+    reason = "no later step of it counts, but its worker has not said that it let go: a tool or model call "
+    return {"reason": reason + "may still be under way there"}
