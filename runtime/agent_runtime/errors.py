@@ -42,19 +42,13 @@ AgentRuntimeError
 ├── RecordChanged              somebody else moved the traffic at the same time: read again
 ├── MoveRefused                what a person asked of a rollout cannot be done
 ├── MessageUnreadable          a queue's message that names no run
-<<<<<<< HEAD
+├── ResumeRefused              a run that nobody holds back, or that nothing can go on with
 ├── ToolError
 │   ├── ToolRefused            a call of a tool that may not be made
 │   │   └── ArgumentsInvalid   its arguments break the tool's schema or the bounds of all tools
 │   ├── ToolFailed             the tool was called, and tells of an error
 │   └── ToolUnavailable        may work later: throttled, down, too slow
 │       └── ToolGatewayUnavailable  the gateway, or the issuer of the token for it, does not answer
-=======
-├── ResumeRefused              a run that nobody holds back, or that nothing can go on with
-├── ToolRefused                a call of a tool that may not be made
-│   └── ArgumentsInvalid       its arguments break the tool's schema or the bounds of all tools
-├── ToolGatewayUnavailable     the gateway, or the issuer of the token for it, does not answer
->>>>>>> origin/main
 ├── ApprovalRefused            a decision that came late, second, or to no question
 ├── Suspended                  the run gives its worker back: it sleeps, waits for a person, or is handed over
 ├── SecretError
@@ -289,7 +283,10 @@ class MessageUnreadable(AgentRuntimeError):
     """A message from a queue names no run."""
 
 
-<<<<<<< HEAD
+class ResumeRefused(AgentRuntimeError):
+    """The run cannot be let go on: nobody holds it back, or nothing can go on with it."""
+
+
 class ToolError(AgentRuntimeError):
     """A call of a tool came to nothing."""
 
@@ -303,13 +300,6 @@ class ToolUnavailable(ToolError):
 
 
 class ToolRefused(ToolError):
-=======
-class ResumeRefused(AgentRuntimeError):
-    """The run cannot be let go on: nobody holds it back, or nothing can go on with it."""
-
-
-class ToolRefused(AgentRuntimeError):
->>>>>>> origin/main
     """A call of a tool that may not be made: nothing was reached."""
 
 

@@ -13,6 +13,7 @@ from agent_runtime.errors import (
     AuditUnavailable,
     GuardTripped,
     GuardUpheld,
+    RunHeld,
     StepInDoubt,
     StepMismatch,
     Suspended,
@@ -20,9 +21,10 @@ from agent_runtime.errors import (
 )
 from agent_runtime.guard_spec import GuardSpec
 from agent_runtime.guards.questions import lift
-from agent_runtime.people import decide
+from agent_runtime.people import decide, wake_if_decided
 from agent_runtime.records import RunRequest, RunStatus
 from agent_runtime.run import Run
+from agent_runtime.stopping import resume, stop
 from agent_runtime.tool_spec import ToolSpec
 from agent_runtime.tools.arguments import approval_name
 from agent_runtime.tools.local import LocalTool
@@ -448,3 +450,46 @@ def test_a_copy_in_circles_asks_nobody(aws: Any, model: Any, make_bundle: Callab
     assert copy.status is RunStatus.FAILED
     assert isinstance(copy.error, GuardUpheld)
     assert not [item for item in aws.items() if item["sk"]["S"].startswith("approval#")]
+
+
+def parked(world: World) -> None:
+    """As a worker leaves a run that goes in circles."""
+    worked = world.durable.work(circle)
+    assert isinstance(worked.error, GuardTripped)
+    world.durable.store.suspend(worked.run.lease, RunStatus.PARKED, due_at=0, held=worked.error.guard)
+
+
+def test_who_resumes_a_run_in_circles_lets_it_go_on(world: World) -> None:
+    parked(world)
+    with pytest.raises(RunHeld):
+        world.durable.take()
+    resume(world.durable.store, "acme", RUN, by="ann", why="it polls")
+    worked = world.durable.work(circle)
+    assert isinstance(worked.error, GuardTripped)
+    assert worked.error.asked == (0, 20, 2)
+    assert len(world.calls) == 6
+
+
+@pytest.mark.parametrize(("verdict", "kind"), [("approve", GuardTripped), ("deny", GuardUpheld)])
+def test_an_answer_to_the_guard_wakes_the_run(world: World, verdict: str, kind: type[Exception]) -> None:
+    parked(world)
+    bundle_id = decide(world.durable.store, "acme", RUN, (0, 20, 1), Decision(verdict, "ann"))
+    assert bundle_id == world.durable.bundle.bundle_id
+    assert isinstance(world.durable.work(circle).error, kind)
+
+
+def test_an_answer_to_the_guard_before_the_run_is_parked_wakes_it_then(world: World) -> None:
+    worked = world.durable.work(circle)
+    store = world.durable.store
+    assert decide(store, "acme", RUN, (0, 20, 1), Decision("approve", "ann")) is None
+    store.suspend(worked.run.lease, RunStatus.PARKED, due_at=0, held="loop")
+    assert wake_if_decided(store, "acme", RUN, (0, 20, 1))
+    assert not wake_if_decided(store, "acme", RUN, (0, 20, 1))
+
+
+def test_an_answer_to_the_guard_does_not_let_go_on_what_a_person_stopped(world: World) -> None:
+    parked(world)
+    stop(world.durable.store, "acme", RUN, by="bob", why="enough")
+    assert decide(world.durable.store, "acme", RUN, (0, 20, 1), Decision("approve", "ann")) is None
+    with pytest.raises(RunHeld):
+        world.durable.take()

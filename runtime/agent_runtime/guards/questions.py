@@ -21,13 +21,14 @@ def guard_path(guard: str, times: int) -> Path:
     return (0, _PLACES[guard], times)
 
 
-def is_guards(path: Path) -> bool:
-    """Whether a guard asks there."""
-    return len(path) == 3 and path[0] == 0 and path[1] in _PLACES.values()
+def guard_at(path: Path) -> str | None:
+    """The guard that asks there, or None."""
+    named = {place: guard for guard, place in _PLACES.items()}
+    return named.get(path[1]) if len(path) == 3 and path[0] == 0 else None
 
 
 def lift(store: CheckpointStore, tenant: str, run_id: str, decision: Decision) -> int:
-    """Answer all that guards ask of the run, and say how many that were; whoever resumes it does this first.
+    """Answer all that guards ask of the run, and say how many that were; a resume does this first.
 
     Raises `ApprovalRefused` where somebody else decides at the same time, and `CheckpointUnavailable`.
     """
@@ -39,7 +40,7 @@ def lift(store: CheckpointStore, tenant: str, run_id: str, decision: Decision) -
         for item in store.table.query(pk, "approval#000000.", "approval#000000.~")
         if head is not None and item["birth"] == head["birth"] and item["decision"] == "PENDING"
     ]
-    waiting = [path for path in found if is_guards(path)]
+    waiting = [path for path in found if guard_at(path) is not None]
     for path in waiting:
         approvals.decide(pk, path, decision)
     return len(waiting)
