@@ -61,6 +61,9 @@ class CopiedRun(Run):
         self.progress.stop(error)
         raise error
 
+    def share(self) -> str:
+        return self._from_recording("share")
+
     def emit(self, kind: str, data: Any = None) -> None:
         """Nobody follows a copy."""
 

@@ -30,10 +30,12 @@ AgentRuntimeError
 │   ├── MemoryTooLarge
 │   ├── ScoreInvalid
 │   ├── GuardUpheld            a guard stopped the run, and a person did not let it go on
+│   ├── ShareUnavailable       there is no ledger whose budget could be shared
 │   ├── CapDenied              the run reached a cap of its own, and a person did not let it go on
 │   └── ResultNotJson
 ├── Braked                     the brake is engaged; `reason`
 ├── CapReached                 a cap on spending leaves no room; `scope`, `window`
+├── ParentRefused              a run was asked for at the expense of a tree that this agent may not join
 ├── SpendUnknown               the ledger cannot be reached, so nothing may be spent
 ├── GuardTripped               a guard parks the run until a person lets it go on; `guard`
 ├── AuditUnavailable           the trail cannot be written, so what must be on it may not be done
@@ -192,6 +194,10 @@ class ScoreInvalid(RunError):
     """What the agent reported of its work is no score."""
 
 
+class ShareUnavailable(RunError):
+    """The run's budget cannot be shared: nothing counts what it spends."""
+
+
 class CapDenied(RunError):
     """The run reached a cap of its own, and a person did not let it go on."""
 
@@ -229,9 +235,10 @@ class CapReached(AgentRuntimeError):
         *,
         retry_after_seconds: int | None = None,
     ) -> None:
-        """`scope` is `agent`, `tenant` or `run`; `window` is `hour`, `day`, `month` or `run`. `asked_usd` is
-        what a call may cost, 0 where none was made; `retry_after_seconds` is when the window is over."""
-        within = "" if scope == "run" else f" of this {window}"
+        """`scope` is `agent`, `tenant`, `run` or `tree`; `window` is `hour`, `day`, `month` or `run`.
+        `asked_usd` is what a call may cost, 0 where none was made; `retry_after_seconds` is when the window
+        is over."""
+        within = "" if window == "run" else f" of this {window}"
         asked = f", and the call may cost {asked_usd:.6g}" if asked_usd else ""
         super().__init__(
             f"the {scope}'s cap{within} of {cap_usd:.6g} USD leaves no room: {spent_usd:.6g} are spent or "
@@ -239,6 +246,10 @@ class CapReached(AgentRuntimeError):
         )
         self.scope, self.window = scope, window
         self.retry_after_seconds = retry_after_seconds
+
+
+class ParentRefused(AgentRuntimeError):
+    """The run is to spend what another agent's run may, and this agent is not let into that one's trees."""
 
 
 class SpendUnknown(AgentRuntimeError):

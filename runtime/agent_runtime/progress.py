@@ -20,6 +20,8 @@ from agent_runtime.failures import kind_of, same_error, told_of
 from agent_runtime.positions import inner_steps, is_complete
 from agent_runtime.records import Lease, OpenedRun, Path, StepRecord, StepState, Usage
 from agent_runtime.scopes import Scope, current_scope
+from agent_runtime.telemetry import semantics
+from agent_runtime.telemetry.spans import open_span
 from agent_runtime.traces import Tally
 
 T = TypeVar("T")
@@ -124,7 +126,8 @@ class Progress:
         inner = Scope(path, name, is_open=is_open, takes_steps=not effect)
         token = current_scope.set(inner)
         try:
-            text = as_json(work(path), f"step {name!r}")
+            with open_span(semantics.step(name, path, effect=effect)):
+                text = as_json(work(path), f"step {name!r}")
         except Exception as error:
             scope.failure = (name, error)
             self.tally.failed(inner.used, error)

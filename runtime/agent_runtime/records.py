@@ -91,6 +91,10 @@ class RunRequest:
     tenant: str
     input: Any
     session: str | None = None
+    traceparent: str = ""
+    """The caller's span, as the W3C writes it; empty for none."""
+    parent: str | None = None
+    """Reference to the pot of the tree of runs at whose expense it runs, too."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,10 @@ class RunRecord:
     """Class of the exception that ended it, or why it waits."""
     takes: int = 0
     """How often a worker took it since one last gave it back by itself."""
+    parent: str | None = None
+    """As in its request."""
+    traceparent: str = ""
+    """The caller's span, as the W3C writes it; empty for none."""
     resumes: int = 0
     """How often a person has let it go on after a stop or a guard."""
     memory_from: str = ""
@@ -137,6 +145,8 @@ class Lease:
     """Seconds since 1970 at which DynamoDB may delete the run: the same for all of its items."""
     is_queued: bool = False
     """Whether the run came through a queue, so that the reaper watches over it."""
+    pot: str = ""
+    """Reference to the pot that it had shared when it was taken; empty for none."""
 
 
 @dataclass(frozen=True)
@@ -236,6 +246,8 @@ def record_from(values: Mapping[str, Any], blobs: "BlobStore", *, with_input: bo
         usage=load_usage(values.get("usage")),
         error=values.get("error"),
         takes=values.get("takes", 0),
+        parent=values.get("parent"),
+        traceparent=values.get("traceparent", ""),
         resumes=values.get("resumes", 0),
         memory_from=values.get("memory_from", ""),
     )

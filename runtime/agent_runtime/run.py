@@ -19,6 +19,7 @@ from agent_runtime.errors import (
     MemoryUnavailable,
     ModelCallLimitExceeded,
     SecretNotDeclared,
+    ShareUnavailable,
     SpendUnknown,
     StepInDoubt,
     Suspended,
@@ -38,6 +39,7 @@ from agent_runtime.spend.alerts import Alerts
 from agent_runtime.spend.ledger import Ledger
 from agent_runtime.spend.metering import Meter
 from agent_runtime.steps import idempotency_key
+from agent_runtime.telemetry.spans import annotate, traceparent
 from agent_runtime.tools.calling import Calling, Gateway
 from agent_runtime.tools.local import LocalTool
 
@@ -81,6 +83,8 @@ class Run:
         self.run_id: Final = opened.record.run_id
         self.tenant: Final = opened.record.tenant
         self.session: Final = opened.record.session
+        self.record: Final = opened.record
+        """As it was when this worker took the run."""
         self.agent_name: Final = store.heads.agent
         self.bundle: Final = bundle
         self.tools: Final = tools
@@ -116,8 +120,11 @@ class Run:
                 bundle.bundle_id,
                 ask=self._asked,
                 told=(lambda _: None) if alerts is None else alerts.look,
+                pots=store.pots,
+                parent=opened.record.parent,
             )
         )
+        self._store, self._parent = store, opened.record.parent
         self._remaining_seconds = remaining_seconds
         self._interruption = interruption
         self._clock = clock
@@ -205,6 +212,27 @@ class Run:
 
         return self.progress.once(name, work)
 
+    def share(self) -> str:
+        """What other agents take as `parent` of `POST /runs`: their runs then spend what is left of this
+        run's cap in dollars, until it ends. A run that was begun so shares what it was given.
+
+        Raises `ShareUnavailable` and what `step` raises.
+        """
+        if self._parent is not None:
+            return self._parent
+        if self._meter is None or self._store.pots is None:
+            raise ShareUnavailable("run.share() needs a ledger: caps are given under `spend` in the stack")
+        meter, pots = self._meter, self._store.pots
+
+        def opened(_path: Path) -> str:
+            reference = pots.open(self.run_id, meter.cap, meter.spent, self.lease.expires_at)
+            self._store.share(self.lease, reference.text)
+            return reference.text
+
+        text: str = self.progress.once("share", opened)
+        meter.share(text)
+        return text
+
     def emit(self, kind: str, data: Any = None) -> None:
         """Tell whoever follows the run; `data` is JSON. What was told before a completed step is not told
         again; after a crash the events since that step may come twice."""
@@ -249,6 +277,12 @@ class Run:
         """
         return self._calling.call(name, arguments)
 
+    def traceparent(self) -> str:
+        """The W3C's header of this run's trace, for a call of another agent or service: what that one does
+        stands below the step that called it. Empty where the agent's traces are sent nowhere and its caller
+        sent none."""
+        return traceparent() or self.record.traceparent
+
     def secret(self, name: str, *, refused: SecretValue | None = None) -> SecretValue:
         """A secret that the manifest declares. Where it was not let in, give it as `refused`: it is fetched
         anew, since it may have been rotated.
@@ -281,6 +315,7 @@ class Run:
     def _answered(self, answer: Decision | Approval) -> Decision:
         """A person's decision; until there is one the run is suspended."""
         if isinstance(answer, Decision):
+            annotate({"agent_hosting.approval.verdict": answer.verdict})
             return answer
         reason = f"waits for a person: {answer.summary}"
         raise self._suspended(reason, RunStatus.WAITING_APPROVAL, answer.expires_at, answer.path)

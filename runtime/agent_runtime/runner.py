@@ -44,8 +44,10 @@ from agent_runtime.sessions import Sessions
 from agent_runtime.snapshots import Snapshots
 from agent_runtime.spend.alerts import Alerts
 from agent_runtime.spend.ledger import Ledger
+from agent_runtime.spend.room import check_parent
 from agent_runtime.stopping import let_go
-from agent_runtime.telemetry.here import Here, current_run
+from agent_runtime.telemetry.spans import NO_SPANS, Spans
+from agent_runtime.telemetry.working import working
 from agent_runtime.tools.calling import Gateway
 from agent_runtime.tools.local import local_tools
 from agent_runtime.traces import RunTrace
@@ -94,6 +96,8 @@ class RunOutcome:
     tenant: str = ""
     memory: MemoryFigures | None = None
     """What it left in its session's memory, if it changed it."""
+    record: RunRecord | None = field(default=None, repr=False)
+    """The run as this call found it; None if it was done before."""
 
 
 class Runner:
@@ -114,6 +118,7 @@ class Runner:
         compact_every: int = 0,
         owner: str = "",
         address: str = "",
+        spans: Spans = NO_SPANS,
         audit: Trail = NOT_KEPT,
         gateway: Gateway | None = None,
     ) -> None:
@@ -131,16 +136,19 @@ class Runner:
         self._secrets = secrets
         self._models = models
         self._ledger, self._alerts = ledger, alerts
+        self.spans: Final = spans
         self._audit = audit
         self._gateway, self._local_tools = gateway, local_tools(agent)
         self.turns: Final = None if bundle.memory is None else self._turns(bundle.memory, owner, address)
         """None for an agent without memory."""
 
-    def check_room(self, tenant: str) -> None:
-        """Raises `CapReached` where the agent or the tenant has nothing left to spend, and
-        `CheckpointUnavailable`."""
+    def check_room(self, tenant: str, parent: str | None = None) -> None:
+        """Raises `CapReached` where the agent or the tenant has nothing left to spend, `ParentRefused` where
+        the run may not spend what `parent` may, and `CheckpointUnavailable`."""
         if self._ledger is not None:
-            self._ledger.room.check(tenant)
+            self._ledger.room.check(tenant, parent)
+        else:
+            check_parent(self._store.heads.agent, None, parent)
 
     def begin_turn(
         self, tenant: str, session: str | None, run_id: str, seconds: float, *, comes_back: bool = True
@@ -166,7 +174,7 @@ class Runner:
         if (reason := self._brake.reason()) is not None:
             raise Braked(reason)
         if copied_run(request.run_id) is None:
-            self.check_room(request.tenant)
+            self.check_room(request.tenant, request.parent)
         named = (request.tenant, request.session, request.run_id)
         turn = self.begin_turn(*named, lease_seconds, comes_back=False)  # its caller waits here
         try:
@@ -187,8 +195,10 @@ class Runner:
             tenant=request.tenant,
             input=request.input,
             session=request.session,
+            traceparent=request.traceparent,
             bundle_id=self._bundle.bundle_id,
             lease_seconds=lease_seconds,
+            parent=request.parent,
             memory_from=None if turn is None else turn.present,
         )
         if opened.lease is None:
@@ -268,15 +278,15 @@ class Runner:
         """The agent's output, or the error that it ended with. Raises `LeaseLost` and
         `CheckpointUnavailable`, of which nothing can be written down."""
         token = current_scope.set(Scope(()))
-        known = current_run.set(Here(run.run_id, run.tenant))
         try:
-            output = self._agent(run)
-            if run.progress.stopped is not None:
-                raise run.progress.stopped
-            as_json(output, "the agent")
-            if not isinstance(output, dict):
-                raise ResultNotJson(f"the agent returned {type(output).__name__}, and a dict is needed")
-            self._audit.flush()  # a run is DONE once its trail is kept; else it waits, and says it again
+            with working(self.spans, run.record, run.lease):
+                output = self._agent(run)
+                if run.progress.stopped is not None:
+                    raise run.progress.stopped
+                as_json(output, "the agent")
+                if not isinstance(output, dict):
+                    raise ResultNotJson(f"the agent returned {type(output).__name__}, and a dict is needed")
+                self._audit.flush()  # a run is DONE once its trail is kept; else it waits, and says it again
         except (LeaseLost, CheckpointUnavailable):
             raise
         except Suspended as error:
@@ -289,7 +299,6 @@ class Runner:
             return None, error
         finally:
             current_scope.reset(token)
-            current_run.reset(known)
         return output, None
 
     def _try_to_flush(self, run: Run) -> None:
@@ -328,6 +337,7 @@ class Runner:
             beside,
             trace=done.tally.trace(window, escalated_after_ms(self._store, run, error)),
             lease=run.lease,
+            record=run.record,
             tenant=run.tenant,
             memory=remembered,
         )

@@ -38,14 +38,13 @@ class ScriptedModel:
 
 @pytest.fixture(autouse=True)
 def _untouched_logging() -> Iterator[None]:
-    """A host that starts takes the runtime's logger for itself, and the root's lines; the next test gets them
-    back as they were."""
-    logger, root = logging.getLogger("agent_runtime"), logging.getLogger()
-    before, of_root = (logger.level, logger.propagate, logger.handlers[:]), root.handlers[:]
+    """A host that starts takes loggers for itself; the next test gets them back as they were."""
+    loggers = [logging.getLogger(name) for name in ("", "agent_runtime", "opentelemetry")]
+    before = [(logger.level, logger.propagate, logger.handlers[:]) for logger in loggers]
     yield
-    logger.setLevel(before[0])
-    logger.propagate, logger.handlers[:] = before[1:]
-    root.handlers[:] = of_root
+    for logger, (level, propagate, handlers) in zip(loggers, before, strict=True):
+        logger.setLevel(level)
+        logger.propagate, logger.handlers = propagate, handlers
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from agent_runtime.hosts.lambda_ import LambdaHost
 from agent_runtime.hosts.pinned import Pins
 from agent_runtime.run import Run
 from agent_runtime.samples import Sampler, SampleStore
+from agent_runtime.telemetry.spans import NO_SPANS, Spans
 from tests.runtime.pretended import CONTROL
 
 Event = Callable[..., dict[str, Any]]
@@ -43,6 +44,7 @@ class Api:
         self.sample_basis_points = 0
         self.caps: dict[str, Any] | None = None
         self.environ: dict[str, str] = {}
+        self.spans: Spans = NO_SPANS
 
     def __call__(self, event: dict[str, Any]) -> tuple[int, dict[str, Any], dict[str, str]]:
         reply = self.raw(event)
@@ -50,7 +52,9 @@ class Api:
 
     def raw(self, event: dict[str, Any]) -> dict[str, Any]:
         host = LambdaHost(
-            self.aws.runner(lambda run: self.agent(run), self.model, self.bundle, caps=self.caps),
+            self.aws.runner(
+                lambda run: self.agent(run), self.model, self.bundle, caps=self.caps, spans=self.spans
+            ),
             self.aws.store(),
             agent="answers",
             bundle_id=self.bundle.bundle_id,

@@ -21,6 +21,7 @@ from agent_runtime.runner import Agent, Runner
 from agent_runtime.secrets import SecretReader
 from agent_runtime.spend.caps import SpendCaps
 from agent_runtime.spend.ledger import Ledger
+from agent_runtime.telemetry.spans import NO_SPANS, Spans
 from tests.runtime.stores import emptied
 
 TABLE, BUCKET, CONTROL = "checkpoints", "checkpoint-blobs", "control"
@@ -121,6 +122,7 @@ class Aws:
         bundle: Bundle,
         store: CheckpointStore | None = None,
         caps: dict[str, Any] | None = None,
+        spans: Spans = NO_SPANS,
     ) -> Runner:
         return Runner(
             agent,
@@ -130,6 +132,7 @@ class Aws:
             secrets=self.secrets(),
             models=ModelClient(bundle.model, provider),
             ledger=None if caps is None else self.ledger(caps),
+            spans=spans,
         )
 
 

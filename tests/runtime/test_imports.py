@@ -93,6 +93,13 @@ def test_what_the_server_host_needs_is_loaded_by_no_other() -> None:
     assert {"waitress", "joserfc"} <= modules_after("import agent_runtime.hosts.serve")
 
 
+def test_no_host_loads_the_libraries_of_traces_unless_an_agent_declares_where_they_go() -> None:
+    hosts = ("lambda_", "submit", "status", "reaper", "start", "work", "serve")
+    loaded = modules_after("import " + ", ".join(f"agent_runtime.hosts.{host}" for host in hosts))
+    assert not {name for name in loaded if name.startswith("opentelemetry")}
+    assert "opentelemetry.sdk.trace" in modules_after("import agent_runtime.telemetry.exporting")
+
+
 def test_a_worker_that_never_retries_does_not_load_what_retries() -> None:
     assert "tenacity" not in modules_after("import agent_runtime.hosts.worker, agent_runtime.run")
 

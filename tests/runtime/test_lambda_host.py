@@ -2,8 +2,6 @@ import base64
 import io
 import json
 import logging
-import socket
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -294,60 +292,3 @@ def test_every_line_of_the_log_says_of_which_release_it_is(
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     assert lines
     assert {(line["agent"], line["bundle"]) for line in lines} == {("answers", "b" * 12)}
-
-
-@pytest.fixture
-def daemon() -> Iterator[socket.socket]:
-    """Where X-Ray's daemon would listen."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
-        bound.bind(("127.0.0.1", 0))
-        bound.settimeout(5)
-        yield bound
-
-
-TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled="
-
-
-@pytest.mark.parametrize("fails", [False, True])
-def test_a_traced_turn_tells_its_agent_and_bundle(
-    api: Api, http_event: Event, daemon: socket.socket, fails: bool
-) -> None:
-    if fails:
-        api.model.answers = [ModelUnavailable("small-v1 is unavailable")]
-    api.environ = {
-        "AWS_XRAY_DAEMON_ADDRESS": f"127.0.0.1:{daemon.getsockname()[1]}",
-        "_X_AMZN_TRACE_ID": f"{TRACE}1",
-    }
-    _, body, _ = api(http_event(body=QUESTION))
-    header, _, document = daemon.recv(65_536).partition(b"\n")
-    assert json.loads(header) == {"format": "json", "version": 1}
-    told = json.loads(document)
-    assert told["annotations"] == {
-        "agent": "answers",
-        "bundle": api.bundle.bundle_id,
-        "run_id": body["run_id"],
-    }
-    assert (told["trace_id"], told["parent_id"]) == (
-        "1-5759e988-bd862e3fe1be46a994272793",
-        "53995c3f42cd8ad8",
-    )
-    assert (told["type"], told.get("fault", False)) == ("subsegment", fails)
-    assert told["start_time"] <= told["end_time"]
-
-
-@pytest.mark.parametrize(
-    "environ",
-    [
-        {},
-        {"_X_AMZN_TRACE_ID": f"{TRACE}1"},
-        {"_X_AMZN_TRACE_ID": f"{TRACE}1", "AWS_XRAY_DAEMON_ADDRESS": "nowhere"},
-        {"_X_AMZN_TRACE_ID": f"{TRACE}0", "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:1"},
-        {"_X_AMZN_TRACE_ID": f"{TRACE}1", "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:1"},
-        {"_X_AMZN_TRACE_ID": "", "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:1"},
-    ],
-)
-def test_a_turn_that_is_not_traced_or_whose_trace_is_lost_answers_all_the_same(
-    api: Api, http_event: Event, environ: dict[str, str]
-) -> None:
-    api.environ = environ
-    assert api(http_event(body=QUESTION))[0] == 200

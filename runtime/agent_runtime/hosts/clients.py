@@ -6,8 +6,10 @@ from typing import Any, Final
 
 from agent_runtime.audit.trail import NOT_KEPT, Trail
 from agent_runtime.blobs import BlobStore
+from agent_runtime.checkpoint_table import CheckpointTable
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.settings import TableSettings
+from agent_runtime.spend.pots import Pots
 
 _CONNECT_SECONDS: Final = 2
 _READ_SECONDS: Final = 5
@@ -42,6 +44,7 @@ def store_of(settings: TableSettings, dynamodb: Any) -> CheckpointStore:
         BlobStore(lazily("s3"), settings.checkpoint_bucket),
         agent=settings.agent_name,
         retention_days=settings.checkpoint_retention_days,
+        pots=Pots(CheckpointTable(dynamodb, settings.control_table), settings.agent_name),
     )
 
 

@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final, TextIO
 
 from agent_runtime.audit.trail import NOT_KEPT, Trail
@@ -22,16 +23,19 @@ from agent_runtime.metrics import figures_of, metrics_line
 from agent_runtime.records import ENDED, RunRequest, RunStatus, record_from
 from agent_runtime.runner import Runner, RunOutcome
 from agent_runtime.samples import Sampler
-from agent_runtime.xray import Tracer
+from agent_runtime.telemetry.traceparent import from_xray
+from agent_runtime.telemetry.working import tell_end
 
 _log = logging.getLogger("agent_runtime.hosts.lambda_")
 _MARGIN_SECONDS: Final = 0.5
 """Kept from the function's own time, to write down how the run stopped before Lambda ends the process."""
+_FLUSH_SECONDS: Final = 1.0
+"""Longest that a caller waits for spans to be sent; what was not sent goes with the next call's."""
 
 
 class LambdaHost:
-    """Answers events with one agent's runs. `clock` is monotonic, `now` gives seconds since 1970; `environ`
-    says where traces go."""
+    """Answers events with one agent's runs. `clock` is monotonic, `now` gives seconds since 1970; in
+    `environ`, that of the process, Lambda writes the trace of each call."""
 
     def __init__(
         self,
@@ -58,7 +62,7 @@ class LambdaHost:
         self._metrics = metrics
         self._pins = pins
         self._sampler = sampler
-        self._tracer = Tracer(environ, agent, bundle_id)
+        self._environ = environ
         self._tenants = tenants
         self._clock = clock
         self._now = now
@@ -96,7 +100,7 @@ class LambdaHost:
         return (200 if RunStatus(body["status"]) in ENDED else 202), body
 
     def _run(self, request: RunRequest, context: LambdaContext) -> dict[str, Any]:
-        begun = self._clock()
+        begun, request = self._clock(), self._traced(request)
         seconds_of_function = context.get_remaining_time_in_millis() / 1000
         ends = begun + min(seconds_of_function - _MARGIN_SECONDS, self._turn_timeout_seconds)
         outcome: RunOutcome | None = None
@@ -109,11 +113,23 @@ class LambdaHost:
             _log.warning("run not taken", extra={"run_id": request.run_id}, exc_info=raised)
         problem = None if error is None else problem_of(error, request.run_id)
         self._measure(request, outcome, problem, begun)
+        # Between two calls the process is frozen, and nothing is sent.
+        left = context.get_remaining_time_in_millis() / 1000 - _MARGIN_SECONDS / 2
+        self._runner.spans.flush(min(_FLUSH_SECONDS, left))
         if problem is not None:
             raise problem from error
         assert outcome is not None
         self._sampler.see(outcome, self._now())
         return finished(outcome)
+
+    def _traced(self, request: RunRequest) -> RunRequest:
+        """The request below Lambda's own span, where its caller sent none and X-Ray has both."""
+        if request.traceparent or not self._runner.spans.in_xray:
+            return request
+        lambdas = from_xray(self._environ.get("_X_AMZN_TRACE_ID", ""))
+        if lambdas is None:
+            return request
+        return replace(request, traceparent=lambdas.header())
 
     def _once(
         self, request: RunRequest, lease_seconds: float, remaining_seconds: Callable[[], float]
@@ -142,14 +158,14 @@ class LambdaHost:
     def _measure(
         self, request: RunRequest, outcome: RunOutcome | None, problem: Problem | None, begun: float
     ) -> None:
-        """Write the run's metrics and its part of the trace. A call that was refused (4xx) is no run: it
+        """Write the run's metrics and tell its span. A call that was refused (4xx) is no run: it
         would only dilute the error rate."""
         failed = problem is not None and problem.status >= 500
         is_new_copy = outcome is not None and outcome.agreement is not None
         if (outcome is None and not failed) or (copied_run(request.run_id) and not is_new_copy):
             return
         seconds, now = self._clock() - begun, self._now()
-        self._tracer.tell(request.run_id, now - seconds, now, failed=failed)
+        tell_end(self._runner.spans, outcome, failed=failed)
         line = metrics_line(
             agent=self._agent,
             bundle_id=self._bundle_id,

@@ -15,6 +15,7 @@ from agent_runtime.errors import (
     IdempotencyMismatch,
     LeaseLost,
     ModelUnavailable,
+    ParentRefused,
     RunHeld,
     RunInProgress,
     RunUnknown,
@@ -31,6 +32,7 @@ _TYPE: Final = "urn:agent-hosting:problem:"
 _OF_ERRORS: Final[tuple[tuple[type[AgentRuntimeError], int, str, str], ...]] = (
     (Braked, 429, "braked", "The agent is braked"),
     (CapReached, 429, "cap-reached", "A cap on spending is reached"),
+    (ParentRefused, 403, "parent-refused", "The run cannot spend what its parent may"),
     (SpendUnknown, 503, "spend-unknown", "What was spent cannot be counted"),
     (RunHeld, 409, "run-held", "The run waits for a person"),
     (GuardTripped, 409, "guard-tripped", "A guard stopped the run"),

@@ -10,11 +10,12 @@ from typing import Any, Final
 from agent_runtime.hosts.problems import Problem
 from agent_runtime.ids import is_run_id, new_run_id, run_id_for_key
 from agent_runtime.records import RunRequest
+from agent_runtime.telemetry.traceparent import parse
 
 MAX_REQUEST_BYTES: Final = 1_000_000
 """One limit for all hosts: a run that has to wait travels in an SQS message, which holds 1 MiB."""
-_BODY_FIELDS: Final = {"input", "session"}
-_DIRECT_FIELDS: Final = {"input", "session", "tenant", "idempotency_key"}
+_BODY_FIELDS: Final = {"input", "session", "parent"}
+_DIRECT_FIELDS: Final = {"input", "session", "parent", "tenant", "idempotency_key", "traceparent"}
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,9 @@ def json_fields(body: bytes, allowed: set[str], needed: str) -> dict[str, Any]:
 def run_request(call: HttpCall, agent: str) -> RunRequest:
     """The run that `POST /runs` asks for. Raises `Problem` 400 or 413."""
     fields = json_fields(call.body, _BODY_FIELDS, "`input`")
-    return make_request(agent, call.tenant, fields, call.headers.get("idempotency-key"))
+    return make_request(
+        agent, call.tenant, fields, call.headers.get("idempotency-key"), call.headers.get("traceparent")
+    )
 
 
 def direct_request(event: Mapping[str, Any], agent: str) -> RunRequest:
@@ -112,7 +115,7 @@ def direct_request(event: Mapping[str, Any], agent: str) -> RunRequest:
         raise Problem(
             400, "bad-request", "The tenant is missing", "name the `tenant` who is charged for the run"
         )
-    return make_request(agent, tenant, fields, fields.get("idempotency_key"))
+    return make_request(agent, tenant, fields, fields.get("idempotency_key"), fields.get("traceparent"))
 
 
 def copy_of(wanted: object) -> tuple[str, str]:
@@ -164,15 +167,21 @@ def _check_numbers(given: object) -> None:
         raise Problem(400, "bad-request", "The input cannot be used", detail) from error
 
 
-def make_request(agent: str, tenant: str, fields: Mapping[str, Any], key: object) -> RunRequest:
-    """The run of its fields; one idempotency key is one run id. Raises `Problem` 400."""
+def make_request(
+    agent: str, tenant: str, fields: Mapping[str, Any], key: object, traceparent: object = None
+) -> RunRequest:
+    """The run of its fields; one idempotency key is one run id. Raises `Problem` 400. A `traceparent` that is
+    not as the W3C writes it counts as absent."""
     if fields.get("input") is None:
         raise Problem(400, "bad-request", "The input is missing", "the field `input` is needed")
     _check_numbers(fields["input"])
-    session = fields.get("session")
-    for name, value in (("session", session), ("idempotency key", key)):
+    session, parent = fields.get("session"), fields.get("parent")
+    for name, value in (("session", session), ("parent", parent), ("idempotency key", key)):
         is_good = value is None or (isinstance(value, str) and 0 < len(value) <= 255 and value.isprintable())
         if not is_good:
             raise Problem(400, "bad-request", f"The {name} cannot be used", "1 to 255 printable characters")
     run_id = new_run_id() if key is None else run_id_for_key(agent, tenant, str(key))
-    return RunRequest(run_id=run_id, tenant=tenant, input=fields["input"], session=session)
+    caller = parse(traceparent) if isinstance(traceparent, str) else None
+    return RunRequest(
+        run_id, tenant, fields["input"], session, "" if caller is None else caller.header(), parent
+    )

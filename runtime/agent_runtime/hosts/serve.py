@@ -89,6 +89,7 @@ def serve() -> None:
     logging.getLogger("agent_runtime.hosts.serve").info("listening", extra={"port": listener.port})
     seconds_left = worker.run()
     listener.close(seconds_left + _CLOSE_SECONDS)
+    parts.runner.spans.flush(_CLOSE_SECONDS)
     if shipped is not None:
         shipped.close()
 

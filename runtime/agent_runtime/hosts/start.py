@@ -22,6 +22,7 @@ from agent_runtime.secrets import SecretReader
 from agent_runtime.settings import Settings
 from agent_runtime.spend.alerts import Alerts
 from agent_runtime.spend.ledger import Ledger
+from agent_runtime.telemetry.spans import NO_SPANS, Spans
 
 
 @dataclass(frozen=True)
@@ -85,10 +86,32 @@ def start(settings: Settings, *, owner: str = "", address: str = "") -> HostPart
         compact_every=settings.compact_every,
         owner=owner,
         address=address,
+        spans=_spans(settings, bundle, secret_reader),
         audit=audit,
     )
     sampler = Sampler(SampleStore(store.table, settings.agent_name), settings.sample_basis_points)
     return HostParts(bundle, store, runner, brake, dynamodb, sampler, audit)
+
+
+def _spans(settings: Settings, bundle: Bundle, secrets: SecretReader) -> Spans:
+    """Where the agent's spans go; its libraries are loaded only where they go somewhere."""
+    traces = settings.observe.traces
+    if traces is None:
+        return NO_SPANS
+    if traces.headers_secret and traces.headers_secret not in settings.secrets:
+        raise SettingsError(
+            f"AGENT_SECRETS has no ARN for {traces.headers_secret}, which AGENT_OBSERVE names"
+        )
+    from agent_runtime.telemetry.exporting import spans_of
+
+    return spans_of(
+        settings.observe,
+        traces,
+        secrets,
+        agent=settings.agent_name,
+        bundle_id=bundle.bundle_id,
+        environment=settings.environment,
+    )
 
 
 def _endpoint(settings: Settings) -> str:

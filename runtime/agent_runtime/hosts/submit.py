@@ -19,7 +19,7 @@ from agent_runtime.hosts.queue import RunMessage
 from agent_runtime.hosts.requests import HttpCall, json_fields, make_request
 from agent_runtime.records import RunRequest, RunStatus
 from agent_runtime.sessions import Sessions
-from agent_runtime.spend.room import Room
+from agent_runtime.spend.room import Room, check_parent
 
 _log = logging.getLogger("agent_runtime.hosts.submit")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -66,12 +66,18 @@ class SubmitHost:
 
     def _post_run(self, call: HttpCall) -> Answer:
         agent = self._store.heads.agent
-        fields = json_fields(call.body, {"input", "session", "upload"}, "`input` or `upload`")
+        fields = json_fields(call.body, {"input", "session", "parent", "upload"}, "`input` or `upload`")
         if (upload := fields.pop("upload", None)) is not None:
             if "input" in fields:
                 raise Problem(400, "bad-request", "The input is given twice", "send `input` or `upload`")
             fields["input"] = self._uploaded(call.tenant, upload)
-        request = make_request(agent, call.tenant, fields, call.headers.get("idempotency-key"))
+        request = make_request(
+            agent,
+            call.tenant,
+            fields,
+            call.headers.get("idempotency-key"),
+            call.headers.get("traceparent"),
+        )
         try:
             bundle_id = self._release_for(request)
             submitted = self._store.submit(
@@ -80,6 +86,8 @@ class SubmitHost:
                 input=request.input,
                 bundle_id=bundle_id,
                 session=request.session,
+                parent=request.parent,
+                traceparent=request.traceparent,
             )
             if submitted.is_new:
                 self._send(RunMessage(agent, request.run_id, request.tenant, bundle_id, request.session))
@@ -103,7 +111,9 @@ class SubmitHost:
         if reason is not None:
             raise Braked(reason)
         if self._room is not None:
-            self._room.check(request.tenant)
+            self._room.check(request.tenant, request.parent)
+        else:
+            check_parent(self._store.heads.agent, None, request.parent)
         if self._sessions is not None and request.session is not None:
             known = self._sessions.find(request.tenant, request.session)
             if known is not None and known.bundle_id in self._bundles - traffic.rejected:

@@ -16,6 +16,7 @@ from agent_runtime.logs import log_agent_alike
 from agent_runtime.metrics import figures_of, metrics_line
 from agent_runtime.settings import WorkerSettings
 from agent_runtime.standing import Standing
+from agent_runtime.telemetry.working import tell_end
 
 
 def work() -> None:
@@ -25,7 +26,7 @@ def work() -> None:
     log_agent_alike()
     worker = worker_of(settings, parts, queue_of(settings), standing_of(settings, parts))
     stop_on_signals(worker)
-    worker.run()
+    parts.runner.spans.flush(worker.run())
 
 
 def queue_of(settings: WorkerSettings) -> Queue:
@@ -55,6 +56,7 @@ def worker_of(
         )
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
+        tell_end(parts.runner.spans, done.outcome, failed=done.failed)
         parts.sampler.see(done.outcome, time.time())
 
     slots = settings.worker_concurrency

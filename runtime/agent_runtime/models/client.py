@@ -8,6 +8,8 @@ from typing import Final, Literal, Protocol, TypedDict
 from agent_runtime.bundle import ModelSpec
 from agent_runtime.errors import ModelCallLimitExceeded, ModelReplyInvalid, ModelUnavailable
 from agent_runtime.records import Usage
+from agent_runtime.telemetry import semantics
+from agent_runtime.telemetry.spans import annotate, open_span
 
 LETTERS_PER_TOKEN: Final = 3
 """Fewer than the four that tokenisers make of English, so that a reservation is rather too large."""
@@ -98,15 +100,21 @@ class ModelClient:
         if remaining_seconds() <= 0:
             raise ModelUnavailable("no time is left for a model call")
         request = ModelRequest(system, tuple(messages), wanted, run_id, remaining_seconds)
+        with open_span(semantics.chat(self._spec, wanted)):
+            return self._answered(request)
+
+    def _answered(self, request: ModelRequest) -> ModelReply:
         completion = self._provider.complete(self._spec, request)
         if not completion.text:
             raise ModelReplyInvalid(f"{self._spec.name} replied without text")
         if completion.input_tokens is None or completion.output_tokens is None:
             raise ModelReplyInvalid(f"{self._spec.name} replied without token counts, so its cost is unknown")
-        return ModelReply(
+        reply = ModelReply(
             text=completion.text,
             input_tokens=completion.input_tokens,
             output_tokens=completion.output_tokens,
             cost_usd=self._spec.cost_usd(completion.input_tokens, completion.output_tokens),
             model=self._spec.name,
         )
+        annotate(semantics.answered(reply))
+        return reply

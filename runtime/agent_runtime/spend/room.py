@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from agent_runtime.checkpoint_table import CheckpointTable
-from agent_runtime.errors import CapReached
+from agent_runtime.errors import CapReached, ParentRefused
 from agent_runtime.spend.accounts import agent_pk, tenant_pk
 from agent_runtime.spend.caps import (
     SpendCaps,
@@ -23,6 +23,7 @@ from agent_runtime.spend.caps import (
     window_of,
     windows_at,
 )
+from agent_runtime.spend.pots import PotReference
 
 LOOK_SECONDS: Final = 5.0
 """How late a cap that is full may be noticed, and one read of an account in that time at most."""
@@ -49,6 +50,17 @@ def full(
     return None
 
 
+def check_parent(agent: str, caps: SpendCaps | None, parent: str | None) -> None:
+    """Raises `ParentRefused`. The pot itself is asked at each call: it may be closed by then."""
+    if parent is None:
+        return
+    found = PotReference.read(parent)
+    if caps is None or found is None or found.agent not in {agent, *caps.roots}:
+        raise ParentRefused(
+            "`parent` must come from `run.share()` of this agent, or of one that its `spend.roots` names"
+        )
+
+
 class Room:
     """Looks at one agent's sums. `clock` gives seconds since 1970, `monotonic` any seconds."""
 
@@ -65,8 +77,10 @@ class Room:
         self._clock, self._monotonic = clock, monotonic
         self._seen: dict[str, tuple[float, str, dict[str, Any]]] = {}
 
-    def check(self, tenant: str) -> None:
-        """Raises `CapReached` where the agent or the tenant has nothing left, and `CheckpointUnavailable`."""
+    def check(self, tenant: str, parent: str | None = None) -> None:
+        """Raises `CapReached` where the agent or the tenant has nothing left, `ParentRefused` where the tree
+        that `parent` refers to is none that this agent may join, and `CheckpointUnavailable`."""
+        check_parent(self._agent, self._caps, parent)
         now = self._clock()
         windows = windows_at(now)
         for scope, pk, caps in (
