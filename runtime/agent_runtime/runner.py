@@ -22,6 +22,7 @@ from agent_runtime.errors import (
     CapReached,
     CheckpointBlobLost,
     CheckpointUnavailable,
+    CircuitOpen,
     GuardTripped,
     LeaseLost,
     MemoryGone,
@@ -34,7 +35,9 @@ from agent_runtime.errors import (
     ToolUnavailable,
 )
 from agent_runtime.escalations import escalated_after_ms
+from agent_runtime.guards.thresholds import Thresholds
 from agent_runtime.models.client import ModelClient
+from agent_runtime.notices import Notices
 from agent_runtime.progress import as_json
 from agent_runtime.records import Lease, OpenedRun, RunRecord, RunRequest, RunStatus, Usage
 from agent_runtime.run import NOT_INTERRUPTED, Run
@@ -61,6 +64,7 @@ PASSING = (
     AuditUnavailable,
     Braked,
     CapReached,
+    CircuitOpen,
     GuardTripped,
     ModelUnavailable,
     SpendUnknown,
@@ -121,6 +125,8 @@ class Runner:
         spans: Spans = NO_SPANS,
         audit: Trail = NOT_KEPT,
         gateway: Gateway | None = None,
+        escalate: Thresholds | None = None,
+        notices: Notices | None = None,
     ) -> None:
         """Without a `ledger` nothing but the manifest's own limits bounds what a run spends; `alerts` tells
         people of it. `tools` narrows the bundle's tools to those that this environment allows; after
@@ -139,6 +145,7 @@ class Runner:
         self.spans: Final = spans
         self._audit = audit
         self._gateway, self._local_tools = gateway, local_tools(agent)
+        self._escalate, self._notices = escalate, notices
         self.turns: Final = None if bundle.memory is None else self._turns(bundle.memory, owner, address)
         """None for an agent without memory."""
 
@@ -272,6 +279,7 @@ class Runner:
             audit=self._audit,
             gateway=self._gateway,
             local_tools=self._local_tools,
+            escalate=self._escalate if recording is None else None,
         )
 
     def call(self, run: Run) -> tuple[Any, Exception | None]:
@@ -323,6 +331,8 @@ class Runner:
         beside = None
         if isinstance(run, CopiedRun):
             beside = 0.0 if error is not None else agreement(run.recording.output, output)
+        elif self._notices is not None:
+            self._notices.of(run.lease, run.run_id, run.tenant, error)
         window = self._bundle.model.context_window_tokens
         return RunOutcome(
             run.run_id,

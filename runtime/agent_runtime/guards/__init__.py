@@ -1,1 +1,1 @@
-"""What stops a run that goes wrong while nothing in it fails."""
+"""What stops or hands over a run that goes wrong, or stops a call that would be for nothing."""

@@ -16,6 +16,7 @@ _READ_SECONDS: Final = 5
 """Instead of botocore's 60 s each: a call to DynamoDB that takes longer is lost, and a turn has 29 s in
 all.
 """
+_ATTEMPTS: Final = 4
 _AUDIT_READ_SECONDS: Final = 2
 """An act waits for its entry: four tries of it fit into half of a turn."""
 _CONNECTIONS: Final = 50
@@ -61,12 +62,12 @@ def trail_of(settings: TableSettings, dynamodb: Any, kind: str, **carried: str) 
     return AuditTrail(logs, settings.audit_log_group, anchors, kind=kind, carried={"agent": agent, **carried})
 
 
-def lazily(service: str, read_seconds: float = _READ_SECONDS) -> Any:
+def lazily(service: str, read_seconds: float = _READ_SECONDS, attempts: int = _ATTEMPTS) -> Any:
     """A boto3 client that is made at its first use."""
-    return LazyClient(lambda: client_of(service, read_seconds))
+    return LazyClient(lambda: client_of(service, read_seconds, attempts))
 
 
-def client_of(service: str, read_seconds: float = _READ_SECONDS) -> Any:
+def client_of(service: str, read_seconds: float = _READ_SECONDS, attempts: int = _ATTEMPTS) -> Any:
     """A boto3 client."""
     import boto3
     from botocore.config import Config
@@ -78,7 +79,7 @@ def client_of(service: str, read_seconds: float = _READ_SECONDS) -> Any:
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=read_seconds,
         max_pool_connections=_CONNECTIONS,
-        retries={"mode": "standard", "max_attempts": 4},
+        retries={"mode": "standard", "max_attempts": attempts},
     )
     session: Any = boto3.session.Session()  # its stubs want a literal name
     return session.client(service, config=config)

@@ -11,6 +11,7 @@ from agent_runtime.errors import (
     BundleMismatch,
     CapReached,
     CheckpointUnavailable,
+    CircuitOpen,
     GuardTripped,
     IdempotencyMismatch,
     LeaseLost,
@@ -48,6 +49,7 @@ _OF_ERRORS: Final[tuple[tuple[type[AgentRuntimeError], int, str, str], ...]] = (
     (IdempotencyMismatch, 409, "idempotency-mismatch", "The idempotency key belongs to another input"),
     (BundleMismatch, 409, "bundle-mismatch", "The run was begun by another release"),
     (ToolUnavailable, 503, "tool-unavailable", "A tool is unavailable"),
+    (CircuitOpen, 503, "circuit-open", "What the agent calls was down, and is left alone for a while"),
     (ModelUnavailable, 503, "model-unavailable", "The model is unavailable"),
     (CheckpointUnavailable, 503, "checkpoints-unavailable", "The run's state cannot be read or written"),
 )
@@ -90,7 +92,6 @@ _PASSING: Final = (
     BundleMismatch,
     CheckpointUnavailable,
     LeaseLost,
-    ModelUnavailable,
     SessionElsewhere,
     SpendUnknown,
     ToolUnavailable,
@@ -101,6 +102,6 @@ _PASSING: Final = (
 def _retry_after(error: AgentRuntimeError) -> int | None:
     if isinstance(error, CapReached):
         return error.retry_after_seconds
-    if isinstance(error, RunInProgress | SessionBusy):
+    if isinstance(error, RunInProgress | SessionBusy | CircuitOpen | ModelUnavailable):
         return max(1, math.ceil(error.retry_after_seconds))
     return 1 if isinstance(error, _PASSING) else None

@@ -72,6 +72,12 @@ class Meter:
         self._within("steps", steps, 1)
         self._within("tool_calls", tool_calls, 1)
 
+    def left(self, used: Usage) -> float:
+        """Share of the tightest cap on money that is left, 0 to 1: the run's, its tenant's or the agent's."""
+        cap = self._caps.usd
+        of_run = 1.0 if cap is None else 1 - used.cost_usd / (cap * self._allowed.get("usd", 1))
+        return max(0.0, min(of_run, self._ledger.room.left(self._tenant)))
+
     def call(
         self,
         used: Usage,

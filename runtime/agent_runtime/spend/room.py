@@ -6,12 +6,13 @@ is marked in the day's item with what the smallest refused call asked for, and c
 used: one caller who asks for too much shuts nobody out.
 """
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from agent_runtime.checkpoint_table import CheckpointTable
-from agent_runtime.errors import CapReached, ParentRefused
+from agent_runtime.errors import CapReached, CheckpointUnavailable, ParentRefused
 from agent_runtime.spend.accounts import agent_pk, tenant_pk
 from agent_runtime.spend.caps import (
     SpendCaps,
@@ -25,6 +26,7 @@ from agent_runtime.spend.caps import (
 )
 from agent_runtime.spend.pots import PotReference
 
+_log = logging.getLogger("agent_runtime.spend")
 LOOK_SECONDS: Final = 5.0
 """How late a cap that is full may be noticed, and one read of an account in that time at most."""
 MOST_TENANTS: Final = 1000
@@ -91,6 +93,24 @@ class Room:
                 continue
             if (found := full(scope, self._day(pk, windows.day), caps, windows, now)) is not None:
                 raise found
+
+    def left(self, tenant: str) -> float:
+        """Share of the tightest cap of the agent and the tenant that is left, 0 to 1; nothing where that
+        cannot be told, so that doubt makes nobody spend more."""
+        windows = windows_at(self._clock())
+        share = 1.0
+        try:
+            for pk, caps in (
+                (agent_pk(self._agent), self._caps.agent),
+                (tenant_pk(self._agent, tenant), self._caps.of_tenant(tenant)),
+            ):
+                held = attribute_caps(caps, windows)
+                day = self._day(pk, windows.day) if held else {}
+                share = min([share, *(1 - int(day.get(name, 0)) / cap for name, cap in held.items())])
+        except CheckpointUnavailable as error:
+            _log.warning("budget not read", exc_info=error)
+            return 0.0
+        return max(0.0, share)
 
     def _day(self, pk: str, day: str) -> dict[str, Any]:
         seen = self._seen.get(pk)
