@@ -10,6 +10,7 @@ from agent_hosting._eks_limits import DestinationArgs, GatewayArgs, Workload
 from agent_hosting._packaging import Architecture
 from agent_hosting._releases import Release
 from agent_hosting._rollout_plan import RolloutArgs
+from agent_hosting._schedules import ScheduleArgs
 from agent_hosting._spend import SpendArgs
 from agent_hosting.agent_bundle import ModelArgs
 from agent_hosting.agent_cluster import ClusterReference
@@ -96,6 +97,9 @@ class EksAgentArgs(TypedDict):
     serves. Omit where the rollout controller owns them."""
     tenant_share: NotRequired[float]
     """Most of a pod that one tenant may hold while others wait, to 1. Defaults to 0.5."""
+    schedules: NotRequired[dict[str, ScheduleArgs]]
+    """Runs that begin by themselves, by their schedule's name; each is the tenant `schedule:NAME`. Defaults
+    to none."""
     spend: NotRequired[SpendArgs]
     """What the agent, each tenant and each run may spend. Defaults to the budget's month, a quarter of it a
     day and a twentieth an hour, for the agent as a whole."""

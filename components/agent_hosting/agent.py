@@ -12,6 +12,7 @@ from agent_hosting._eks_limits import DestinationArgs, GatewayArgs, Workload
 from agent_hosting._names import claim
 from agent_hosting._packaging import Architecture
 from agent_hosting._rollout_plan import RolloutArgs
+from agent_hosting._schedules import ScheduleArgs
 from agent_hosting._spend import SpendArgs
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_bundle import ModelArgs
@@ -116,6 +117,9 @@ class AgentArgs(TypedDict):
     shares: NotRequired[dict[str, float]]
     """Share of calls by bundle id; `newest` and `stable` name the newest release and the one that serves.
     Omit where the rollout controller owns them."""
+    schedules: NotRequired[dict[str, ScheduleArgs]]
+    """Runs that begin by themselves, by their schedule's name; each is the tenant `schedule:NAME`. Defaults
+    to none."""
     spend: NotRequired[SpendArgs]
     """What the agent, each tenant and each run may spend. Defaults to the budget's month, a quarter of it a
     day and a twentieth an hour, for the agent as a whole."""

@@ -25,6 +25,7 @@ from agent_hosting._queue_division import divide, told
 from agent_hosting._queue_functions import Functions
 from agent_hosting._releases import Release
 from agent_hosting._rollout_plan import RolloutArgs
+from agent_hosting._schedules import ScheduleArgs, alias_arn, check_schedules, schedule_runs
 from agent_hosting._spend import SpendArgs, caps_variables, check_spend, keep_ledger, spend_variables
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_bundle import ModelArgs
@@ -94,6 +95,9 @@ class EcsAgentArgs(TypedDict):
     shares: NotRequired[dict[str, float]]
     """Share of calls by bundle id; `newest` and `stable` name the newest release and the one that serves.
     Omit where the rollout controller owns them."""
+    schedules: NotRequired[dict[str, ScheduleArgs]]
+    """Runs that begin by themselves, by their schedule's name; each is the tenant `schedule:NAME`. Defaults
+    to none."""
     spend: NotRequired[SpendArgs]
     """What the agent, each tenant and each run may spend. Defaults to the budget's month, a quarter of it a
     day and a twentieth an hour, for the agent as a whole."""
@@ -156,7 +160,7 @@ class EcsAgent(pulumi.ComponentResource):
         claim(name, inputs)
         super().__init__("agent-hosting:index:EcsAgent", name, {}, opts)
         limits = check_ecs_limits(name, args, inputs, EcsAgentArgs.__annotations__)
-        caps = check_spend(args, inputs)
+        caps, schedules = check_spend(args, inputs), check_schedules(args, inputs)
         target = Target.of(args.get("architecture"))
         release, newest = newest_release(name, args, inputs, target)
         shares = check_shares(args, release, inputs)
@@ -266,6 +270,16 @@ class EcsAgent(pulumi.ComponentResource):
             limits.queue.checkpoint_retention_days,
         )
 
+        schedule_runs(
+            name,
+            schedules,
+            target_arn=alias_arn(submit, self),
+            key_arn=key.arn,
+            platform=platform,
+            topic_arn=budget.topic_arn,
+            tags=tags,
+            parent=self,
+        )
         self.url = parts.door([submit, status], platform, limits.log_days)
         self.bundle_id, self.role_arn = pulumi.Output.from_input(newest.bundle_id), role.role_arn
         self.function_name = pulumi.Output.from_input(submit["function_name"])

@@ -13,6 +13,7 @@ from agent_hosting._names import claim
 from agent_hosting._packaging import Architecture, Target
 from agent_hosting._releases import Release
 from agent_hosting._rollout_plan import RolloutArgs
+from agent_hosting._schedules import ScheduleArgs, check_schedules, schedule_runs
 from agent_hosting._spend import SpendArgs, check_spend, spend_variables
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_bundle import ModelArgs
@@ -66,6 +67,9 @@ class LambdaAgentArgs(TypedDict):
     shares: NotRequired[dict[str, float]]
     """Share of calls by bundle id; `newest` and `stable` name the newest release and the one that serves.
     Omit where the rollout controller owns them."""
+    schedules: NotRequired[dict[str, ScheduleArgs]]
+    """Runs that begin by themselves, by their schedule's name; each is the tenant `schedule:NAME`. Defaults
+    to none."""
     spend: NotRequired[SpendArgs]
     """What the agent, each tenant and each run may spend. Defaults to the budget's month, a quarter of it a
     day and a twentieth an hour, for the agent as a whole."""
@@ -115,7 +119,7 @@ class LambdaAgent(pulumi.ComponentResource):
         claim(name, inputs)
         super().__init__("agent-hosting:index:LambdaAgent", name, {}, opts)
         limits = check_limits(name, args, inputs, LambdaAgentArgs.__annotations__)
-        caps = check_spend(args, inputs)
+        caps, schedules = check_spend(args, inputs), check_schedules(args, inputs)
         target = Target.of(args.get("architecture"))
         release = _releases.newest(args, inputs, target, ("source", "bundle_id", "archive"))
         child, parts = pulumi.ResourceOptions(parent=self), HostParts(name, args, self)
@@ -227,6 +231,16 @@ class LambdaAgent(pulumi.ComponentResource):
             maximum_event_age_in_seconds=3600,
             destination_config={"on_failure": {"destination": failures.arn}},
             opts=child,
+        )
+        schedule_runs(
+            name,
+            schedules,
+            target_arn=traffic.alias_arn,
+            key_arn=checkpoints.key_arn if parts.retain else None,
+            platform=platform,
+            topic_arn=budget.topic_arn,
+            tags=tags,
+            parent=self,
         )
         behind_door: DoorFunction = {
             "label": "agent",
