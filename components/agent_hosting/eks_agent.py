@@ -92,6 +92,7 @@ class EksAgent(pulumi.ComponentResource):
         )
         kept_days = limits.queue.checkpoint_retention_days
         checkpoints = parts.checkpoints(kept_days)
+        parts.connect_tools(release.bundle, platform, checkpoints)
         scope = parts.secrets(release.bundle.secrets, role.role_arn)
         log = parts.log(platform, limits.log_days)
         budget = parts.budget(platform)
