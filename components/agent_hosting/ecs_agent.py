@@ -73,6 +73,8 @@ class EcsAgentArgs(TypedDict):
     """Memory in MB, one of the sizes that Fargate has beside `cpu_units`. Defaults to the least of them."""
     model: NotRequired[ModelArgs]
     """Replaces the model of the agent's manifest in this environment; for a release by `source` only."""
+    models: NotRequired[dict[str, ModelArgs]]
+    """Replaces those tiers of the manifest's `models` that it names; likewise for a release by `source`."""
     model_endpoint: NotRequired[str]
     """Base URL of an OpenAI-compatible server. Needed where the model's provider is `openai`."""
     platform: NotRequired[PlatformReference]
@@ -205,7 +207,7 @@ class EcsAgent(pulumi.ComponentResource):
             cluster_arn=platform["cluster_arn"],  # type: ignore[typeddict-item]
             dead_letter_queue_arns=told(queues, "dead_letter_queue_arn"),
             scope=scope,
-            model=release.bundle.model,
+            models=release.bundle.tiers,
         )
         may_start = _ecs_access.execution(log, division.images(), scope, sorted(set(in_variables.values())))
         access: list[pulumi.Resource] = [

@@ -108,7 +108,7 @@ class EksAgent(pulumi.ComponentResource):
             log=log,
             dead_letter_queue_arns=told(queues, "dead_letter_queue_arn"),
             scope=scope,
-            model=release.bundle.model,
+            models=release.bundle.tiers,
         )
         access = aws.iam.RolePolicy(f"{name}-access", role=role.role_name, policy=policy(allowed), opts=child)
         common = parts.variables(platform, checkpoints, kept_days)

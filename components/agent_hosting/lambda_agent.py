@@ -48,6 +48,8 @@ class LambdaAgentArgs(TypedDict):
     """Memory in MB, 128 to 10240, and processor with it. Defaults to 512."""
     model: NotRequired[ModelArgs]
     """Replaces the model of the agent's manifest in this environment; for a release by `source` only."""
+    models: NotRequired[dict[str, ModelArgs]]
+    """Replaces those tiers of the manifest's `models` that it names; likewise for a release by `source`."""
     model_endpoint: NotRequired[str]
     """Base URL of an OpenAI-compatible server. Needed where the model's provider is `openai`."""
     platform: NotRequired[PlatformReference]
@@ -162,7 +164,7 @@ class LambdaAgent(pulumi.ComponentResource):
                 checkpoints=checkpoints,
                 scope=scope,
                 platform=platform,
-                model=release.bundle.model,
+                models=release.bundle.tiers,
                 encrypted_checkpoints=parts.retain,
                 budget=budget,
                 caps=caps,

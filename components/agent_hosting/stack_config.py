@@ -89,7 +89,17 @@ class StackConfig(Entry):
             releases = [
                 {"source": str(root / entry.source), **({"image": entry.image} if entry.image else {})}
             ]
-        left_out = {"source", "image", "releases", "secrets", "shares", "host", "run_profile", "model"}
+        left_out = {
+            "source",
+            "image",
+            "releases",
+            "secrets",
+            "shares",
+            "host",
+            "run_profile",
+            "model",
+            "models",
+        }
         args: dict[str, Any] = {
             **entry.model_dump(mode="json", exclude=left_out, exclude_none=True, exclude_defaults=True),
             "releases": releases,
@@ -102,6 +112,9 @@ class StackConfig(Entry):
             "tool_versions": self._tool_versions(name),
             "run_profile": entry.run_profile.model_dump(exclude_none=True) if entry.run_profile else None,
             "model": entry.model.model_dump(exclude_none=True) if entry.model else None,
+            "models": {tier: model.model_dump(exclude_none=True) for tier, model in entry.models.items()}
+            if entry.models
+            else None,
             "host": entry.host.value if entry.host else None,
             # A working tree has no rollout controller beside it: it serves at once unless told otherwise.
             "shares": entry.shares or ({"newest": 1.0} if entry.source else None),
@@ -188,6 +201,8 @@ def _entry_at(path: tuple[Any, ...]) -> type[BaseModel]:
         return AgentEntry
     if "releases" in path:
         return ReleaseEntry
+    if path[-2:-1] == ("models",):
+        return ModelEntry
     if path[0] == "tool_gateway":
         return ToolGatewayEntry if len(path) == 1 else CallerEntry
     return {"jwt": JwtEntry, "run_profile": ProfileEntry, "model": ModelEntry}[path[-1]]
