@@ -54,11 +54,11 @@ class Providers:
         self.requests: list[ModelRequest] = []
         self.seconds: list[float] = []
 
-    def complete(self, given: ModelSpec, request: ModelRequest) -> Completion:
-        self.asked.append(given.name.removesuffix("-v1"))
+    def complete(self, spec: ModelSpec, request: ModelRequest) -> Completion:
+        self.asked.append(spec.name.removesuffix("-v1"))
         self.requests.append(request)
         self.seconds.append(request.remaining_seconds())
-        answers = self.answers.get(given.name.removesuffix("-v1"), ["fine"])
+        answers = self.answers.get(spec.name.removesuffix("-v1"), ["fine"])
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         if isinstance(answer, BaseException):
             raise answer
