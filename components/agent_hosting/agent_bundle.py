@@ -14,7 +14,7 @@ from agent_hosting._packaging import (
     agent_archive,
     runtime_fingerprint,
 )
-from agent_hosting._prices import priced
+from agent_hosting._prices import SOURCE, priced, unpriced
 from agent_hosting._validation import Inputs
 from agent_runtime.bundle import Bundle, ModelSpec, bundle_files, bundle_from_folder
 from agent_runtime.errors import ManifestError
@@ -102,7 +102,13 @@ def read_bundle(source: Path, model: ModelArgs | None, inputs: Inputs) -> Bundle
             "source", str(source), "there is no such folder", "Name the folder that holds agent.yaml."
         )
     try:
-        spec = ModelSpec.model_validate(priced(dict(model))) if model else None
+        found = priced(dict(model)) if model else None
+        if found is not None and (missing := unpriced(found)) is not None:
+            way_out = "Give both prices under `model`, or under `prices` of the stack by the model's name."
+            raise inputs.refuse(
+                f"model.{missing}", None, f"{SOURCE} knows no price of {found.get('name')!r}", way_out
+            )
+        spec = ModelSpec.model_validate(found) if found else None
         return bundle_from_folder(source, model=spec, runtime_fingerprint=runtime_fingerprint())
     except ValidationError as error:
         first = error.errors(include_url=False)[0]

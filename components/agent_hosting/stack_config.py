@@ -16,6 +16,7 @@ from agent_hosting._stack_entries import (
     Entry,
     JwtEntry,
     ModelEntry,
+    PriceEntry,
     ProfileEntry,
     ReleaseEntry,
 )
@@ -36,6 +37,8 @@ class StackConfig(Entry):
     """Fields of `AgentClusterArgs` for agents on EKS, checked where they are used."""
     architecture: Literal["arm64", "x86_64", "this-machine"] = "arm64"
     deployer_arns: tuple[str, ...] = ()
+    prices: dict[str, PriceEntry] = Field(default_factory=dict[str, PriceEntry])
+    """By the name of a model that an agent's `model` names, unless it gives prices itself."""
     release_store: str = "releases"
     """Folder of packed releases, as AGENT/BUNDLE.zip."""
 
@@ -69,12 +72,18 @@ class StackConfig(Entry):
             "deployer_arns": list(self.deployer_arns),
             "jwt": self.jwt.model_dump() if self.jwt else None,
             "run_profile": entry.run_profile.model_dump(exclude_none=True) if entry.run_profile else None,
-            "model": entry.model.model_dump(exclude_none=True) if entry.model else None,
+            "model": self._model(entry),
             "host": entry.host.value if entry.host else None,
             # A working tree has no rollout controller beside it: it serves at once unless told otherwise.
             "shares": entry.shares or ({"newest": 1.0} if entry.source else None),
         }
         return AgentArgs(**{key: value for key, value in args.items() if value is not None})  # type: ignore[typeddict-item]
+
+    def _model(self, entry: AgentEntry) -> dict[str, Any] | None:
+        if entry.model is None:
+            return None
+        price = self.prices.get(entry.model.name)
+        return {**(price.model_dump() if price else {}), **entry.model.model_dump(exclude_none=True)}
 
 
 def read_stack(environment: str, given: Mapping[str, str]) -> StackConfig:
@@ -143,6 +152,8 @@ def _entry_at(path: tuple[Any, ...]) -> type[BaseModel]:
         return StackConfig
     if path[0] == "agents" and len(path) == 2:
         return AgentEntry
+    if path[0] == "prices":
+        return PriceEntry
     if "releases" in path:
         return ReleaseEntry
     return {"jwt": JwtEntry, "run_profile": ProfileEntry, "model": ModelEntry}[path[-1]]
