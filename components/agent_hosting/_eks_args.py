@@ -16,6 +16,7 @@ from agent_hosting.agent_bundle import ModelArgs
 from agent_hosting.agent_cluster import ClusterReference
 from agent_hosting.agent_platform import PlatformReference
 from agent_hosting.front_door import JwtArgs
+from agent_hosting.tool_gateway import ToolGatewayReference
 
 
 class EksAgentArgs(TypedDict):
@@ -68,6 +69,8 @@ class EksAgentArgs(TypedDict):
     next turn through the HTTP API wakes one."""
     model: NotRequired[ModelArgs]
     """Replaces the model of the agent's manifest in this environment; for a release by `source` only."""
+    models: NotRequired[dict[str, ModelArgs]]
+    """Replaces those tiers of the manifest's `models` that it names; likewise for a release by `source`."""
     model_endpoint: NotRequired[str]
     """Base URL of an OpenAI-compatible server. Needed where the model's provider is `openai`."""
     namespace: NotRequired[str]
@@ -103,6 +106,9 @@ class EksAgentArgs(TypedDict):
     day and a twentieth an hour, for the agent as a whole."""
     tenants: NotRequired[Sequence[str]]
     """Tenants that are let in. Defaults to every tenant that the issuer vouches for."""
+    tool_gateway: NotRequired[ToolGatewayReference]
+    """Outputs of the ToolGateway that its tools with `destination: gateway` are called by, as
+    `reference_to_tools` gives them. Defaults to none."""
     tool_versions: NotRequired[dict[str, str]]
     """Version of each tool that this environment offers, such as `{"search": "1.4.2"}`. A release that needs
     others is deployed and gets no run. Defaults to none."""

@@ -34,6 +34,7 @@ from agent_hosting.agent_platform import PlatformReference
 from agent_hosting.front_door import JwtArgs
 from agent_hosting.hosting import Host
 from agent_hosting.statements import policy
+from agent_hosting.tool_gateway import ToolGatewayReference
 
 
 class EcsAgentArgs(TypedDict):
@@ -72,6 +73,8 @@ class EcsAgentArgs(TypedDict):
     """Memory in MB, one of the sizes that Fargate has beside `cpu_units`. Defaults to the least of them."""
     model: NotRequired[ModelArgs]
     """Replaces the model of the agent's manifest in this environment; for a release by `source` only."""
+    models: NotRequired[dict[str, ModelArgs]]
+    """Replaces those tiers of the manifest's `models` that it names; likewise for a release by `source`."""
     model_endpoint: NotRequired[str]
     """Base URL of an OpenAI-compatible server. Needed where the model's provider is `openai`."""
     platform: NotRequired[PlatformReference]
@@ -108,6 +111,9 @@ class EcsAgentArgs(TypedDict):
     """Most of a worker that one tenant may hold while others wait, to 1. Defaults to 0.5."""
     tenants: NotRequired[Sequence[str]]
     """Tenants that are let in. Defaults to every tenant that the issuer vouches for."""
+    tool_gateway: NotRequired[ToolGatewayReference]
+    """Outputs of the ToolGateway that its tools with `destination: gateway` are called by, as
+    `reference_to_tools` gives them. Defaults to none."""
     tool_versions: NotRequired[dict[str, str]]
     """Version of each tool that this environment offers, such as `{"search": "1.4.2"}`. A release that needs
     others is deployed and gets no run. Defaults to none."""
@@ -183,6 +189,7 @@ class EcsAgent(pulumi.ComponentResource):
         )
         kept_days = limits.queue.checkpoint_retention_days
         checkpoints = parts.checkpoints(kept_days)
+        parts.connect_tools(release.bundle, platform, checkpoints)
         scope = parts.secrets(
             release.bundle.secrets, role.role_arn, [execution_role.role_arn] if in_variables else []
         )
@@ -200,7 +207,7 @@ class EcsAgent(pulumi.ComponentResource):
             cluster_arn=platform["cluster_arn"],  # type: ignore[typeddict-item]
             dead_letter_queue_arns=told(queues, "dead_letter_queue_arn"),
             scope=scope,
-            model=release.bundle.model,
+            models=release.bundle.tiers,
         )
         may_start = _ecs_access.execution(log, division.images(), scope, sorted(set(in_variables.values())))
         access: list[pulumi.Resource] = [

@@ -92,6 +92,7 @@ class EksAgent(pulumi.ComponentResource):
         )
         kept_days = limits.queue.checkpoint_retention_days
         checkpoints = parts.checkpoints(kept_days)
+        parts.connect_tools(release.bundle, platform, checkpoints)
         scope = parts.secrets(release.bundle.secrets, role.role_arn)
         log = parts.log(platform, limits.log_days)
         budget = parts.budget(platform)
@@ -107,7 +108,7 @@ class EksAgent(pulumi.ComponentResource):
             log=log,
             dead_letter_queue_arns=told(queues, "dead_letter_queue_arn"),
             scope=scope,
-            model=release.bundle.model,
+            models=release.bundle.tiers,
         )
         access = aws.iam.RolePolicy(f"{name}-access", role=role.role_name, policy=policy(allowed), opts=child)
         common = parts.variables(platform, checkpoints, kept_days)

@@ -22,6 +22,7 @@ from agent_hosting.agent_platform import PlatformReference
 from agent_hosting.canary_traffic import CanaryTraffic
 from agent_hosting.front_door import STATUS_ROUTES, DoorFunction, JwtArgs
 from agent_hosting.hosting import Host
+from agent_hosting.tool_gateway import ToolGatewayReference
 
 
 class LambdaAgentArgs(TypedDict):
@@ -47,6 +48,8 @@ class LambdaAgentArgs(TypedDict):
     """Memory in MB, 128 to 10240, and processor with it. Defaults to 512."""
     model: NotRequired[ModelArgs]
     """Replaces the model of the agent's manifest in this environment; for a release by `source` only."""
+    models: NotRequired[dict[str, ModelArgs]]
+    """Replaces those tiers of the manifest's `models` that it names; likewise for a release by `source`."""
     model_endpoint: NotRequired[str]
     """Base URL of an OpenAI-compatible server. Needed where the model's provider is `openai`."""
     platform: NotRequired[PlatformReference]
@@ -73,6 +76,9 @@ class LambdaAgentArgs(TypedDict):
     day and a twentieth an hour, for the agent as a whole."""
     tenants: NotRequired[Sequence[str]]
     """Tenants that are let in. Defaults to every tenant that the issuer vouches for."""
+    tool_gateway: NotRequired[ToolGatewayReference]
+    """Outputs of the ToolGateway that its tools with `destination: gateway` are called by, as
+    `reference_to_tools` gives them. Defaults to none."""
     tool_versions: NotRequired[dict[str, str]]
     """Version of each tool that this environment offers, such as `{"search": "1.4.2"}`. A release that needs
     others is deployed and gets no run. Defaults to none."""
@@ -128,6 +134,7 @@ class LambdaAgent(pulumi.ComponentResource):
             f"{name}-identity", {"boundary_arn": platform["boundary_arn"], "tags": tags}, opts=child
         )
         checkpoints = parts.checkpoints(limits.retention_days)
+        parts.connect_tools(release.bundle, platform, checkpoints)
         scope = parts.secrets(release.bundle.secrets, identity.role_arn)
         log = parts.log(platform, limits.log_days)
         failures = aws.sqs.Queue(
@@ -157,7 +164,7 @@ class LambdaAgent(pulumi.ComponentResource):
                 checkpoints=checkpoints,
                 scope=scope,
                 platform=platform,
-                model=release.bundle.model,
+                models=release.bundle.tiers,
                 encrypted_checkpoints=parts.retain,
                 budget=budget,
                 caps=caps,
