@@ -50,7 +50,11 @@ class Approving:
         run_id, path = parsed(approval_id)
         one, there = self.runs.find(run_id, tenant)
         by = told(lambda: who(one.deployed.client))
-        bundle_id = told(lambda: decide(one.store, there, run_id, path, Decision(verdict, by, result)))
+        bundle_id = told(
+            lambda: decide(
+                one.store, there, run_id, path, Decision(verdict, by, result), audit=one.deployed.trail
+            )
+        )
         done = {"agent": one.agent, "approval_id": approval_id, "decision": verdict, "decided_by": by}
         return {**done, "reaches_the_run": self._woken(one, there, run_id, bundle_id)}
 
