@@ -4,6 +4,7 @@ from agent_hosting._eks_analysis import AnalysisArgs
 from agent_hosting._eks_args import EksAgentArgs
 from agent_hosting._eks_limits import DestinationArgs, GatewayArgs, Workload
 from agent_hosting._eks_operators import Operator
+from agent_hosting._observe import ObserveArgs, TracesArgs
 from agent_hosting._releases import Release
 from agent_hosting._rollout_plan import (
     RolloutArgs,
@@ -32,6 +33,7 @@ from agent_hosting.agent_platform import (
     NetworkReference,
     PlatformReference,
 )
+from agent_hosting.agent_watch import AgentWatch, AgentWatchArgs, WatchAlarmsArgs
 from agent_hosting.canary_traffic import CanaryTraffic, CanaryTrafficArgs
 from agent_hosting.checkpoint_table import CheckpointTable, CheckpointTableArgs
 from agent_hosting.ecs_agent import EcsAgent, EcsAgentArgs
@@ -58,6 +60,8 @@ __all__ = [
     "AgentNetworkArgs",
     "AgentPlatform",
     "AgentPlatformArgs",
+    "AgentWatch",
+    "AgentWatchArgs",
     "AnalysisArgs",
     "CanaryTraffic",
     "CanaryTrafficArgs",
@@ -82,6 +86,7 @@ __all__ = [
     "ModelArgs",
     "NetworkReference",
     "Nodes",
+    "ObserveArgs",
     "Operator",
     "PlatformReference",
     "Release",
@@ -100,6 +105,8 @@ __all__ = [
     "ShadowArgs",
     "SpendArgs",
     "ThresholdArgs",
+    "TracesArgs",
+    "WatchAlarmsArgs",
     "WindowCapsArgs",
     "Workload",
 ]

@@ -94,6 +94,7 @@ class EksAgent(pulumi.ComponentResource):
         scope = parts.secrets(release.bundle.secrets, role.role_arn)
         log = parts.log(platform, limits.log_days)
         budget = parts.budget(platform)
+        parts.watch(role.role_name, budget)
         key = queues_key(name, tags, self)
         division = divide(name, args, Host.EKS, newest, shares, target, platform, self)
         queues = division.queues(limits.queue, limits.oldest_run_seconds, key.arn, budget.topic_arn, tags)

@@ -322,6 +322,7 @@ def test_every_field_of_an_agent_reaches_the_component() -> None:
         "max_workers": 3,
         "queue_retention_days": 2,
         "secret_variables": {"API_KEY": "api-key"},
+        "observe": {"redact": ["acct_[0-9]+"]},
         "spend": {"tenant": {"day_usd": 1}},
         "spot_share": 0.5,
         "stop_seconds": 60,
