@@ -15,6 +15,7 @@ from agent_hosting.checkpoint_table import CheckpointTable
 from agent_hosting.secret_scope import SecretScope
 from agent_hosting.statements import Arn, Statement
 from agent_runtime.bundle import ModelSpec
+from agent_runtime.spend.caps import SpendCaps
 
 
 def policy_of(
@@ -29,6 +30,7 @@ def policy_of(
     model: ModelSpec,
     encrypted_checkpoints: bool,
     budget: AgentBudget,
+    caps: SpendCaps,
 ) -> pulumi.Output[str]:
     found: list[Statement] = [
         statements.write_logs(log.arn),
@@ -38,7 +40,7 @@ def policy_of(
         statements.use_large_items(checkpoints.bucket_arn, agent),
         statements.read_brake(platform["control_table_arn"], agent),
         statements.send_failures(failures.arn),
-        *keep_ledger(agent, checkpoints, budget),
+        *keep_ledger(agent, checkpoints, budget, platform["control_table_arn"], caps),
     ]
     found += statements.read_variables(platform.get("key_arn"))
     if encrypted_checkpoints:

@@ -78,6 +78,7 @@ def status(here: Surroundings, log: aws.cloudwatch.LogGroup) -> list[Statement]:
     return [
         statements.write_logs(log.arn),
         statements.trace(),
+        runs.close_budgets(here.control_table_arn, here.agent),
         statements.use_checkpoints(here.checkpoints.table_arn, here.agent),
         runs.read_large_items(here.checkpoints.bucket_arn, here.agent),
         runs.send_runs(here.queue_arns),
@@ -88,6 +89,7 @@ def status(here: Surroundings, log: aws.cloudwatch.LogGroup) -> list[Statement]:
 def controller(here: Surroundings) -> list[Statement]:
     """Empties the queues of releases that were sent back into the stable one's."""
     return [
+        runs.close_budgets(here.control_table_arn, here.agent),
         statements.use_checkpoints(here.checkpoints.table_arn, here.agent),
         runs.empty_queues(here.queue_arns),
         runs.send_runs(here.queue_arns),
@@ -99,6 +101,7 @@ def reaper(here: Surroundings, log: aws.cloudwatch.LogGroup) -> list[Statement]:
     return [
         statements.write_logs(log.arn),
         statements.trace(),
+        runs.close_budgets(here.control_table_arn, here.agent),
         statements.use_checkpoints(here.checkpoints.table_arn, here.agent),
         runs.find_due_runs(here.checkpoints.table_arn, DUE_INDEX, here.agent),
         runs.send_runs(here.queue_arns),

@@ -192,6 +192,42 @@ def read_spend(table_arn: Arn, agent: str) -> Statement:
     }
 
 
+def share_budgets(control_table_arn: Arn, agent: str) -> Statement:
+    """Opens and moves the pots of the trees of runs whose root is the agent's own. No query: a pot is found
+    by its reference alone."""
+    return {
+        "Sid": "ShareBudgets",
+        "Effect": "Allow",
+        "Action": ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+        "Resource": control_table_arn,
+        "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [f"{agent}#tree"]}},
+    }
+
+
+def spend_of_trees(control_table_arn: Arn, roots: Sequence[str]) -> Statement:
+    """Moves pots that runs of other agents have shared."""
+    return {
+        "Sid": "SpendOfTrees",
+        "Effect": "Allow",
+        "Action": ["dynamodb:GetItem", "dynamodb:UpdateItem"],
+        "Resource": control_table_arn,
+        "Condition": {
+            "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [f"{root}#tree" for root in roots]}
+        },
+    }
+
+
+def close_budgets(control_table_arn: Arn, agent: str) -> Statement:
+    """Closes the pot of a run that is ended from outside."""
+    return {
+        "Sid": "CloseBudgets",
+        "Effect": "Allow",
+        "Action": "dynamodb:UpdateItem",
+        "Resource": control_table_arn,
+        "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [f"{agent}#tree"]}},
+    }
+
+
 def find_due_runs(table_arn: Arn, index: str, agent: str) -> Statement:
     # The leading key of an index is its own: "{agent}#{hex digit}".
     return _find_due("Runs", table_arn, index, "StringLike", f"{agent}#*")

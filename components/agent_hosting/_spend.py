@@ -1,13 +1,15 @@
 """What an agent may spend in an environment: the ledger's caps, and the rights that keeping it takes."""
 
 import json
+from collections.abc import Sequence
 from typing import Any, NotRequired, TypedDict
 
+import pulumi
 from pydantic import ValidationError
 
 from agent_hosting import _run_statements as runs
 from agent_hosting import statements
-from agent_hosting._validation import Inputs
+from agent_hosting._validation import AGENT_NAME, Inputs
 from agent_hosting.agent_budget import AgentBudget
 from agent_hosting.checkpoint_table import DUE_INDEX, CheckpointTable
 from agent_hosting.statements import Statement
@@ -52,6 +54,9 @@ class SpendArgs(TypedDict):
     """Of each tenant. At a cap that tenant's runs wait for the next window."""
     run: NotRequired[RunCapsArgs]
     """Of each run."""
+    roots: NotRequired[Sequence[str]]
+    """Names of agents at the expense of whose runs this agent's may be begun: they spend what the other run
+    has shared. Defaults to none but itself."""
     grace_seconds: NotRequired[float]
     """How long calls go on uncounted while the ledger cannot be reached, 0 to 300. Defaults to 0."""
 
@@ -66,6 +71,10 @@ def check_spend(args: Any, inputs: Inputs) -> SpendCaps:
         at = ".".join(("spend", *(str(part) for part in first["loc"])))
         way_out = "Give hour_usd, day_usd and month_usd for `agent` and `tenant`, or caps of one `run`."
         raise inputs.refuse(at, first["input"], first["msg"], way_out) from None
+    for root in caps.roots:
+        if not AGENT_NAME.fullmatch(root):
+            way_out = "Give names of agents of the same environment, such as `planner`."
+            raise inputs.refuse("spend.roots", root, "it is no agent's name", way_out)
     whole = caps.agent.month_usd or month
     filled = WindowCaps(
         hour_usd=caps.agent.hour_usd or whole / HOURS,
@@ -93,10 +102,19 @@ def caps_variables(caps: SpendCaps) -> dict[str, Any]:
     return {"AGENT_SPEND": json.dumps(told, sort_keys=True)}
 
 
-def keep_ledger(agent: str, checkpoints: CheckpointTable, budget: AgentBudget) -> list[Statement]:
-    """Finds what was reserved by processes that died, and tells of thresholds; the sums lie among the
-    agent's own items."""
+def keep_ledger(
+    agent: str,
+    checkpoints: CheckpointTable,
+    budget: AgentBudget,
+    control_table_arn: pulumi.Input[str],
+    caps: SpendCaps,
+) -> list[Statement]:
+    """Finds what was reserved by processes that died, tells of thresholds and shares what runs may spend; the
+    sums lie among the agent's own items, but those of trees of runs."""
+    roots = [root for root in caps.roots if root != agent]
     return [
+        runs.share_budgets(control_table_arn, agent),
+        *([runs.spend_of_trees(control_table_arn, roots)] if roots else []),
         runs.find_due_spend(checkpoints.table_arn, DUE_INDEX, agent),
         statements.tell(budget.topic_arn),
         statements.use_key_through("sns", budget.key_arn, ["kms:Decrypt", "kms:GenerateDataKey"]),

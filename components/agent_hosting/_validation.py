@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import pulumi
 
-_AGENT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
+AGENT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 _LOG_DAYS = (
     1,
     3,
@@ -118,7 +118,7 @@ class Inputs:
                 raise self.refuse(given, value, "a list is needed", f"Write [{value!r}].")
 
     def agent_name(self, value: str, given: str = "name") -> str:
-        if not _AGENT_NAME.fullmatch(value):
+        if not AGENT_NAME.fullmatch(value):
             raise self.refuse(
                 given,
                 value,

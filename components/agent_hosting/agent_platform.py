@@ -119,6 +119,7 @@ class AgentPlatform(pulumi.ComponentResource):
             hash_key="agent",
             range_key="item",
             attributes=[{"name": "agent", "type": "S"}, {"name": "item", "type": "S"}],
+            ttl={"enabled": True, "attribute_name": "expires_at"},  # of budgets that runs have shared
             point_in_time_recovery={"enabled": True},
             server_side_encryption={"enabled": True, "kms_key_arn": key.arn} if key else None,
             deletion_protection_enabled=retain,

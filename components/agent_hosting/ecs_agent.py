@@ -194,7 +194,7 @@ class EcsAgent(pulumi.ComponentResource):
         here = Surroundings(
             name, checkpoints, parts.retain, platform["control_table_arn"], key.arn, told(queues, "queue_arn")
         )
-        may_work = keep_ledger(name, checkpoints, budget) + _ecs_access.worker(
+        may_work = keep_ledger(name, checkpoints, budget, here.control_table_arn, caps) + _ecs_access.worker(
             here,
             self,
             cluster_arn=platform["cluster_arn"],  # type: ignore[typeddict-item]

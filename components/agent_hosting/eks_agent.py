@@ -101,7 +101,7 @@ class EksAgent(pulumi.ComponentResource):
         here = Surroundings(
             name, checkpoints, parts.retain, platform["control_table_arn"], key.arn, told(queues, "queue_arn")
         )
-        allowed = keep_ledger(name, checkpoints, budget) + _eks_access.pod(
+        allowed = keep_ledger(name, checkpoints, budget, here.control_table_arn, caps) + _eks_access.pod(
             here,
             self,
             log=log,

@@ -160,6 +160,7 @@ class LambdaAgent(pulumi.ComponentResource):
                 model=release.bundle.model,
                 encrypted_checkpoints=parts.retain,
                 budget=budget,
+                caps=caps,
             ),
             opts=child,
         )

@@ -9,10 +9,13 @@ from typing import Any, Final
 from agent_runtime.audit.trail import NOT_KEPT, Trail
 from agent_runtime.checkpoint_table import CheckpointTable
 from agent_runtime.errors import ApprovalRefused
-from agent_runtime.records import SCHEMA_VERSION, Lease, Path, Value, path_text
+from agent_runtime.records import SCHEMA_VERSION, Lease, Path, Value, path_from, path_text
 
-VERDICTS: Final = frozenset({"approve", "deny", "happened", "retry"})
-"""`approve` and `deny` answer a question of the agent's; `happened` and `retry` settle an effect in doubt."""
+ANSWERS: Final = frozenset({"approve", "deny"})
+"""To a question of the agent's, of a cap or of a threshold."""
+SETTLING: Final = frozenset({"deny", "happened", "retry"})
+"""To the question what became of an effect; denied, its run ends."""
+VERDICTS: Final = ANSWERS | SETTLING
 _PENDING: Final = "PENDING"
 _FIRST, _LAST = "approval#", "approval#~"
 
@@ -26,6 +29,8 @@ class Approval:
     name: str
     summary: str
     expires_at: float
+    is_doubt: bool = False
+    """Whether it asks what happened, and not what is to happen."""
 
     @property
     def approval_id(self) -> str:
@@ -60,7 +65,7 @@ class Approvals:
         With `anew`, a decision that was made is about something else, and the question is put again.
         """
         item: dict[str, Value] = {
-            **_key(lease.pk, asked.path),
+            **question_key(lease.pk, asked.path),
             "schema_version": SCHEMA_VERSION,
             "birth": lease.birth,
             "expires_at": lease.expires_at,
@@ -69,6 +74,7 @@ class Approvals:
             "name": asked.name,
             "summary": asked.summary,
             "until": int(asked.expires_at * 1000),
+            "is_doubt": 1 if asked.is_doubt else None,
         }
         condition = "attribute_not_exists(pk) OR birth < :birth"
         values: dict[str, Value] = {":birth": lease.birth}
@@ -94,9 +100,14 @@ class Approvals:
         asked = [held for held in self._table.query(lease.pk, _FIRST, _LAST) if held["birth"] == lease.birth]
         return [(held["sk"], held.get("epoch")) for held in asked] == [(_sort_key(path), lease.epoch)]
 
+    def of_run(self, pk: str, birth: str) -> tuple[list[dict[str, Any]], list[Path]]:
+        """All questions that the run has put, and their paths."""
+        found = [held for held in self._table.query(pk, _FIRST, _LAST) if held["birth"] == birth]
+        return found, [path_from(held["sk"].removeprefix(_FIRST)) for held in found]
+
     def find(self, pk: str, path: Path) -> dict[str, Any] | None:
         """The question's values, or None."""
-        return self._table.get(_key(pk, path))
+        return self._table.get(question_key(pk, path))
 
     def decide(self, pk: str, path: Path, decision: Decision) -> None:
         """Write the decision, if it is the first and in time. The same one again is no error.
@@ -119,7 +130,9 @@ class Approvals:
         self, pk: str, path: Path, decision: Decision, condition: str, values: dict[str, Value]
     ) -> Any:
         changes = {**_attributes(decision), "decided_at": int(self._clock() * 1000)}
-        return self._table.update(_key(pk, path), changes, condition, {":pending": _PENDING, **values})
+        return self._table.update(
+            question_key(pk, path), changes, condition, {":pending": _PENDING, **values}
+        )
 
 
 def entry_of(pk: str, run_id: str, path: Path, name: str = "") -> dict[str, str]:
@@ -129,7 +142,8 @@ def entry_of(pk: str, run_id: str, path: Path, name: str = "") -> dict[str, str]
     return {"run_id": run_id, "tenant": tenant, "step": name, "approval": f"{run_id}.{path_text(path)}"}
 
 
-def _key(pk: str, path: Path) -> dict[str, Value]:
+def question_key(pk: str, path: Path) -> dict[str, Value]:
+    """Key of the question at a path of the run in this partition."""
     return {"pk": pk, "sk": _sort_key(path)}
 
 

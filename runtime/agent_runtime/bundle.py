@@ -15,7 +15,9 @@ from typing import Literal, NoReturn
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from agent_runtime.errors import ManifestError
+from agent_runtime.model_routing import ONLY_TIER, RoutingRule, TierName
 from agent_runtime.model_spec import ModelSpec, SecretName
+from agent_runtime.model_tiers import called_models, check_models
 from agent_runtime.tool_spec import ToolSpec
 
 MANIFEST_FILE = "agent.yaml"
@@ -46,7 +48,12 @@ class AgentManifest(_Frozen):
 
     entrypoint: str = Field(pattern=_ENTRYPOINT)
     """`module:function`, the function that takes a `Run` and returns a dict."""
-    model: ModelSpec
+    model: ModelSpec | None = None
+    """The one model that is called. Needed without `models`."""
+    models: dict[TierName, ModelSpec] = Field(default_factory=dict)
+    """Models by the name of their tier, in place of `model`."""
+    routing: tuple[RoutingRule, ...] = ()
+    """Which tier is called: the first rule that holds. The last one has no condition."""
     prompts: tuple[str, ...] = ("prompts/**/*",)
     """Globs of the prompt files, relative to the folder. A glob written out must match at least one file."""
     tools: tuple[ToolSpec, ...] = ()
@@ -71,9 +78,7 @@ class AgentManifest(_Frozen):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> "AgentManifest":
-        key = self.model.api_key_secret
-        if key is not None and key not in self.secrets:
-            raise ValueError(f"model.api_key_secret {key!r} must also be listed under secrets")
+        check_models(self.model, self.models, self.routing, self.secrets)
         for path in (*self.prompts, self.knowledge, self.requirements):
             if path is not None and (not path or path.startswith(("/", "\\")) or ".." in Path(path).parts):
                 raise ValueError(f"{path!r} must be a path inside the agent's folder")
@@ -86,6 +91,10 @@ class Bundle(_Frozen):
     schema_version: Literal[1] = 1
     entrypoint: str = Field(pattern=_ENTRYPOINT)
     model: ModelSpec
+    """The model that is called, or with `models` that of the tier that takes whatever no rule does."""
+    models: dict[TierName, ModelSpec] = Field(default_factory=dict)
+    """Models by tier; empty for a bundle that has one."""
+    routing: tuple[RoutingRule, ...] = ()
     prompts: dict[str, str]
     """SHA-256 of each prompt file, by its path with forward slashes."""
     tools: tuple[ToolSpec, ...] = ()
@@ -111,9 +120,14 @@ class Bundle(_Frozen):
         """The bundle as JSON with sorted keys and no spaces: the same text for the same bundle,
         everywhere."""
         # What came after the first release is left out where it says nothing: ids are never made anew.
-        absent = {"memory"} if self.memory is None else set[str]()
+        absent = {name for name in ("memory", "models", "routing") if not getattr(self, name)}
         held = self.model_dump(mode="json", exclude=absent)
         return json.dumps(held, sort_keys=True, separators=(",", ":"))
+
+    @property
+    def tiers(self) -> Mapping[str, ModelSpec]:
+        """Every model that may be called, by tier."""
+        return self.models or {ONLY_TIER: self.model}
 
     @cached_property
     def bundle_id(self) -> str:
@@ -146,15 +160,21 @@ def load_manifest(folder: str | Path) -> AgentManifest:
 
 
 def bundle_from_folder(
-    folder: str | Path, *, model: ModelSpec | None = None, runtime_fingerprint: str
+    folder: str | Path,
+    *,
+    model: ModelSpec | None = None,
+    models: Mapping[str, ModelSpec] | None = None,
+    runtime_fingerprint: str,
 ) -> Bundle:
-    """The bundle of the agent in `folder`; `model` replaces the manifest's own.
+    """The bundle of the agent in `folder`; `model` replaces the manifest's own, all tiers of it, and `models`
+    those tiers that it names.
 
     Hidden files, `__pycache__`, `*.pyc` and, at the top, `bundle.json`, `gates.yaml` and `evaluation/` do not
     count. Raises `ManifestError`, also for links that leave the folder: what they point to is not pinned.
     """
     root = Path(folder)
     manifest = load_manifest(root)
+    called, tiers, routing = _models(root / MANIFEST_FILE, manifest, model, models or {})
     hashes = {path: hashlib.sha256((root / path).read_bytes()).hexdigest() for path in bundle_files(root)}
     prompts = {path for glob in manifest.prompts for path in _matches(root, glob, manifest) if path in hashes}
     knowledge = {
@@ -168,7 +188,9 @@ def bundle_from_folder(
     documents = {path: hashes[path] for path in sorted(knowledge - prompts)}
     return Bundle(
         entrypoint=manifest.entrypoint,
-        model=model or manifest.model,
+        model=called,
+        models=tiers,
+        routing=routing,
         prompts={path: hashes[path] for path in sorted(prompts)},
         tools=manifest.tools,
         secrets=manifest.secrets,
@@ -182,6 +204,18 @@ def bundle_from_folder(
         memory=manifest.memory,
         runtime_fingerprint=runtime_fingerprint,
     )
+
+
+def _models(
+    path: Path, manifest: AgentManifest, model: ModelSpec | None, models: Mapping[str, ModelSpec]
+) -> tuple[ModelSpec, dict[str, ModelSpec], tuple[RoutingRule, ...]]:
+    """The model that takes whatever no rule does, all by tier, and the rules."""
+    try:
+        found = called_models(manifest.model, manifest.models, manifest.routing, model, models)
+        check_models(None if found[1] else found[0], found[1], found[2], manifest.secrets)
+    except ValueError as error:
+        raise ManifestError(f"{path}, with the models that are given in its place: {error}") from error
+    return found
 
 
 def bundle_files(folder: str | Path) -> list[str]:

@@ -46,6 +46,7 @@ from agent_runtime.records import (
     head_key,
     record_from,
 )
+from agent_runtime.spend.pots import PotReference, Pots
 from agent_runtime.steps import StepStore
 
 if TYPE_CHECKING:
@@ -72,12 +73,17 @@ class CheckpointStore:
         agent: str,
         retention_days: int = 30,
         clock: Callable[[], float] = time.time,
+        pots: Pots | None = None,
     ) -> None:
+        """Without `pots` no run of a tree can share what it may spend."""
         self.table: Final = CheckpointTable(client, table)
         self.blobs: Final = blobs
         self.steps: Final = StepStore(self.table, blobs, clock)
         self.heads: Final = Heads(agent, blobs, retention_days)
+        self.pots: Final = pots
         self._clock = clock
+        self._shared: dict[str, str] = {}
+        """Pots that runs have shared in this process, by partition."""
 
     def submit(
         self,
@@ -87,12 +93,13 @@ class CheckpointStore:
         input: Any,  # noqa: A002  the word of the HTTP contract
         bundle_id: str,
         session: str | None = None,
+        parent: str | None = None,
         traceparent: str = "",
     ) -> Submitted:
         """Accept a run for a queue: one write, also for a key that was used before. Raises
         `IdempotencyMismatch`."""
         now = self._milliseconds()
-        head = self.heads.new(run_id, tenant, input, bundle_id, session, now)
+        head = self.heads.new(run_id, tenant, input, bundle_id, session, now, parent)
         head["traceparent"] = traceparent or None
         found = self._put_head(head | self.heads.queued(run_id, now))
         if found is None:
@@ -110,6 +117,7 @@ class CheckpointStore:
         lease_seconds: float,
         session: str | None = None,
         memory_from: str | None = None,
+        parent: str | None = None,
         traceparent: str = "",
     ) -> OpenedRun:
         """Begin the run, go on with it, or find it ended (then `lease` is None and nothing may be written).
@@ -121,7 +129,7 @@ class CheckpointStore:
         `CheckpointBlobLost`.
         """
         now = self._milliseconds()
-        head = self.heads.new(run_id, tenant, input, bundle_id, session, now)
+        head = self.heads.new(run_id, tenant, input, bundle_id, session, now, parent)
         lease_ends = now + lease_milliseconds(lease_seconds)
         head |= {"lease_expires_at": lease_ends, "memory_from": memory_from}
         # No reaper looks after it; people find it by the index until it has ended.
@@ -230,6 +238,19 @@ class CheckpointStore:
         elif held is not None:
             changes |= self.held_back(held)
         self._update_head(lease, {**changes, **totals(steps, usage)})
+        if status in ENDED:
+            self.close_pot(self._shared.pop(lease.pk, lease.pot))
+
+    def share(self, lease: Lease, reference: str) -> None:
+        """Note the pot that the run shares, so that whoever ends the run closes it. Raises `LeaseLost`."""
+        self._shared[lease.pk] = reference
+        self._update_head(lease, {"pot": reference})
+
+    def close_pot(self, reference: str | None) -> None:
+        """Close the pot of a run that has ended, if it shared one; twice is once."""
+        found = PotReference.read(reference or "")
+        if found is not None and self.pots is not None:
+            self.pots.close(found)
 
     def extend_lease(self, lease: Lease, seconds: float) -> None:
         """Keep the run for `seconds` from now. Raises `LeaseLost`."""
@@ -277,6 +298,7 @@ class CheckpointStore:
         run_id, status, now = found["run_id"], RunStatus(found["status"]), self._milliseconds()
         is_revived = status is RunStatus.DEAD and sent_at > found["updated_at"]
         if status in ENDED and not is_revived:
+            self.close_pot(found.get("pot"))  # whoever ended it may have died on the way
             return OpenedRun(record_from(found, self.blobs), None, {})
         if "held" in found and status not in ENDED:
             raise RunHeld(f"run {run_id} waits for a person: {found.get('error') or found['held']}")

@@ -55,6 +55,9 @@ class CopiedRun(Run):
     ) -> bool:
         return self._from_recording(name)
 
+    def share(self) -> str:
+        return self._from_recording("share")
+
     def emit(self, kind: str, data: Any = None) -> None:
         """Nobody follows a copy."""
 

@@ -25,17 +25,21 @@ AgentRuntimeError
 │   ├── StepInDoubt            nobody could say whether an effect happened
 │   ├── StepLimitExceeded
 │   ├── ModelCallLimitExceeded
+│   ├── ContextExceeded        a model call's input does not fit, whatever is left out
 │   ├── MemoryUnavailable      the agent or the run has no memory
 │   ├── MemoryInStep           it was changed inside a step
 │   ├── MemoryTooLarge
 │   ├── ScoreInvalid
+│   ├── ShareUnavailable       there is no ledger whose budget could be shared
 │   ├── CapDenied              the run reached a cap of its own, and a person did not let it go on
 │   └── ResultNotJson
 ├── Braked                     the brake is engaged; `reason`
 ├── CapReached                 a cap on spending leaves no room; `scope`, `window`
+├── ParentRefused              a run was asked for at the expense of a tree that this agent may not join
 ├── SpendUnknown               the ledger cannot be reached, so nothing may be spent
 ├── GuardTripped               a guard parks the run until a person lets it go on; `guard`
 ├── AuditUnavailable           the trail cannot be written, so what must be on it may not be done
+├── CircuitOpen                what is called was down, and is left alone for a while; `retry_after_seconds`
 ├── TrafficUnknown             no record says which release a run goes to
 ├── ClusterUnavailable         the cluster's API refuses a call or does not answer; `status`
 ├── RecordChanged              somebody else moved the traffic at the same time: read again
@@ -52,10 +56,10 @@ AgentRuntimeError
 │   ├── SecretRefused          it is the one in force, and it is not let in
 │   └── SecretUnavailable
 └── ModelError
-    ├── ModelUnavailable       may work later: throttled, down, too slow
+    ├── ModelUnavailable       may work later: throttled, down, too slow, garbled; `retry_after_seconds`
     ├── ModelRejected          will not work later: the request itself is refused
     ├── ModelAuthFailed        the key is refused, also after it was fetched anew
-    └── ModelReplyInvalid      no text, no token counts, or too large
+    └── ModelReplyInvalid      no text, or no token counts
 ```
 """
 
@@ -172,6 +176,10 @@ class ModelCallLimitExceeded(RunError):
     """The run has made as many model calls, or asks for as many tokens, as its manifest allows."""
 
 
+class ContextExceeded(RunError):
+    """A model call's input is larger than its tier may read, even without the messages before the last."""
+
+
 class MemoryUnavailable(RunError):
     """The manifest declares no memory, or the run has no session."""
 
@@ -186,6 +194,10 @@ class MemoryTooLarge(RunError):
 
 class ScoreInvalid(RunError):
     """What the agent reported of its work is no score."""
+
+
+class ShareUnavailable(RunError):
+    """The run's budget cannot be shared: nothing counts what it spends."""
 
 
 class CapDenied(RunError):
@@ -221,9 +233,10 @@ class CapReached(AgentRuntimeError):
         *,
         retry_after_seconds: int | None = None,
     ) -> None:
-        """`scope` is `agent`, `tenant` or `run`; `window` is `hour`, `day`, `month` or `run`. `asked_usd` is
-        what a call may cost, 0 where none was made; `retry_after_seconds` is when the window is over."""
-        within = "" if scope == "run" else f" of this {window}"
+        """`scope` is `agent`, `tenant`, `run` or `tree`; `window` is `hour`, `day`, `month` or `run`.
+        `asked_usd` is what a call may cost, 0 where none was made; `retry_after_seconds` is when the window
+        is over."""
+        within = "" if window == "run" else f" of this {window}"
         asked = f", and the call may cost {asked_usd:.6g}" if asked_usd else ""
         super().__init__(
             f"the {scope}'s cap{within} of {cap_usd:.6g} USD leaves no room: {spent_usd:.6g} are spent or "
@@ -231,6 +244,10 @@ class CapReached(AgentRuntimeError):
         )
         self.scope, self.window = scope, window
         self.retry_after_seconds = retry_after_seconds
+
+
+class ParentRefused(AgentRuntimeError):
+    """The run is to spend what another agent's run may, and this agent is not let into that one's trees."""
 
 
 class SpendUnknown(AgentRuntimeError):
@@ -248,6 +265,14 @@ class GuardTripped(AgentRuntimeError):
 
 class AuditUnavailable(AgentRuntimeError):
     """The audit trail cannot be written, so what must be on it may not be done."""
+
+
+class CircuitOpen(AgentRuntimeError):
+    """What is called was down so often that it is left alone for a while. It passes by itself."""
+
+    def __init__(self, circuit: str, retry_after_seconds: float) -> None:
+        super().__init__(f"{circuit} was down, and is asked again in {retry_after_seconds:.0f} s at the most")
+        self.circuit, self.retry_after_seconds = circuit, retry_after_seconds
 
 
 class TrafficUnknown(AgentRuntimeError):
@@ -329,10 +354,14 @@ class ModelError(AgentRuntimeError):
 class ModelUnavailable(ModelError):
     """The model may answer later."""
 
-    def __init__(self, message: str, *, may_have_cost: bool = False) -> None:
-        """`may_have_cost` says that the provider may have done work that it charges for."""
+    def __init__(
+        self, message: str, *, may_have_cost: bool = False, retry_after_seconds: float = 0.0
+    ) -> None:
+        """`may_have_cost` says that the provider may have done work that it charges for;
+        `retry_after_seconds` is how long it is of no use to ask again, as far as that is known."""
         super().__init__(message)
         self.may_have_cost = may_have_cost
+        self.retry_after_seconds = retry_after_seconds
 
 
 class ModelRejected(ModelError):

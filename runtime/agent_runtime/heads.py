@@ -39,7 +39,14 @@ class Heads:
         self.retention_days = retention_days
 
     def new(
-        self, run_id: str, tenant: str, given: Any, bundle_id: str, session: str | None, now: int
+        self,
+        run_id: str,
+        tenant: str,
+        given: Any,
+        bundle_id: str,
+        session: str | None,
+        now: int,
+        parent: str | None = None,
     ) -> dict[str, Value]:
         """A head at its first epoch; `given` is the input, or the `Blob` that it was uploaded as. `now` is in
         milliseconds."""
@@ -61,6 +68,7 @@ class Heads:
             "run_id": run_id,
             "tenant": tenant,
             "session": session,
+            "parent": parent,
             "status": RunStatus.RUNNING.value,
             "bundle_id": bundle_id,
             "input_hash": digest,
@@ -83,7 +91,7 @@ class Heads:
         """The lease of whoever wrote the head's epoch."""
         prefix = blob_prefix(self.agent, head["tenant"], head["run_id"])
         times = (head["epoch"], head["birth"], head["expires_at"])
-        return Lease(head["pk"], prefix, *times, is_queued="takes" in head)
+        return Lease(head["pk"], prefix, *times, is_queued="takes" in head, pot=head.get("pot") or "")
 
     def pk(self, tenant: str, run_id: str) -> str:
         """Partition of a run. Raises `CheckpointError` for a part that could reach another's keys."""

@@ -31,6 +31,7 @@ def end_from_outside(
         return False
     lease = store.heads.lease(found)
     store.steps.fence(lease, store.steps.read(lease.pk, lease.birth, found.get("compacted_to", 0)))
+    store.close_pot(found.get("pot"))
     return True
 
 

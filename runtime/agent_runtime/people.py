@@ -1,7 +1,9 @@
 """What people do to a run from outside: cancel it, and answer its questions. Workers learn of it by being
 fenced or woken, never by being asked."""
 
-from agent_runtime.approvals import Approvals, Decision, entry_of
+from typing import Any
+
+from agent_runtime.approvals import ANSWERS, SETTLING, Approvals, Decision, entry_of
 from agent_runtime.audit.trail import NOT_KEPT, Trail, told
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import ApprovalRefused, CheckpointUnavailable, RunUnknown
@@ -57,8 +59,7 @@ def decide(
     head = store.find_head(tenant, run_id)
     if head is None:
         raise RunUnknown("no run of this tenant has this id")
-    if RunStatus(head["status"]) in ENDED:
-        raise ApprovalRefused(f"the run is {head['status']}")
+    _refuse_what_cannot_count(store, head, path, decision)
     entry = {**entry_of(head["pk"], run_id, path), "who": decision.decided_by}
     audit.record("approval-decided", **entry, verdict=decision.verdict)
     try:
@@ -67,6 +68,25 @@ def decide(
         audit.record("approval-decided", **entry, verdict="refused", reason=str(error))
         raise
     return head["bundle_id"] if _wake(store, tenant, run_id) and "takes" in head else None
+
+
+def _refuse_what_cannot_count(
+    store: CheckpointStore, head: dict[str, Any], path: Path, decision: Decision
+) -> None:
+    """Raises `ApprovalRefused` for an answer to a run that has ended, and for one to another question."""
+    asked = Approvals(store.table, store.now).find(head["pk"], path)
+    if RunStatus(head["status"]) in ENDED:
+        said = f"the run is {head['status']}"
+        if asked is not None and asked["decision"] != "PENDING":
+            said += f", and {asked['decided_by']} has decided before: {asked['decision']}"
+        raise ApprovalRefused(said)
+    if asked is None or asked["decision"] != "PENDING":
+        return  # the write tells
+    allowed = SETTLING if asked.get("is_doubt") else ANSWERS
+    if decision.verdict not in allowed:
+        raise ApprovalRefused(
+            f"{decision.verdict!r} does not answer it: it takes {', '.join(sorted(allowed))}"
+        )
 
 
 def wake_if_decided(store: CheckpointStore, tenant: str, run_id: str, path: Path) -> bool:

@@ -59,12 +59,15 @@ class StepState(StrEnum):
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens and their price."""
+    """Tokens and their price, and what of the input was left out."""
 
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float = 0.0
     model_calls: int = 0
+    dropped_messages: int = 0
+    """The oldest ones of conversations that were too long for the tier that was called."""
+    dropped_tokens: int = 0
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -72,6 +75,8 @@ class Usage:
             self.output_tokens + other.output_tokens,
             round(self.cost_usd + other.cost_usd, 12),  # no tails such as 0.30000000000000004
             self.model_calls + other.model_calls,
+            self.dropped_messages + other.dropped_messages,
+            self.dropped_tokens + other.dropped_tokens,
         )
 
     def as_dict(self) -> dict[str, int | float]:
@@ -93,6 +98,8 @@ class RunRequest:
     session: str | None = None
     traceparent: str = ""
     """The caller's span, as the W3C writes it; empty for none."""
+    parent: str | None = None
+    """Reference to the pot of the tree of runs at whose expense it runs, too."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +123,8 @@ class RunRecord:
     """Class of the exception that ended it, or why it waits."""
     takes: int = 0
     """How often a worker took it since one last gave it back by itself."""
+    parent: str | None = None
+    """As in its request."""
     traceparent: str = ""
     """The caller's span, as the W3C writes it; empty for none."""
     resumes: int = 0
@@ -141,6 +150,8 @@ class Lease:
     """Seconds since 1970 at which DynamoDB may delete the run: the same for all of its items."""
     is_queued: bool = False
     """Whether the run came through a queue, so that the reaper watches over it."""
+    pot: str = ""
+    """Reference to the pot that it had shared when it was taken; empty for none."""
 
 
 @dataclass(frozen=True)
@@ -212,13 +223,16 @@ def decode(item: Item) -> dict[str, Any]:
 
 
 def dump_usage(usage: Usage) -> str:
-    """Usage as JSON text."""
-    return json.dumps(asdict(usage))
+    """Usage as JSON text; what came after the first release only where it says something."""
+    held = asdict(usage)
+    return json.dumps({name: v for name, v in held.items() if v or not name.startswith("dropped_")})
 
 
 def load_usage(text: str | None) -> Usage:
-    """Usage of a JSON text; none at all is zero, for steps that call no model."""
-    return Usage(**json.loads(text)) if text else Usage()
+    """Usage of a JSON text; none at all is zero, for steps that call no model. What a newer runtime counts
+    beside is passed over."""
+    held: dict[str, Any] = json.loads(text) if text else {}
+    return Usage(**{name: held[name] for name in Usage.__dataclass_fields__ if name in held})
 
 
 def record_from(values: Mapping[str, Any], blobs: "BlobStore", *, with_input: bool = True) -> RunRecord:
@@ -240,6 +254,7 @@ def record_from(values: Mapping[str, Any], blobs: "BlobStore", *, with_input: bo
         usage=load_usage(values.get("usage")),
         error=values.get("error"),
         takes=values.get("takes", 0),
+        parent=values.get("parent"),
         traceparent=values.get("traceparent", ""),
         resumes=values.get("resumes", 0),
         memory_from=values.get("memory_from", ""),

@@ -57,6 +57,14 @@ class Retries:
         self._sleep = sleep
         self._may_pause = may_pause
 
+    def pause(self, seconds: float) -> bool:
+        """Wait before another try that is not `call`'s to make; False, at once, without time or a retry
+        left."""
+        if not self._spend(seconds):
+            return False
+        self._sleep(seconds)
+        return True
+
     def call(self, work: Callable[[], T]) -> T:
         """The result of `work`, tried again on transient errors; the last error is raised as it came."""
         pause = random.uniform(0, FIRST_PAUSE_SECONDS)  # noqa: S311  jitter is no secret

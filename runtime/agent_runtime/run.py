@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final, ParamSpec, TypeVar
 
 from agent_runtime.approvals import Approval, Approvals, Decision
@@ -15,13 +16,17 @@ from agent_runtime.errors import (
     CapReached,
     MemoryUnavailable,
     ModelCallLimitExceeded,
+    ModelUnavailable,
     SecretNotDeclared,
+    ShareUnavailable,
     SpendUnknown,
     StepInDoubt,
     Suspended,
 )
 from agent_runtime.events import Events
 from agent_runtime.gather import gather
+from agent_runtime.guards.escalating import Escalation
+from agent_runtime.guards.thresholds import Thresholds
 from agent_runtime.memory import Memory
 from agent_runtime.models.client import Message, ModelClient, ModelReply
 from agent_runtime.progress import Progress
@@ -67,6 +72,7 @@ class Run:
         compact_every: int = 0,
         memory: Memory | None = None,
         audit: Trail = NOT_KEPT,
+        escalate: Thresholds | None = None,
     ) -> None:
         """`interruption` gives the reason why the worker wants the run back to the queue, if it does."""
         self.input: Final[Any] = opened.record.input
@@ -110,8 +116,16 @@ class Run:
                 bundle.bundle_id,
                 ask=self._asked,
                 told=(lambda _: None) if alerts is None else alerts.look,
+                pots=store.pots,
+                parent=opened.record.parent,
             )
         )
+        self._escalation = (
+            None
+            if escalate is None or not escalate.are_set
+            else Escalation(escalate, self._approvals, lease, self._asked, clock)
+        )
+        self._store, self._parent = store, opened.record.parent
         self._remaining_seconds = remaining_seconds
         self._interruption = interruption
         self._clock = clock
@@ -189,6 +203,27 @@ class Run:
 
         return self.progress.once(name, work)
 
+    def share(self) -> str:
+        """What other agents take as `parent` of `POST /runs`: their runs then spend what is left of this
+        run's cap in dollars, until it ends. A run that was begun so shares what it was given.
+
+        Raises `ShareUnavailable` and what `step` raises.
+        """
+        if self._parent is not None:
+            return self._parent
+        if self._meter is None or self._store.pots is None:
+            raise ShareUnavailable("run.share() needs a ledger: caps are given under `spend` in the stack")
+        meter, pots = self._meter, self._store.pots
+
+        def opened(_path: Path) -> str:
+            reference = pots.open(self.run_id, meter.cap, meter.spent, self.lease.expires_at)
+            self._store.share(self.lease, reference.text)
+            return reference.text
+
+        text: str = self.progress.once("share", opened)
+        meter.share(text)
+        return text
+
     def emit(self, kind: str, data: Any = None) -> None:
         """Tell whoever follows the run; `data` is JSON. What was told before a completed step is not told
         again; after a crash the events since that step may come twice."""
@@ -209,14 +244,17 @@ class Run:
         system: str = "",
         name: str = "model",
         max_output_tokens: int | None = None,
+        task: str = "",
     ) -> ModelReply:
-        """Call the bundle's model. The call is a step of its own, or a part of the step it is made in.
+        """Call a model of the bundle: that which `routing` chooses for the kind of `task`. The call is a step
+        of its own, or a part of the step it is made in.
 
-        Raises `ModelError`, `ModelCallLimitExceeded` and what `step` raises.
+        Raises `ModelError`, `CircuitOpen`, `ContextExceeded`, `ModelCallLimitExceeded` and what `step`
+        raises.
         """
 
         def call() -> ModelReply:
-            return self._call_model(system, messages, max_output_tokens)
+            return self._call_model(system, messages, max_output_tokens, task)
 
         if self.progress.scope().name:
             return call()
@@ -247,7 +285,7 @@ class Run:
         """What a person knows of an effect whose worker died in it. Each death is a question of its own; it
         is put before the effect is marked, so that no worker takes the answer to the one before for it."""
         summary, expires_at = f"it is not known whether {name!r} happened", self._clock() + IN_DOUBT_SECONDS
-        question = Approval(self.run_id, effect.path, name, summary, expires_at)
+        question = Approval(self.run_id, effect.path, name, summary, expires_at, is_doubt=True)
         is_marked = effect.state is StepState.IN_DOUBT
         answer = self._approvals.ask(self.lease, question, anew=not is_marked)
         if not is_marked:
@@ -275,43 +313,43 @@ class Run:
         return suspended
 
     def _call_model(
-        self, system: str, messages: Sequence[Message], max_output_tokens: int | None
+        self, system: str, messages: Sequence[Message], max_output_tokens: int | None, task: str
     ) -> ModelReply:
         self.progress.check()
         if self.progress.usage.model_calls >= self.bundle.max_model_calls:
             raise ModelCallLimitExceeded(
                 f"the run has made all {self.bundle.max_model_calls} model calls allowed"
             )
-
-        def call() -> ModelReply:
-            return self._models.call(
-                system=system,
-                messages=messages,
-                max_output_tokens=max_output_tokens,
-                run_id=self.run_id,
-                remaining_seconds=self._remaining_seconds,
-            )
-
-        reply = call() if self._meter is None else self._metered(call, system, messages, max_output_tokens)
-        used = Usage(reply.input_tokens, reply.output_tokens, reply.cost_usd, model_calls=1)
-        self.progress.use(self.progress.scope(), used)
+        reply = self._models.call(
+            system=system,
+            messages=messages,
+            max_output_tokens=max_output_tokens,
+            run_id=self.run_id,
+            remaining_seconds=self._remaining_seconds,
+            task=task,
+            budget_left=self._budget_left,
+            each=self._counted,
+            retries=self._retries,
+        )
+        self.progress.use(self.progress.scope(), reply.usage)
         return reply
 
-    def _metered(
-        self,
-        call: Callable[[], ModelReply],
-        system: str,
-        messages: Sequence[Message],
-        max_output_tokens: int | None,
-    ) -> ModelReply:
-        """The call, counted in the ledger. What stops it stops the run, even if the agent's code catches
-        it."""
-        assert self._meter is not None
-        most = self._models.most(system=system, messages=messages, max_output_tokens=max_output_tokens)
+    def _budget_left(self) -> float:
+        return 1.0 if self._meter is None else self._meter.left(self.progress.usage)
+
+    def _counted(self, most: Usage, work: Callable[[], ModelReply]) -> ModelReply:
+        """One try of a model, counted in the ledger. What stops it there stops the run, even if the agent's
+        code catches it."""
         try:
-            return self._meter.call(self.progress.usage, most, self._remaining_seconds(), call)
+            if self._meter is None:
+                return work()
+            return self._meter.call(self.progress.usage, most, self._remaining_seconds(), work)
         except (CapDenied, CapReached, SpendUnknown) as error:
             self.progress.stop(error)
+            raise
+        except ModelUnavailable as error:
+            if error.may_have_cost:
+                self.progress.use(self.progress.scope(), replace(most, input_tokens=0, output_tokens=0))
             raise
 
     def _asked(self, path: Path, name: str, summary: str) -> bool:
@@ -325,3 +363,5 @@ class Run:
             raise Suspended(reason, RunStatus.QUEUED.value, self._clock())
         if self._meter is not None:
             self._meter.check(steps=len(self.progress.steps), tool_calls=self.progress.tool_calls)
+        if self._escalation is not None:
+            self._escalation.check(self.progress)

@@ -22,6 +22,7 @@ from agent_runtime.errors import (
     CapReached,
     CheckpointBlobLost,
     CheckpointUnavailable,
+    CircuitOpen,
     GuardTripped,
     LeaseLost,
     MemoryGone,
@@ -33,7 +34,9 @@ from agent_runtime.errors import (
     Suspended,
 )
 from agent_runtime.escalations import escalated_after_ms
+from agent_runtime.guards.thresholds import Thresholds
 from agent_runtime.models.client import ModelClient
+from agent_runtime.notices import Notices
 from agent_runtime.progress import as_json
 from agent_runtime.records import Lease, OpenedRun, RunRecord, RunRequest, RunStatus, Usage
 from agent_runtime.run import NOT_INTERRUPTED, Run
@@ -43,6 +46,7 @@ from agent_runtime.sessions import Sessions
 from agent_runtime.snapshots import Snapshots
 from agent_runtime.spend.alerts import Alerts
 from agent_runtime.spend.ledger import Ledger
+from agent_runtime.spend.room import check_parent
 from agent_runtime.stopping import let_go
 from agent_runtime.telemetry.spans import NO_SPANS, Spans
 from agent_runtime.telemetry.working import working
@@ -53,7 +57,7 @@ _log = logging.getLogger("agent_runtime.runner")
 Agent = Callable[[Run], Any]
 _MEMORY_REFUSED = (CheckpointBlobLost, MemoryGone, MemoryTooLarge, ResultNotJson)
 """The agent's run cannot end with what it made of its memory."""
-PASSING = (AuditUnavailable, Braked, CapReached, GuardTripped, ModelUnavailable, SpendUnknown)
+PASSING = (AuditUnavailable, Braked, CapReached, CircuitOpen, GuardTripped, ModelUnavailable, SpendUnknown)
 """What parks a run: it passes by itself, or a person lets the run go on; its text is the runtime's own."""
 
 
@@ -108,6 +112,8 @@ class Runner:
         address: str = "",
         spans: Spans = NO_SPANS,
         audit: Trail = NOT_KEPT,
+        escalate: Thresholds | None = None,
+        notices: Notices | None = None,
     ) -> None:
         """Without a `ledger` nothing but the manifest's own limits bounds what a run spends; `alerts` tells
         people of it. `tools` narrows the bundle's tools to those that this environment allows; after
@@ -124,14 +130,17 @@ class Runner:
         self._ledger, self._alerts = ledger, alerts
         self.spans: Final = spans
         self._audit = audit
+        self._escalate, self._notices = escalate, notices
         self.turns: Final = None if bundle.memory is None else self._turns(bundle.memory, owner, address)
         """None for an agent without memory."""
 
-    def check_room(self, tenant: str) -> None:
-        """Raises `CapReached` where the agent or the tenant has nothing left to spend, and
-        `CheckpointUnavailable`."""
+    def check_room(self, tenant: str, parent: str | None = None) -> None:
+        """Raises `CapReached` where the agent or the tenant has nothing left to spend, `ParentRefused` where
+        the run may not spend what `parent` may, and `CheckpointUnavailable`."""
         if self._ledger is not None:
-            self._ledger.room.check(tenant)
+            self._ledger.room.check(tenant, parent)
+        else:
+            check_parent(self._store.heads.agent, None, parent)
 
     def begin_turn(
         self, tenant: str, session: str | None, run_id: str, seconds: float, *, comes_back: bool = True
@@ -157,7 +166,7 @@ class Runner:
         if (reason := self._brake.reason()) is not None:
             raise Braked(reason)
         if copied_run(request.run_id) is None:
-            self.check_room(request.tenant)
+            self.check_room(request.tenant, request.parent)
         named = (request.tenant, request.session, request.run_id)
         turn = self.begin_turn(*named, lease_seconds, comes_back=False)  # its caller waits here
         try:
@@ -181,6 +190,7 @@ class Runner:
             traceparent=request.traceparent,
             bundle_id=self._bundle.bundle_id,
             lease_seconds=lease_seconds,
+            parent=request.parent,
             memory_from=None if turn is None else turn.present,
         )
         if opened.lease is None:
@@ -252,6 +262,7 @@ class Runner:
             compact_every=self._compact_every,
             memory=memory,
             audit=self._audit,
+            escalate=self._escalate if recording is None else None,
         )
 
     def call(self, run: Run) -> tuple[Any, Exception | None]:
@@ -303,6 +314,8 @@ class Runner:
         beside = None
         if isinstance(run, CopiedRun):
             beside = 0.0 if error is not None else agreement(run.recording.output, output)
+        elif self._notices is not None:
+            self._notices.of(run.lease, run.run_id, run.tenant, error)
         window = self._bundle.model.context_window_tokens
         return RunOutcome(
             run.run_id,

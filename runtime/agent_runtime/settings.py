@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from agent_runtime.bundle import BUNDLE_FILE, Bundle
 from agent_runtime.errors import SettingsError
+from agent_runtime.guards.thresholds import Thresholds
 from agent_runtime.spend.caps import SpendCaps
 from agent_runtime.telemetry.spec import ObserveSpec
 
@@ -48,7 +49,14 @@ class TableSettings(BaseModel):
     """Telemetry, as JSON. Absent: no spans, and metrics without host and tenant."""
 
     @field_validator(
-        "secrets", "queues", "jwt_audiences", "spend", "observe", mode="before", check_fields=False
+        "secrets",
+        "queues",
+        "jwt_audiences",
+        "spend",
+        "escalate",
+        "observe",
+        mode="before",
+        check_fields=False,
     )
     @classmethod
     def _from_json(cls, value: object) -> object:
@@ -101,6 +109,10 @@ class Settings(TableSettings):
     evaluation set. Defaults to 0, none."""
     spend: SpendCaps | None = None
     """Caps on what the agent, each tenant and each run may spend, as JSON. Absent: the ledger is not kept."""
+    escalate: Thresholds | None = None
+    """Thresholds at which a run is handed to a person, as JSON. Absent: none."""
+    notice_topic: str = ""
+    """Topic that is told of runs that wait for a person; empty for nobody."""
     alert_topic: str = ""
     """Topic that is told when much of the agent's caps is used; empty for nobody."""
     turn_timeout_seconds: float = Field(default=29.0, gt=0, le=900)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from agent_runtime.audit.trail import NOT_KEPT, Trail
+from agent_runtime.audit.trail import NOT_KEPT, Trail, told
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import CheckpointUnavailable, ResumeRefused, RunUnknown
 from agent_runtime.heads import QUEUED_SECONDS, due_shard
@@ -59,8 +59,16 @@ def stop(
     """Stop the tenant's run: it keeps its steps, and goes on when it is resumed. One that was stopped before
     stays so, one that has ended stays as it is.
 
-    Raises `RunUnknown` and `CheckpointUnavailable`.
+    Raises `RunUnknown` and `CheckpointUnavailable`, and once it is done `AuditUnavailable`.
     """
+    head = store.find_head(tenant, run_id)
+    if head is None or RunStatus(head["status"]) in ENDED or head.get("held") == STOPPED:
+        return _stop(store, tenant, run_id, by, why)
+    with told(audit, "run-stopped", run_id=run_id, tenant=tenant, who=by, how="stopped", why=why[:500]):
+        return _stop(store, tenant, run_id, by, why)
+
+
+def _stop(store: CheckpointStore, tenant: str, run_id: str, by: str, why: str) -> Stop:
     for _ in range(_TRIES):
         head = store.find_head(tenant, run_id)
         if head is None:
@@ -84,7 +92,6 @@ def stop(
         if done is None:
             continue
         _fence(store, done)
-        audit.record("run-stopped", run_id=run_id, tenant=tenant, who=by, why=why)
         return _stop_of(done, status, head["epoch"], done["unnoticed_ms"] / 1000)
     raise CheckpointUnavailable("the run changes too fast to be stopped: try again")
 
@@ -122,7 +129,8 @@ def resume(
     which is then tried at once. Gives the bundle whose queue is to be told; None for an agent without queues,
     whose caller goes on with the same key.
 
-    `bundles` are those that are deployed. Raises `ResumeRefused`, `RunUnknown` and `CheckpointUnavailable`.
+    `bundles` are those that are deployed. Raises `ResumeRefused`, `RunUnknown`, `CheckpointUnavailable`, and
+    `AuditUnavailable` with nothing done.
     """
     for _ in range(_TRIES):
         head = store.find_head(tenant, run_id)
@@ -140,9 +148,9 @@ def resume(
             "due_at": now + QUEUED_SECONDS * 1000,
         }
         again: dict[str, Value] = {"status": RunStatus.QUEUED.value, "error": None, "takes": 0, "resends": 0}
+        audit.record("run-resumed", run_id=run_id, tenant=tenant, who=by, why=why[:500])
         changes = free | (again if is_queued else {"error": f"resumed by {by}: ask again with the same key"})
         if update_from_outside(store, head, changes, ("resumes",), while_same=IS_AS_READ) is not None:
-            audit.record("run-resumed", run_id=run_id, tenant=tenant, who=by, why=why)
             return bundle_id if is_queued else None
     raise CheckpointUnavailable("the run changes too fast to be resumed: try again")
 

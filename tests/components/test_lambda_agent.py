@@ -150,6 +150,7 @@ def test_the_role_may_do_exactly_this(source: str) -> None:
         "UseOwnCheckpoints": checkpoints["table_arn"],
         "KeepOwnThreads": checkpoints["table_arn"],
         "FindDueSpend": f"{checkpoints['table_arn']}/index/due",
+        "ShareBudgets": PLATFORM["control_table_arn"],
         "TellOfSpending": budget["topic_arn"],
         "UseKeyThroughSns": budget["key_arn"],
         "UseOwnLargeItems": f"{checkpoints['bucket_arn']}/handbook/*",
@@ -161,7 +162,12 @@ def test_the_role_may_do_exactly_this(source: str) -> None:
         "ReadOwnSecrets": [secrets["secret_arns"]["api-key"]],
         "UseKeyThroughSecretsmanager": secrets["key_arn"],
     }
-    keys = {"UseOwnCheckpoints": "handbook#*", "ReadOwnBrake": "handbook", "FindDueSpend": "handbook#spend"}
+    keys = {
+        "UseOwnCheckpoints": "handbook#*",
+        "ReadOwnBrake": "handbook",
+        "FindDueSpend": "handbook#spend",
+        "ShareBudgets": "handbook#tree",
+    }
     for sid, table_key in keys.items():
         (operator,) = found[sid]["Condition"].values()
         assert operator == {"dynamodb:LeadingKeys": [table_key]}

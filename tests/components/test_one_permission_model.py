@@ -40,6 +40,7 @@ SHARED = {
     "KeepOwnThreads",
     "UseOwnLargeItems",
     "FindDueSpend",
+    "ShareBudgets",
     "TellOfSpending",
     "UseKeyThroughSns",
     "UseKeyThroughDynamodb",

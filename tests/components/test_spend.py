@@ -39,6 +39,7 @@ def test_what_is_said_of_one_window_leaves_the_others() -> None:
         ({"run": {"usd": "much"}}, "spend.run.usd"),
         ({"grace_seconds": 301}, "spend.grace_seconds"),
         ({"tenants": {}}, "spend.tenants"),
+        ({"roots": ["Planner #1"]}, "spend.roots"),
     ],
 )
 def test_a_cap_that_is_none_is_refused_by_its_name(spend: dict[str, Any], where: str) -> None:
@@ -55,3 +56,15 @@ def test_the_program_is_told_its_caps_and_where_alerts_go(source: str) -> None:
     assert (caps.tenant.day_usd, caps.agent.month_usd) == (2, 100)
     assert json.loads(variables["AGENT_SPEND"])["tenant"] == {"day_usd": 2.0}
     assert variables["AGENT_ALERT_TOPIC"].startswith("arn:aws:sns:")
+
+
+def test_an_agent_reaches_the_budgets_of_the_trees_that_it_names_and_of_no_other(source: str) -> None:
+    changes = {"platform": PLATFORM, "spend": {"roots": ["planner", "handbook"]}}
+    program = run(making(LambdaAgent, "handbook", source, **changes))
+    policy = json.loads(program.one("aws:iam/rolePolicy:RolePolicy", "handbook-access").inputs["policy"])
+    keys = {
+        statement["Sid"]: statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"]
+        for statement in policy["Statement"]
+        if statement["Sid"] in ("ShareBudgets", "SpendOfTrees")
+    }
+    assert keys == {"ShareBudgets": ["handbook#tree"], "SpendOfTrees": ["planner#tree"]}

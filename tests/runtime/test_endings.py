@@ -37,7 +37,7 @@ from agent_runtime.hosts.endings import (
 from agent_runtime.records import ENDED, RunStatus
 
 NOW = 1_800_000_000.0
-PASSING = (Braked, errors.CapReached, ModelUnavailable, errors.SpendUnknown)
+PASSING = (Braked, errors.CapReached, errors.CircuitOpen, ModelUnavailable, errors.SpendUnknown)
 DONE, DEAD, QUEUED = RunStatus.DONE, RunStatus.DEAD, RunStatus.QUEUED
 PARKED, SLEEPING, WAITING = RunStatus.PARKED, RunStatus.SLEEPING, RunStatus.WAITING_APPROVAL
 CLASSES = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)] + [ValueError, OSError, KeyError]
@@ -45,6 +45,7 @@ statuses = st.sampled_from([QUEUED, SLEEPING, WAITING])
 
 GIVEN: dict[type[Exception], tuple[Any, ...]] = {
     errors.CapReached: ("tenant", "day", 0.9, 1.0, 0.2),
+    errors.CircuitOpen: ("model:openai:small-v1", 600.0),
     errors.GuardTripped: ("loop", "the same call three times"),
     errors.RunInProgress: ("busy", 5),
     errors.SessionBusy: ("busy", "pod-0", "", 5),
@@ -82,6 +83,23 @@ def end(error: Exception | None, takes: int = 1, max_receives: int = 5, jitter: 
             Ending(PARKED, NOW + 240, "the brake is engaged: spent", resend_after=PARKED_SECONDS),
         ),
         (ModelUnavailable("down"), Ending(PARKED, NOW + 240, "down", resend_after=PARKED_SECONDS)),
+        (
+            ModelUnavailable("throttled", retry_after_seconds=300),
+            Ending(PARKED, NOW + 375 + QUEUED_SECONDS, "throttled", resend_after=375),
+        ),
+        (
+            ModelUnavailable("throttled", retry_after_seconds=86_400),
+            Ending(PARKED, NOW + 900 + QUEUED_SECONDS, "throttled", resend_after=LONGEST_DELAY_SECONDS),
+        ),
+        (
+            errors.CircuitOpen("tool:search", 20),
+            Ending(
+                PARKED,
+                NOW + 25 + QUEUED_SECONDS,
+                "tool:search was down, and is asked again in 20 s at the most",
+                resend_after=25,
+            ),
+        ),
         (ValueError("a secret"), Ending(QUEUED, NOW + 6 + QUEUED_SECONDS, "ValueError", visible_after=6)),
         (
             SecretUnavailable("x"),
@@ -158,7 +176,8 @@ def test_every_error_has_exactly_one_ending(
 def test_what_passes_by_itself_is_never_dead(kind: type[Exception], takes: int, jitter: float) -> None:
     found = end(made(kind), takes, 3, jitter)
     assert found.status is PARKED
-    longest = LONGEST_DELAY_SECONDS if kind is errors.CapReached else PARKED_SECONDS
+    is_long = kind in (errors.CapReached, errors.CircuitOpen)
+    longest = LONGEST_DELAY_SECONDS if is_long else PARKED_SECONDS
     assert 1 <= (found.resend_after or 0) <= longest
 
 

@@ -199,10 +199,10 @@ def test_a_braked_agent_answers_429_with_the_reason(api: Api, http_event: Event)
 
 
 def test_an_unavailable_model_is_503_and_the_run_can_go_on(api: Api, http_event: Event) -> None:
-    api.model.answers = [ModelUnavailable("small-v1 is unavailable")]
+    api.model.answers = [ModelUnavailable("small-v1 is unavailable", retry_after_seconds=60)]
     event = http_event(body=QUESTION, headers={"idempotency-key": "k-1"})
     status, problem, headers = api(event)
-    assert (status, headers["retry-after"]) == (503, "1")
+    assert (status, headers["retry-after"]) == (503, "60")
     assert api(http_event("GET", f"/runs/{problem['run_id']}"))[1]["status"] == "PARKED"
     status, run, _ = api(event)
     assert (status, [step["replayed"] for step in run["steps"]]) == (200, [True, False])
@@ -285,7 +285,7 @@ def test_each_run_is_one_line_of_metrics_with_few_dimensions(api: Api, http_even
 def test_every_line_of_the_log_says_of_which_release_it_is(
     api: Api, http_event: Event, log: io.StringIO
 ) -> None:
-    api.model.answers = [ModelUnavailable("small-v1 is unavailable")]
+    api.model.answers = [ModelUnavailable("small-v1 is unavailable", retry_after_seconds=60)]
     api(http_event(body=QUESTION))
     brake(api.aws)
     api(http_event(body=QUESTION))

@@ -13,6 +13,7 @@ from agent_runtime.models import openai
 from agent_runtime.models.bedrock import BedrockProvider
 from agent_runtime.models.client import ModelClient, ModelReply
 from agent_runtime.models.openai import OpenAiProvider
+from agent_runtime.retries import Retries
 from agent_runtime.secrets import SecretReader
 
 ASK: Any = [{"role": "user", "content": "why?"}]
@@ -54,8 +55,7 @@ class Asker:
     ) -> None:
         self.pauses: list[float] = []
         self.seconds = seconds
-        provider = OpenAiProvider(url, secrets, sleep=self._sleep, jitter=lambda: 1.0)
-        self.client = ModelClient(spec, provider)
+        self.client = ModelClient(spec, OpenAiProvider(url, secrets), jitter=lambda: 1.0)
 
     def _sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
@@ -68,6 +68,7 @@ class Asker:
             max_output_tokens=None,
             run_id="r",
             remaining_seconds=lambda: self.seconds,
+            retries=Retries(sleep=self._sleep, may_pause=lambda seconds: seconds < self.seconds),
         )
 
 
@@ -113,7 +114,7 @@ def test_what_may_pass_is_tried_again_with_growing_pauses(asker: Callable[..., A
 
 def test_tries_are_bounded(asker: Callable[..., Asker]) -> None:
     stub = StubModel((503, {}))
-    with pytest.raises(ModelUnavailable, match=r"503, 4 tries"):
+    with pytest.raises(ModelUnavailable, match=r"503\), after 4 tries"):
         asker(stub).ask()
     assert len(stub.keys) == 4
 
@@ -164,12 +165,16 @@ def test_a_key_that_stays_refused_is_an_error_without_the_key(asker: Callable[..
     assert "sk-" not in str(error.value)
 
 
+@pytest.mark.parametrize("document", [b"not json", b"[" * 100_000, {}, {"choices": []}, []])
+def test_garbage_is_an_outage_that_may_have_cost(asker: Callable[..., Asker], document: Any) -> None:
+    with pytest.raises(ModelUnavailable, match="did not reply with a chat completion") as error:
+        asker(StubModel((200, document))).ask()
+    assert error.value.may_have_cost
+
+
 @pytest.mark.parametrize(
     "document",
     [
-        b"not json",
-        {},
-        {"choices": []},
         {**GOOD, "usage": None},
         {**GOOD, "usage": {"prompt_tokens": 3}},
         {**GOOD, "usage": {"prompt_tokens": 3, "completion_tokens": -1}},
@@ -186,7 +191,7 @@ def test_a_reply_without_text_or_counts_is_an_error_and_never_free(
 
 def test_a_reply_is_bounded_in_size(asker: Callable[..., Asker], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(openai, "MAX_REPLY_BYTES", 100)
-    with pytest.raises(ModelReplyInvalid, match="more than 100 bytes"):
+    with pytest.raises(ModelUnavailable, match="more than 100 bytes"):
         asker(StubModel((200, b" " * 101))).ask()
 
 
@@ -194,7 +199,7 @@ def test_an_address_where_nobody_listens_is_unavailable(aws: Any) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
-        with pytest.raises(ModelUnavailable, match="no answer, 4 tries"):
+        with pytest.raises(ModelUnavailable, match=r"no answer: ConnectionRefusedError.*after 4 tries"):
             Asker(url, aws.secrets()).ask()
 
 

@@ -197,7 +197,7 @@ def test_an_agent_cannot_swallow_the_brake(execute: Execute, aws: Any, model: An
 
 
 def test_an_unavailable_model_parks_the_run(execute: Execute, model: Any) -> None:
-    model.answers = [ModelUnavailable("down"), "back"]
+    model.answers = [ModelUnavailable("down", retry_after_seconds=60), "back"]
 
     def agent(run: Run) -> dict[str, Any]:
         return {"text": run.model(messages=ASK).text}

@@ -56,7 +56,7 @@ class Pod:
         self.seconds = 10.0
         self.sessions: Any = None
         self.seats = 4
-        self.check_room: Callable[[str], None] = lambda _: None
+        self.check_room: Callable[[str, str | None], None] = lambda *_: None
         store = aws.store()
         self.standing = Standing(ControlReader(aws.dynamodb, CONTROL, "answers"), bundle.bundle_id)
         self.bundle_id = bundle.bundle_id
@@ -103,7 +103,7 @@ def pod(aws: Any, model: Any, make_bundle: Any, http_event: Event) -> Pod:
 
 
 def test_a_tenant_that_has_nothing_left_to_spend_is_refused_and_nothing_is_written(pod: Pod) -> None:
-    def check_room(_tenant: str) -> None:
+    def check_room(_tenant: str, _parent: str | None) -> None:
         raise CapReached("tenant", "hour", 1, 1, 0, retry_after_seconds=9)
 
     pod.check_room = check_room

@@ -240,7 +240,7 @@ def test_a_turn_on_lambda_stands_below_lambdas_own_span_where_both_go_to_xray(
 ) -> None:
     traced = Traced(api.aws, api.model, api.bundle, in_xray=in_xray)
     api.spans, api.environ = traced.spans, {"_X_AMZN_TRACE_ID": LAMBDAS}
-    api.model.answers = [ModelUnavailable("down")]
+    api.model.answers = [ModelUnavailable("down", retry_after_seconds=60)]
     assert api(http_event(body={"input": {"question": "why?"}}))[0] == 503
     kept = {span.name: span for span in traced.kept.get_finished_spans()}  # sent before the answer
     assert above(kept["invoke_agent answers"]) == ("53995c3f42cd8ad8" if in_xray else None)

@@ -156,10 +156,10 @@ def test_at_the_agents_or_the_tenants_cap_a_run_is_parked_and_spends_nothing(
 
 def test_a_model_that_refuses_costs_nothing_and_one_that_fell_silent_may_have(spending: Any) -> None:
     durable = spending()
-    durable.model.answers = [ModelUnavailable("busy")]
+    durable.model.answers = [ModelUnavailable("busy", retry_after_seconds=60)]
     durable.work(chat)
     assert spent(durable.aws) == 0
-    durable.model.answers = [ModelUnavailable("silent", may_have_cost=True)]
+    durable.model.answers = [ModelUnavailable("silent", may_have_cost=True, retry_after_seconds=60)]
     durable.work(chat)
     assert spent(durable.aws) > 0
 

@@ -97,7 +97,7 @@ def test_a_failure_that_a_retry_mended_is_none(turns: Turns) -> None:
 
 
 def test_what_the_runtime_itself_refuses_is_no_failure_of_a_tool(turns: Turns) -> None:
-    turns.model.answers = [ModelUnavailable("down")]
+    turns.model.answers = [ModelUnavailable("down", retry_after_seconds=60)]
     found = turns.trace(lambda run: {"text": run.model(messages=ASKED).text})
     assert (found.tool_calls, found.tool_errors) == (0, 0)
 

@@ -23,7 +23,7 @@ from agent_hosting_cli.evaluation.scorers.judge import Asked, Bill
 from agent_hosting_cli.evaluation.settings import GateSettings, JudgeModel, read_settings
 from agent_hosting_cli.evaluation.surroundings import surroundings
 from agent_hosting_cli.project import Project, UserError
-from agent_runtime.hosts.providers import provider_of
+from agent_runtime.hosts.providers import models_of, provider_of
 from agent_runtime.models.client import ModelClient
 from agent_runtime.rollout.gates import Evidence, Judged, judge
 from agent_runtime.runner import Runner
@@ -111,7 +111,7 @@ def _run(
 ) -> list[CaseResult]:
     bundle = declared.bundle
     judge_model = settings.judge or JudgeModel.model_validate(bundle.model.model_dump())
-    models = [bundle.model, *([judge_model] if bill else [])]
+    models = [*bundle.tiers.values(), *([judge_model] if bill else [])]
     secrets = set(bundle.secrets) | {m.api_key_secret for m in models if m.api_key_secret}
     values = secret_values(declared, secrets)
     endpoint = partial(endpoint_of, project, declared, options.endpoint, options.stack is not None)
@@ -137,9 +137,7 @@ def _run(
             store=around.store,
             brake=around.brake,
             secrets=around.secrets,
-            models=ModelClient(
-                bundle.model, provider_of(bundle.model, endpoint, around.secrets, options.timeout_seconds)
-            ),
+            models=models_of(bundle, endpoint, around.secrets, options.timeout_seconds),
             tools=declared.tools,
         )
         case_runner = CaseRunner(

@@ -16,6 +16,7 @@ KINDS: Final = frozenset(
         "brake-released",
         "cap-reached",
         "guard-tripped",
+        "run-resumed",
         "run-stopped",
         "secret-read",
         "tool-call",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from agent_runtime.checkpoints import CheckpointStore
-from agent_runtime.errors import Braked, CapReached, CheckpointUnavailable
+from agent_runtime.errors import Braked, CapReached, CheckpointUnavailable, ParentRefused
 from agent_runtime.hosts.activity import Activity
 from agent_runtime.hosts.http import Answer
 from agent_runtime.hosts.job import JobDone
@@ -49,8 +49,9 @@ class Answering:
     seconds: float
     """How long a caller waits for a run."""
     activity: Activity
-    check_room: Callable[[str], None] = lambda _: None
-    """Raises `CapReached` where a tenant has nothing left to spend."""
+    check_room: Callable[[str, str | None], None] = lambda *_: None
+    """Raises `CapReached` where a tenant has nothing left to spend, `ParentRefused` for a parent that is not
+    let in."""
 
     def answer(self, request: RunRequest) -> Answer:
         """200 with the run if it ends in time, else 202 while it goes on. Raises `Problem`, 503 where nothing
@@ -66,6 +67,7 @@ class Answering:
                 input=request.input,
                 bundle_id=self.bundle_id,
                 session=request.session,
+                parent=request.parent,
                 traceparent=request.traceparent,
             )
             is_ours = is_here or submitted.is_new or self._is_forgotten(request)
@@ -107,6 +109,7 @@ class Answering:
                 input=request.input,
                 bundle_id=bundle_id,
                 session=request.session,
+                parent=request.parent,
                 traceparent=request.traceparent,
             )
         return self.as_it_stands(request.tenant, request.run_id)
@@ -115,8 +118,8 @@ class Answering:
         if (reason := self.brake()) is not None:
             raise problem_of(Braked(reason), None)
         try:
-            self.check_room(request.tenant)
-        except (CapReached, CheckpointUnavailable) as error:
+            self.check_room(request.tenant, request.parent)
+        except (CapReached, CheckpointUnavailable, ParentRefused) as error:
             raise problem_of(error, request.run_id) from error
 
     def _is_forgotten(self, request: RunRequest) -> bool:

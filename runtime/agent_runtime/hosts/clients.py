@@ -6,14 +6,17 @@ from typing import Any, Final
 
 from agent_runtime.audit.trail import NOT_KEPT, Trail
 from agent_runtime.blobs import BlobStore
+from agent_runtime.checkpoint_table import CheckpointTable
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.settings import TableSettings
+from agent_runtime.spend.pots import Pots
 
 _CONNECT_SECONDS: Final = 2
 _READ_SECONDS: Final = 5
 """Instead of botocore's 60 s each: a call to DynamoDB that takes longer is lost, and a turn has 29 s in
 all.
 """
+_ATTEMPTS: Final = 4
 _AUDIT_READ_SECONDS: Final = 2
 """An act waits for its entry: four tries of it fit into half of a turn."""
 _CONNECTIONS: Final = 50
@@ -42,6 +45,7 @@ def store_of(settings: TableSettings, dynamodb: Any) -> CheckpointStore:
         BlobStore(lazily("s3"), settings.checkpoint_bucket),
         agent=settings.agent_name,
         retention_days=settings.checkpoint_retention_days,
+        pots=Pots(CheckpointTable(dynamodb, settings.control_table), settings.agent_name),
     )
 
 
@@ -58,12 +62,12 @@ def trail_of(settings: TableSettings, dynamodb: Any, kind: str, **carried: str) 
     return AuditTrail(logs, settings.audit_log_group, anchors, kind=kind, carried={"agent": agent, **carried})
 
 
-def lazily(service: str, read_seconds: float = _READ_SECONDS) -> Any:
+def lazily(service: str, read_seconds: float = _READ_SECONDS, attempts: int = _ATTEMPTS) -> Any:
     """A boto3 client that is made at its first use."""
-    return LazyClient(lambda: client_of(service, read_seconds))
+    return LazyClient(lambda: client_of(service, read_seconds, attempts))
 
 
-def client_of(service: str, read_seconds: float = _READ_SECONDS) -> Any:
+def client_of(service: str, read_seconds: float = _READ_SECONDS, attempts: int = _ATTEMPTS) -> Any:
     """A boto3 client."""
     import boto3
     from botocore.config import Config
@@ -75,7 +79,7 @@ def client_of(service: str, read_seconds: float = _READ_SECONDS) -> Any:
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=read_seconds,
         max_pool_connections=_CONNECTIONS,
-        retries={"mode": "standard", "max_attempts": 4},
+        retries={"mode": "standard", "max_attempts": attempts},
     )
     session: Any = boto3.session.Session()  # its stubs want a literal name
     return session.client(service, config=config)

@@ -1,5 +1,6 @@
 """What becomes of a run and of its message once the agent's function has returned: pure."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -8,6 +9,7 @@ from agent_runtime.errors import (
     AgentRuntimeError,
     Braked,
     CapReached,
+    CircuitOpen,
     ConfigurationError,
     GuardTripped,
     MemoryGone,
@@ -65,9 +67,8 @@ def ending(
         return Ending(RunStatus.DONE)
     if isinstance(error, Suspended):
         return _suspended(error, now)
-    if isinstance(error, Braked | CapReached | ModelUnavailable | SpendUnknown):
-        longest = LONGEST_DELAY_SECONDS if isinstance(error, CapReached) else PARKED_SECONDS
-        pause = 1 + round(jitter() * (longest - 1))
+    if isinstance(error, Braked | CapReached | CircuitOpen | ModelUnavailable | SpendUnknown):
+        pause = _parked_seconds(error, jitter())
         due_at = now + pause + QUEUED_SECONDS
         return Ending(RunStatus.PARKED, due_at, str(error), resend_after=pause)
     if isinstance(error, GuardTripped):
@@ -80,6 +81,16 @@ def ending(
         return Ending(RunStatus.DEAD, error=f"{said}, {takes} times", is_dead_letter=True)
     pause = 1 + round(jitter() * min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** (takes - 1)))
     return Ending(RunStatus.QUEUED, now + pause + QUEUED_SECONDS, reason, visible_after=pause)
+
+
+def _parked_seconds(error: AgentRuntimeError, jitter: float) -> int:
+    """Spread out, so that the runs that were parked together do not come back together; no earlier than what
+    they wait for said."""
+    asked = error.retry_after_seconds if isinstance(error, CircuitOpen | ModelUnavailable) else 0.0
+    if asked > 0:
+        return min(LONGEST_DELAY_SECONDS, math.ceil(asked) + round(jitter * asked / 4))
+    longest = LONGEST_DELAY_SECONDS if isinstance(error, CapReached) else PARKED_SECONDS
+    return 1 + round(jitter * (longest - 1))
 
 
 def _suspended(error: Suspended, now: float) -> Ending:

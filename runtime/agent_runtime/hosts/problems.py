@@ -11,10 +11,12 @@ from agent_runtime.errors import (
     BundleMismatch,
     CapReached,
     CheckpointUnavailable,
+    CircuitOpen,
     GuardTripped,
     IdempotencyMismatch,
     LeaseLost,
     ModelUnavailable,
+    ParentRefused,
     RunHeld,
     RunInProgress,
     RunUnknown,
@@ -30,6 +32,7 @@ _TYPE: Final = "urn:agent-hosting:problem:"
 _OF_ERRORS: Final[tuple[tuple[type[AgentRuntimeError], int, str, str], ...]] = (
     (Braked, 429, "braked", "The agent is braked"),
     (CapReached, 429, "cap-reached", "A cap on spending is reached"),
+    (ParentRefused, 403, "parent-refused", "The run cannot spend what its parent may"),
     (SpendUnknown, 503, "spend-unknown", "What was spent cannot be counted"),
     (RunHeld, 409, "run-held", "The run waits for a person"),
     (GuardTripped, 409, "guard-tripped", "A guard stopped the run"),
@@ -44,6 +47,7 @@ _OF_ERRORS: Final[tuple[tuple[type[AgentRuntimeError], int, str, str], ...]] = (
     (TrafficUnknown, 503, "traffic-unknown", "No release can be chosen"),
     (IdempotencyMismatch, 409, "idempotency-mismatch", "The idempotency key belongs to another input"),
     (BundleMismatch, 409, "bundle-mismatch", "The run was begun by another release"),
+    (CircuitOpen, 503, "circuit-open", "What the agent calls was down, and is left alone for a while"),
     (ModelUnavailable, 503, "model-unavailable", "The model is unavailable"),
     (CheckpointUnavailable, 503, "checkpoints-unavailable", "The run's state cannot be read or written"),
 )
@@ -86,7 +90,6 @@ _PASSING: Final = (
     BundleMismatch,
     CheckpointUnavailable,
     LeaseLost,
-    ModelUnavailable,
     SessionElsewhere,
     SpendUnknown,
     TrafficUnknown,
@@ -96,6 +99,6 @@ _PASSING: Final = (
 def _retry_after(error: AgentRuntimeError) -> int | None:
     if isinstance(error, CapReached):
         return error.retry_after_seconds
-    if isinstance(error, RunInProgress | SessionBusy):
+    if isinstance(error, RunInProgress | SessionBusy | CircuitOpen | ModelUnavailable):
         return max(1, math.ceil(error.retry_after_seconds))
     return 1 if isinstance(error, _PASSING) else None

@@ -14,8 +14,8 @@ from agent_runtime.telemetry.traceparent import parse
 
 MAX_REQUEST_BYTES: Final = 1_000_000
 """One limit for all hosts: a run that has to wait travels in an SQS message, which holds 1 MiB."""
-_BODY_FIELDS: Final = {"input", "session"}
-_DIRECT_FIELDS: Final = {"input", "session", "tenant", "idempotency_key", "traceparent"}
+_BODY_FIELDS: Final = {"input", "session", "parent"}
+_DIRECT_FIELDS: Final = {"input", "session", "parent", "tenant", "idempotency_key", "traceparent"}
 
 
 @dataclass(frozen=True)
@@ -175,11 +175,13 @@ def make_request(
     if fields.get("input") is None:
         raise Problem(400, "bad-request", "The input is missing", "the field `input` is needed")
     _check_numbers(fields["input"])
-    session = fields.get("session")
-    for name, value in (("session", session), ("idempotency key", key)):
+    session, parent = fields.get("session"), fields.get("parent")
+    for name, value in (("session", session), ("parent", parent), ("idempotency key", key)):
         is_good = value is None or (isinstance(value, str) and 0 < len(value) <= 255 and value.isprintable())
         if not is_good:
             raise Problem(400, "bad-request", f"The {name} cannot be used", "1 to 255 printable characters")
     run_id = new_run_id() if key is None else run_id_for_key(agent, tenant, str(key))
     caller = parse(traceparent) if isinstance(traceparent, str) else None
-    return RunRequest(run_id, tenant, fields["input"], session, "" if caller is None else caller.header())
+    return RunRequest(
+        run_id, tenant, fields["input"], session, "" if caller is None else caller.header(), parent
+    )

@@ -32,7 +32,9 @@ def parked_unless_paid(
     else:
         return None
     head = store.find_head(message.tenant, message.run_id)
-    if head is None or RunStatus(head["status"]) not in _WAITING or head["bundle_id"] != message.bundle_id:
+    if head is None or "held" in head or head["bundle_id"] != message.bundle_id:
+        return None  # one that waits for a person goes on waiting for him
+    if RunStatus(head["status"]) not in _WAITING:
         return None
     end = ending(refused, takes=1, max_receives=1, now=store.now(), jitter=jitter)
     parked: dict[str, Value] = {"status": end.status.value, "error": end.error, "resends": 0}

@@ -4,6 +4,7 @@ used.
 
 import sys
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from agent_runtime.audit.trail import Trail
@@ -11,11 +12,12 @@ from agent_runtime.brake import BrakeReader
 from agent_runtime.bundle import Bundle
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import SettingsError
+from agent_runtime.guards.circuits import Circuits
 from agent_runtime.hosts.clients import client_of, lazily, store_of, trail_of
-from agent_runtime.hosts.providers import provider_of
+from agent_runtime.hosts.providers import models_of
 from agent_runtime.hosts.session_pins import SessionPins
 from agent_runtime.logs import log_to
-from agent_runtime.models.client import ModelClient
+from agent_runtime.notices import Notices
 from agent_runtime.runner import Runner, load_agent
 from agent_runtime.samples import Sampler, SampleStore
 from agent_runtime.secrets import SecretReader
@@ -63,9 +65,8 @@ def start(settings: Settings, *, owner: str = "", address: str = "") -> HostPart
     secret_reader = SecretReader(lazily("secretsmanager"), settings.secrets, audit=audit)
     store = store_of(settings, dynamodb)
     brake = BrakeReader(dynamodb, settings.control_table, settings.agent_name)
-    provider = provider_of(
-        bundle.model, lambda: _endpoint(settings), secret_reader, settings.turn_timeout_seconds
-    )
+    circuits = Circuits(store.table, settings.agent_name, audit=audit)
+    endpoint, seconds = partial(_endpoint, settings), settings.turn_timeout_seconds
     ledger = alerts = None
     if settings.spend is not None:
         ledger = Ledger(store.table, settings.agent_name, settings.spend)
@@ -79,7 +80,7 @@ def start(settings: Settings, *, owner: str = "", address: str = "") -> HostPart
         store=store,
         brake=brake,
         secrets=secret_reader,
-        models=ModelClient(bundle.model, provider),
+        models=models_of(bundle, endpoint, secret_reader, seconds, circuits),
         ledger=ledger,
         alerts=alerts,
         tools=settings.tools,
@@ -88,9 +89,17 @@ def start(settings: Settings, *, owner: str = "", address: str = "") -> HostPart
         address=address,
         spans=_spans(settings, bundle, secret_reader),
         audit=audit,
+        escalate=settings.escalate,
+        notices=_notices(settings, store),
     )
     sampler = Sampler(SampleStore(store.table, settings.agent_name), settings.sample_basis_points)
     return HostParts(bundle, store, runner, brake, dynamodb, sampler, audit)
+
+
+def _notices(settings: Settings, store: CheckpointStore) -> Notices | None:
+    if not settings.notice_topic:
+        return None
+    return Notices(store.table, settings.agent_name, lazily("sns"), settings.notice_topic)
 
 
 def _spans(settings: Settings, bundle: Bundle, secrets: SecretReader) -> Spans:

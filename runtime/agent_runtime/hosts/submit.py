@@ -19,7 +19,7 @@ from agent_runtime.hosts.queue import RunMessage
 from agent_runtime.hosts.requests import HttpCall, json_fields, make_request
 from agent_runtime.records import RunRequest, RunStatus
 from agent_runtime.sessions import Sessions
-from agent_runtime.spend.room import Room
+from agent_runtime.spend.room import Room, check_parent
 
 _log = logging.getLogger("agent_runtime.hosts.submit")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -66,7 +66,7 @@ class SubmitHost:
 
     def _post_run(self, call: HttpCall) -> Answer:
         agent = self._store.heads.agent
-        fields = json_fields(call.body, {"input", "session", "upload"}, "`input` or `upload`")
+        fields = json_fields(call.body, {"input", "session", "parent", "upload"}, "`input` or `upload`")
         if (upload := fields.pop("upload", None)) is not None:
             if "input" in fields:
                 raise Problem(400, "bad-request", "The input is given twice", "send `input` or `upload`")
@@ -86,6 +86,7 @@ class SubmitHost:
                 input=request.input,
                 bundle_id=bundle_id,
                 session=request.session,
+                parent=request.parent,
                 traceparent=request.traceparent,
             )
             if submitted.is_new:
@@ -110,7 +111,9 @@ class SubmitHost:
         if reason is not None:
             raise Braked(reason)
         if self._room is not None:
-            self._room.check(request.tenant)
+            self._room.check(request.tenant, request.parent)
+        else:
+            check_parent(self._store.heads.agent, None, request.parent)
         if self._sessions is not None and request.session is not None:
             known = self._sessions.find(request.tenant, request.session)
             if known is not None and known.bundle_id in self._bundles - traffic.rejected:

@@ -1,84 +1,67 @@
-"""One model call: caps before it, token counts and price after it."""
+"""One model call: which tier it goes to, and what is asked in its place where that one is down."""
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Final, Literal, Protocol, TypedDict
+import logging
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Final, Protocol
 
-from agent_runtime.bundle import ModelSpec
-from agent_runtime.errors import ModelCallLimitExceeded, ModelReplyInvalid, ModelUnavailable
+from agent_runtime.bundle import Bundle, ModelSpec
+from agent_runtime.errors import CircuitOpen, ModelUnavailable
+from agent_runtime.guards.circuits import Circuits
+from agent_runtime.model_routing import ONLY_TIER, RoutingRule, choose
+from agent_runtime.models.context import tokens_of
+from agent_runtime.models.messages import Message
+from agent_runtime.models.tier import Completion, ModelReply, ModelRequest, Provider, Tier, Work
+from agent_runtime.models.trying import kept_for_others, may_try_again, pause_before
 from agent_runtime.records import Usage
-from agent_runtime.telemetry import semantics
-from agent_runtime.telemetry.spans import annotate, open_span
+from agent_runtime.retries import Retries
 
-LETTERS_PER_TOKEN: Final = 3
-"""Fewer than the four that tokenisers make of English, so that a reservation is rather too large."""
-TOKENS_PER_MESSAGE: Final = 8
-"""For what the provider puts around each message."""
+__all__ = ["Completion", "Message", "ModelClient", "ModelReply", "ModelRequest", "Provider"]
+_log = logging.getLogger("agent_runtime.models")
+ALL_LEFT: Final[Callable[[], float]] = lambda: 1.0  # noqa: E731  a default, not a function
 
 
-class Message(TypedDict):
-    """One turn of the conversation."""
+class Each(Protocol):
+    """Does one try of a tier that may use `most`: the place to count what is spent."""
 
-    role: Literal["user", "assistant"]
-    content: str
-
-
-@dataclass(frozen=True)
-class ModelRequest:
-    """What a provider is asked."""
-
-    system: str
-    messages: tuple[Message, ...]
-    max_output_tokens: int
-    run_id: str
-    remaining_seconds: Callable[[], float]
-    """Time left for the call, its retries included."""
+    def __call__(self, most: Usage, work: Work) -> ModelReply: ...
 
 
-@dataclass(frozen=True)
-class Completion:
-    """What a provider answered. A count it did not give is None, never 0."""
-
-    text: str | None
-    input_tokens: int | None
-    output_tokens: int | None
-
-
-@dataclass(frozen=True)
-class ModelReply:
-    """A reply with what it cost."""
-
-    text: str
-    input_tokens: int
-    output_tokens: int
-    cost_usd: float
-    model: str
-
-    def as_dict(self) -> dict[str, str | int | float]:
-        """The reply as it is checkpointed."""
-        return asdict(self)
-
-
-class Provider(Protocol):
-    """Calls a model. Raises the errors below `ModelError`."""
-
-    def complete(self, spec: ModelSpec, request: ModelRequest) -> Completion: ...
+def _uncounted(most: Usage, work: Work) -> ModelReply:  # noqa: ARG001
+    return work()
 
 
 class ModelClient:
-    """Calls the bundle's model through its provider."""
+    """Calls a bundle's models. `jitter` gives 0 to 1."""
 
-    def __init__(self, spec: ModelSpec, provider: Provider) -> None:
-        self._spec = spec
-        self._provider = provider
+    def __init__(
+        self,
+        spec: ModelSpec,
+        provider: Provider,
+        *,
+        tiers: Iterable[Tier] = (),
+        routing: Sequence[RoutingRule] = (),
+        circuits: Circuits | None = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """`spec` and `provider` are those of a bundle with one model; `tiers` takes their place. Without
+        `circuits` a provider that is down is asked by every call."""
+        self._tiers: Final = {tier.name: tier for tier in tiers} or {
+            ONLY_TIER: Tier(ONLY_TIER, spec, provider)
+        }
+        self._routing = tuple(routing)
+        self._circuits = circuits
+        self._jitter = jitter
 
-    def most(self, *, system: str, messages: Sequence[Message], max_output_tokens: int | None) -> Usage:
-        """What a call may use at most, as far as that can be told beforehand."""
-        letters = len(system) + sum(len(message["content"]) for message in messages)
-        given = math.ceil(letters / LETTERS_PER_TOKEN) + TOKENS_PER_MESSAGE * (len(messages) + 1)
-        asked = self._spec.max_output_tokens if max_output_tokens is None else max_output_tokens
-        return Usage(given, asked, self._spec.cost_usd(given, asked), model_calls=1)
+    @classmethod
+    def of(
+        cls, bundle: Bundle, provider: Callable[[ModelSpec], Provider], circuits: Circuits | None = None
+    ) -> "ModelClient":
+        """Of all models of a bundle; `provider` gives what calls a model."""
+        tiers = [Tier(name, spec, provider(spec)) for name, spec in bundle.tiers.items()]
+        return cls(bundle.model, tiers[0].provider, tiers=tiers, routing=bundle.routing, circuits=circuits)
 
     def call(
         self,
@@ -88,33 +71,97 @@ class ModelClient:
         max_output_tokens: int | None,
         run_id: str,
         remaining_seconds: Callable[[], float],
+        task: str = "",
+        budget_left: Callable[[], float] = ALL_LEFT,
+        each: Each = _uncounted,
+        retries: Retries | None = None,
     ) -> ModelReply:
-        """Ask the model once. Raises `ModelError`, and `ModelCallLimitExceeded` for more tokens than
-        allowed."""
-        allowed = self._spec.max_output_tokens
-        wanted = allowed if max_output_tokens is None else max_output_tokens
-        if not 1 <= wanted <= allowed:
-            raise ModelCallLimitExceeded(
-                f"the call asks for {wanted} output tokens, the manifest allows {allowed}"
-            )
-        if remaining_seconds() <= 0:
-            raise ModelUnavailable("no time is left for a model call")
-        request = ModelRequest(system, tuple(messages), wanted, run_id, remaining_seconds)
-        with open_span(semantics.chat(self._spec, wanted)):
-            return self._answered(request)
+        """Ask the tier that the rules choose, and where that one is throttled or down those that it falls
+        back to. `each` does every single try, `retries` is the run's budget of them.
 
-    def _answered(self, request: ModelRequest) -> ModelReply:
-        completion = self._provider.complete(self._spec, request)
-        if not completion.text:
-            raise ModelReplyInvalid(f"{self._spec.name} replied without text")
-        if completion.input_tokens is None or completion.output_tokens is None:
-            raise ModelReplyInvalid(f"{self._spec.name} replied without token counts, so its cost is unknown")
-        reply = ModelReply(
-            text=completion.text,
-            input_tokens=completion.input_tokens,
-            output_tokens=completion.output_tokens,
-            cost_usd=self._spec.cost_usd(completion.input_tokens, completion.output_tokens),
-            model=self._spec.name,
-        )
-        annotate(semantics.answered(reply))
-        return reply
+        Raises `ModelError`, `CircuitOpen`, `ContextExceeded`, `ModelCallLimitExceeded` for more tokens than
+        allowed, and what `each` raises.
+        """
+        chosen = self._tiers[choose(self._routing, task, tokens_of(system, messages), budget_left)]
+        chain = [chosen, *(self._tiers[name] for name in chosen.spec.fallback)]
+        down: dict[str, ModelUnavailable | CircuitOpen] = {}
+        budget = retries or Retries(may_pause=lambda seconds: seconds < remaining_seconds())
+        for number, tier in enumerate(chain):
+            left = len(chain) - number
+            asked = max_output_tokens
+            if number and asked is not None:  # the caller knows the limit of the tier it meant
+                asked = min(asked, tier.spec.max_output_tokens)
+            trial = _Trial(tier, self._guarding(tier), each, budget, self._jitter, has_next=left > 1)
+            request = tier.request(system, messages, asked, run_id, _without_others(remaining_seconds, left))
+            try:
+                reply = trial.reply(request, remaining_seconds)
+            except (CircuitOpen, ModelUnavailable) as error:
+                down[tier.name] = error
+                _log.warning(
+                    "model not available", extra={"tier": tier.name, "run_id": run_id}, exc_info=error
+                )
+                continue
+            return reply if not down else reply.fallen_back_from(down)
+        raise _nothing_answers(down)
+
+    def _guarding(self, tier: Tier) -> Callable[[], AbstractContextManager[None]]:
+        circuits = self._circuits
+        if circuits is None:
+            return nullcontext
+        return lambda: circuits.guarding(f"model:{tier.spec.provider}:{tier.spec.name}", _outage)
+
+
+@dataclass
+class _Trial:
+    """Tries of one tier."""
+
+    tier: Tier
+    guarding: Callable[[], AbstractContextManager[None]]
+    each: Each
+    retries: Retries
+    jitter: Callable[[], float]
+    has_next: bool
+
+    def reply(self, request: ModelRequest, remaining_seconds: Callable[[], float]) -> ModelReply:
+        """Raises `CircuitOpen`, and `ModelUnavailable` after the last try."""
+        failures = 0
+        while True:
+            if request.remaining_seconds() <= 0:
+                raise ModelUnavailable("no time is left for a model call")
+            try:
+                with self.guarding():
+                    return self.each(self.tier.most(request), lambda: self.tier.ask(request))
+            except ModelUnavailable as error:
+                failures += 1
+                pause = pause_before(failures, error.retry_after_seconds, self.jitter())
+                left = remaining_seconds()
+                goes_on = may_try_again(failures, pause, has_next=self.has_next, seconds_left=left)
+                if goes_on and self.retries.pause(pause):
+                    continue
+                raise ModelUnavailable(
+                    f"{error}, after {failures} tries" if failures > 1 else str(error),
+                    may_have_cost=error.may_have_cost,
+                    retry_after_seconds=error.retry_after_seconds,
+                ) from error
+
+
+def _outage(error: Exception) -> float | None:
+    return error.retry_after_seconds if isinstance(error, ModelUnavailable) else None
+
+
+def _without_others(remaining_seconds: Callable[[], float], tiers_left: int) -> Callable[[], float]:
+    """The time that a tier has, where others may have to be asked after it."""
+    kept = kept_for_others(remaining_seconds(), tiers_left)
+    return lambda: remaining_seconds() - kept
+
+
+def _nothing_answers(down: Mapping[str, ModelUnavailable | CircuitOpen]) -> Exception:
+    """The error of the only tier, or one that names them all."""
+    errors = list(down.values())
+    if len(errors) == 1:
+        return errors[0]
+    return ModelUnavailable(
+        "no tier answers: " + "; ".join(f"{name}: {error}" for name, error in down.items()),
+        may_have_cost=any(isinstance(e, ModelUnavailable) and e.may_have_cost for e in errors),
+        retry_after_seconds=min(error.retry_after_seconds for error in errors),
+    )

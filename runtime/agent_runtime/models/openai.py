@@ -5,7 +5,6 @@ http.client rather than urllib: it follows no redirect, which would carry the ke
 
 import http.client
 import json
-import random
 import ssl
 import time
 from collections.abc import Callable
@@ -13,85 +12,75 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from agent_runtime.bundle import ModelSpec
-from agent_runtime.errors import ModelAuthFailed, ModelRejected, ModelReplyInvalid, ModelUnavailable
-from agent_runtime.models.client import Completion, ModelRequest
+from agent_runtime.errors import ModelAuthFailed, ModelRejected, ModelUnavailable
+from agent_runtime.models.tier import TRY_SECONDS, Completion, ModelRequest
+from agent_runtime.models.trying import asked_seconds
 from agent_runtime.secrets import SecretReader
 
-ATTEMPTS: Final = 4
-ATTEMPT_TIMEOUT_SECONDS: Final = 60.0
 MAX_REPLY_BYTES: Final = 4 * 1024 * 1024
 """Far above any reply of text, and small enough for the smallest function's memory."""
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 8.0
+_PASSING: Final = (408, 425, 429)
+"""Beside 5xx, what may be answered differently in a moment."""
 
 
 class OpenAiProvider:
-    """Calls `{endpoint}/chat/completions`. `sleep` and `jitter` (0 to 1) are injected for tests."""
+    """Calls `{endpoint}/chat/completions`. `clock` gives seconds since 1970."""
 
     def __init__(
-        self,
-        endpoint: str,
-        secrets: SecretReader,
-        *,
-        sleep: Callable[[float], None] = time.sleep,
-        jitter: Callable[[], float] = random.random,
+        self, endpoint: str, secrets: SecretReader, *, clock: Callable[[], float] = time.time
     ) -> None:
         self._url = urlsplit(endpoint.rstrip("/") + "/chat/completions")
         self._secrets = secrets
-        self._sleep = sleep
-        self._jitter = jitter
+        self._clock = clock
 
     def complete(self, spec: ModelSpec, request: ModelRequest) -> Completion:
-        """Ask the model, again on 429, 5xx and lost connections while time is left.
+        """Ask the model once. A key that is refused is fetched anew once: it may have been rotated since the
+        process began.
 
-        A key that is refused is fetched anew once: it may have been rotated since the process began. Raises
-        `ModelUnavailable`, `ModelAuthFailed`, `ModelRejected` and `ModelReplyInvalid`.
+        Raises `ModelUnavailable` where it is throttled, down, too slow or replies with something else than a
+        chat completion, `ModelAuthFailed` and `ModelRejected`.
         """
         body = json.dumps(_body(spec, request)).encode()
-        has_fresh_key = False
-        failures = 0
-        while True:
-            status, retry_after, reply = self._post(spec, request, body, has_fresh_key)
-            if status == 200:
-                return _completion(spec, reply)
-            if status in (401, 403):
-                if has_fresh_key or spec.api_key_secret is None:
-                    raise ModelAuthFailed(f"{spec.name} refused the key with {status}")
-                has_fresh_key = True
-                continue
-            if status is not None and status != 429 and status < 500:
-                raise ModelRejected(f"{spec.name} refused the request with {status}")
-            failures += 1
-            pause = max(self._pause(failures), retry_after)
-            if failures == ATTEMPTS or pause >= request.remaining_seconds():
-                raise ModelUnavailable(
-                    f"{spec.name} is unavailable ({status or 'no answer'}, {failures} tries)",
-                    may_have_cost=status is None,
-                )
-            self._sleep(pause)
-
-    def _pause(self, failures: int) -> float:
-        """Full jitter: workers that failed together do not come back together."""
-        return self._jitter() * min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2 ** (failures - 1))
+        status, asked, reply = self._post(spec, request, body, refresh=False)
+        if status in (401, 403) and spec.api_key_secret is not None:
+            status, asked, reply = self._post(spec, request, body, refresh=True)
+        if status == 200:
+            return _completion(spec, reply)
+        if status in (401, 403):
+            raise ModelAuthFailed(f"{spec.name} refused the key with {status}")
+        if status < 500 and status not in _PASSING:
+            raise ModelRejected(f"{spec.name} refused the request with {status}")
+        raise ModelUnavailable(f"{spec.name} is unavailable ({status})", retry_after_seconds=asked)
 
     def _post(
-        self, spec: ModelSpec, request: ModelRequest, body: bytes, refresh: bool
-    ) -> tuple[int | None, float, bytes]:
-        """Status, seconds the server asks to wait, and body; the status is None if there was no answer."""
+        self, spec: ModelSpec, request: ModelRequest, body: bytes, *, refresh: bool
+    ) -> tuple[int, float, bytes]:
+        """Status, seconds the server asks to wait, and body. Raises `ModelUnavailable` without an answer."""
         headers = {"Content-Type": "application/json"}
         if spec.api_key_secret is not None:
             key = self._secrets.get(spec.api_key_secret, run_id=request.run_id, refresh=refresh)
             headers["Authorization"] = f"Bearer {key.reveal()}"
-        timeout = min(ATTEMPT_TIMEOUT_SECONDS, request.remaining_seconds())
+        timeout = min(spec.timeout_seconds or TRY_SECONDS, request.remaining_seconds())
         if timeout <= 0:
-            return None, 0.0, b""
-        connection = self._connect(timeout)
+            raise ModelUnavailable("no time is left for a model call")
+        ends = time.monotonic() + timeout
+        connection, is_sent = self._connect(timeout), False
         try:
+            connection.connect()
+            is_sent = True
             connection.request("POST", self._url.path, body, headers)
-            response = connection.getresponse()
-            reply = _read(response, spec, request.remaining_seconds)
-            return response.status, _seconds(response.getheader("Retry-After")), reply
-        except (OSError, http.client.HTTPException):
-            return None, 0.0, b""
+            with connection.getresponse() as response:
+                reply = _read(
+                    response, spec, lambda: min(request.remaining_seconds(), ends - time.monotonic())
+                )
+                asked = asked_seconds(
+                    response.getheader("Retry-After"), response.getheader("Date"), self._clock()
+                )
+                return response.status, asked, reply
+        except (OSError, http.client.HTTPException) as error:
+            raise ModelUnavailable(
+                f"{spec.name} is unavailable (no answer: {type(error).__name__})", may_have_cost=is_sent
+            ) from error
         finally:
             connection.close()
 
@@ -104,6 +93,7 @@ class OpenAiProvider:
 
 
 def _body(spec: ModelSpec, request: ModelRequest) -> dict[str, Any]:
+    """What a server keeps of a prompt it finds by its beginning: that is the system prompt, always."""
     system = [{"role": "system", "content": request.system}] if request.system else []
     said = {
         "temperature": spec.temperature,
@@ -127,7 +117,7 @@ def _read(
     while chunk := response.read1(65_536):
         reply += chunk
         if len(reply) > MAX_REPLY_BYTES:
-            raise ModelReplyInvalid(f"{spec.name} replied with more than {MAX_REPLY_BYTES} bytes")
+            raise _garbled(f"{spec.name} replied with more than {MAX_REPLY_BYTES} bytes")
         if remaining_seconds() <= 0:
             raise TimeoutError
     return bytes(reply)
@@ -138,12 +128,19 @@ def _completion(spec: ModelSpec, reply: bytes) -> Completion:
         document = json.loads(reply)
         text = document["choices"][0]["message"]["content"]
         usage = document.get("usage") or {}
-        counts = [usage.get("prompt_tokens"), usage.get("completion_tokens")]
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise ModelReplyInvalid(f"{spec.name} did not reply with a chat completion") from error
-    known = [count if type(count) is int and count >= 0 else None for count in counts]
-    return Completion(text if isinstance(text, str) else None, known[0], known[1])
+        given, made = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+        kept = _count((usage.get("prompt_tokens_details") or {}).get("cached_tokens")) or 0
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise _garbled(f"{spec.name} did not reply with a chat completion") from error
+    # A part of the input, as OpenAI has it: more than all of it would make the call cost less than nothing.
+    read = min(kept, given or 0)
+    return Completion(text if isinstance(text, str) else None, given, made, cache_read_tokens=read)
 
 
-def _seconds(header: str | None) -> float:
-    return float(header) if header is not None and header.isdecimal() else 0.0
+def _count(value: object) -> int | None:
+    return value if type(value) is int and value >= 0 else None
+
+
+def _garbled(said: str) -> ModelUnavailable:
+    """Something in between is broken: it may have worked for the call, and others may fare better."""
+    return ModelUnavailable(said, may_have_cost=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from agent_runtime.checkpoint_table import CheckpointTable
 from agent_runtime.heads import without_hash
 from agent_runtime.records import SCHEMA_VERSION, Value, encode
 from agent_runtime.spend.caps import Windows
@@ -98,6 +99,10 @@ class Account:
             update["ConditionExpression"] = " AND ".join(conditions)
         update["ExpressionAttributeValues"] |= encode(values)
         return update
+
+    def find(self, table: CheckpointTable) -> dict[str, Any] | None:
+        """The item as last written."""
+        return table.get(self.key)
 
     def passed(self, amount: int, spent: Mapping[str, Any]) -> tuple[str, int, int] | None:
         """Attribute, sum and cap of the first cap that `amount` would pass, by the item `spent`."""

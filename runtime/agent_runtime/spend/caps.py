@@ -45,6 +45,8 @@ class SpendCaps(_Frozen):
     tenant: WindowCaps = WindowCaps()
     """Of each tenant."""
     agent: WindowCaps = WindowCaps()
+    roots: tuple[str, ...] = ()
+    """Agents whose runs may have this agent's runs begun at their expense, beside itself."""
     grace_seconds: float = Field(default=0, ge=0, le=300)
     """How long calls go on uncounted when the ledger's table cannot be reached. Defaults to 0: they stop."""
 

@@ -9,16 +9,17 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-api
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from agent_runtime.checkpoint_table import CheckpointTable
-from agent_runtime.errors import CapReached, CheckpointUnavailable, SpendUnknown
+from agent_runtime.errors import CapDenied, CapReached, CheckpointUnavailable, SpendUnknown
 from agent_runtime.records import SCHEMA_VERSION, Lease, Usage, Value
 from agent_runtime.spend.accounts import (
     CARRIED,
+    RUN_SPEND,
     Account,
     agent_pk,
     day_account,
@@ -37,6 +38,7 @@ from agent_runtime.spend.caps import (
     windows_at,
 )
 from agent_runtime.spend.holds import OPEN, RETURNED, SETTLED, Hold, due_shard
+from agent_runtime.spend.pots import PotAccount
 from agent_runtime.spend.room import Room, refused_mark
 
 _log = logging.getLogger("agent_runtime.spend")
@@ -75,22 +77,29 @@ class Ledger:
         self._swept_at = float("-inf")
 
     def reserve(
-        self, lease: Lease, tenant: str, cost_usd: float, seconds: float, run_cap_usd: float | None = None
+        self,
+        lease: Lease,
+        tenant: str,
+        cost_usd: float,
+        seconds: float,
+        run_cap_usd: float | None = None,
+        pot: PotAccount | None = None,
     ) -> Hold | None:
-        """Reserve `cost_usd` for a call of at most `seconds`; None in the grace after the table was last
-        reached.
+        """Reserve `cost_usd` for a call of at most `seconds`, in the `pot` of the run's tree too; None in the
+        grace after the table was last reached.
 
-        Raises `CapReached`, and `SpendUnknown` when the table cannot be reached for longer.
+        Raises `CapReached`, `CapDenied` where the root of the tree has ended, and `SpendUnknown` when the
+        table cannot be reached for longer.
         """
         amount, now = nanos(cost_usd), self._clock()
         accounts = self._accounts(lease, tenant, windows_at(now), run_cap_usd)
         hold = Hold.new(
-            self._agent, amount, windows_at(now), accounts, now + min(seconds, 3600) + MARGIN_SECONDS
+            self._agent, amount, windows_at(now), accounts, now + min(seconds, 3600) + MARGIN_SECONDS, pot
         )
         try:
             if self._monotonic() - self._swept_at >= SWEEP_SECONDS:
                 self.sweep()
-            self._reserved(hold, accounts)
+            self._reserved(hold, accounts if pot is None else [*accounts, pot])
         except CheckpointUnavailable as error:
             if self._monotonic() - self._reached_at < self.caps.grace_seconds:
                 _log.warning("call not counted: the ledger is out of reach", exc_info=error)
@@ -120,6 +129,11 @@ class Ledger:
         except CheckpointUnavailable as error:
             raise SpendUnknown(f"a call's cost could not be counted: {error}") from error
         _log.error("a reservation is gone: its call is not counted", extra={"hold": hold.token})
+
+    def spent_by(self, lease: Lease) -> int:
+        """What the run has spent or reserved, if it has a cap of its own, in billionths of a US dollar.
+        Raises `CheckpointUnavailable`."""
+        return int((self._table.get({"pk": lease.pk, "sk": RUN_SPEND}) or {}).get("spent", 0))
 
     def sweep(self) -> int:
         """Return what was reserved by processes that died; how many reservations that were. Raises
@@ -152,8 +166,8 @@ class Ledger:
         cap = None if run_cap_usd is None else nanos(run_cap_usd)
         return found if cap is None else [*found, run_account(lease.pk, lease.expires_at, cap)]
 
-    def _reserved(self, hold: Hold, accounts: list[Account]) -> None:
-        """Raises `CapReached` and `CheckpointUnavailable`."""
+    def _reserved(self, hold: Hold, accounts: Sequence[Account | PotAccount]) -> None:
+        """Raises `CapReached`, `CapDenied` and `CheckpointUnavailable`."""
         parts = [
             {"Put": hold.put(self._table.name)},
             *({"Update": account.reserve(self._table.name, hold.amount)} for account in accounts),
@@ -163,8 +177,8 @@ class Ledger:
             refused = self._written(parts)
             if refused is None or self._state(hold) == OPEN:
                 return
-            spent = [(account, self._table.get(account.key)) for account in accounts]
-            unopened = [a for a, found in spent if found is None and a.is_by_day]
+            spent = [(account, account.find(self._table)) for account in accounts]
+            unopened = [a for a, found in spent if found is None and isinstance(a, Account) and a.is_by_day]
             for account in unopened:
                 self._open(account)
             if unopened:
@@ -176,6 +190,10 @@ class Ledger:
                 swept = True
                 continue
             account, (attribute, there, cap) = passed[0]
+            if isinstance(account, PotAccount):
+                if attribute == "state":
+                    raise CapDenied("the run at the root of its tree has ended, and with it their budget")
+                raise CapReached("tree", "run", usd(there), usd(cap), usd(hold.amount))
             raise self._refusal(account, attribute, there, cap, hold.amount)
         raise CheckpointUnavailable("the ledger is too busy")
 
@@ -202,7 +220,9 @@ class Ledger:
             item |= {"due_shard": month_shard(self._agent, account.sk[:7]), "due_at": 0}
         self._table.put(item | carried, "attribute_not_exists(pk)")
 
-    def _counting(self, account: Account, amount: int, counted: dict[str, int]) -> dict[str, Any]:
+    def _counting(
+        self, account: Account | PotAccount, amount: int, counted: dict[str, int]
+    ) -> dict[str, Any]:
         more = counted if account.is_by_day else {}
         return {"Update": account.move(self._table.name, amount, more)}
 

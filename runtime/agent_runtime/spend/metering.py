@@ -10,11 +10,12 @@ from typing import Final, Protocol
 from agent_runtime.errors import CapDenied, CapReached, ModelReplyInvalid, ModelUnavailable
 from agent_runtime.models.client import ModelReply
 from agent_runtime.records import Lease, Path, Usage
-from agent_runtime.spend.caps import RunCaps
+from agent_runtime.spend.caps import RunCaps, nanos
 from agent_runtime.spend.holds import Hold
 from agent_runtime.spend.ledger import Ledger
+from agent_runtime.spend.pots import PotAccount, PotReference, Pots
 
-KINDS: Final = ("usd", "tokens", "model_calls", "tool_calls", "steps")
+KINDS: Final = ("usd", "tokens", "model_calls", "tool_calls", "steps", "tree")
 _UNITS: Final = {"usd": "USD", "tokens": "tokens", "model_calls": "model calls", "tool_calls": "tool calls"}
 MOST_RAISES: Final = 100
 """How often people may let one run go on: a bound for the loop, not for them."""
@@ -39,17 +40,43 @@ class Meter:
         *,
         ask: Ask,
         told: Callable[[CapReached | None], None] = lambda _: None,
+        pots: Pots | None = None,
+        parent: str | None = None,
     ) -> None:
+        """`parent` refers to the pot that the run spends from beside its own agent's accounts."""
         self._ledger, self._lease, self._tenant, self._bundle_id = ledger, lease, tenant, bundle_id
         self._caps: Final[RunCaps] = ledger.caps.run
         self._ask, self._told = ask, told
         self._allowed: dict[str, int] = {}
         """How many times the cap this process knows to be allowed, by kind."""
+        self._pots = pots
+        self._pot = None if parent is None else self._joined(parent, is_root=False)
+
+    @property
+    def spent(self) -> int:
+        """What the run has spent or reserved, in billionths of a dollar; 0 for a run without a cap."""
+        return self._ledger.spent_by(self._lease)
+
+    @property
+    def cap(self) -> int | None:
+        """What it may spend in all, with what people have allowed, in the same."""
+        cap = self._caps.usd
+        return None if cap is None else nanos(cap * self._allowed.get("usd", 1))
+
+    def share(self, reference: str) -> None:
+        """From now on the run spends from the pot that it shares, in place of its own cap."""
+        self._pot = self._joined(reference, is_root=True)
 
     def check(self, *, steps: int, tool_calls: int) -> None:
         """Before a step that would be one more than `steps`. Raises `CapDenied` and `Suspended`."""
         self._within("steps", steps, 1)
         self._within("tool_calls", tool_calls, 1)
+
+    def left(self, used: Usage) -> float:
+        """Share of the tightest cap on money that is left, 0 to 1: the run's, its tenant's or the agent's."""
+        cap = self._caps.usd
+        of_run = 1.0 if cap is None else 1 - used.cost_usd / (cap * self._allowed.get("usd", 1))
+        return max(0.0, min(of_run, self._ledger.room.left(self._tenant)))
 
     def call(
         self,
@@ -80,18 +107,41 @@ class Meter:
         return reply
 
     def _reserved(self, cost_usd: float, seconds: float) -> Hold | None:
-        cap = self._caps.usd
+        # What the root of a tree may spend is what is left in its pot.
+        cap = None if self._pot is not None and self._pot.is_root else self._caps.usd
         for times in range(self._allowed.get("usd", 1), MOST_RAISES + 1):
             self._allowed["usd"] = times
             try:
                 limit = None if cap is None else cap * times
-                return self._ledger.reserve(self._lease, self._tenant, cost_usd, seconds, limit)
+                return self._from_pot(cost_usd, seconds, limit)
             except CapReached as reached:
                 if reached.scope != "run":
                     self._told(reached)
                     raise
                 self._raise("usd", times, str(reached))
         raise CapDenied(f"the run was let go on {MOST_RAISES} times: enough")
+
+    def _from_pot(self, cost_usd: float, seconds: float, run_cap_usd: float | None) -> Hold | None:
+        """A reservation, once the pot of the run's tree can pay it: people may fill it again, in any run of
+        the tree that finds it empty."""
+        for _ in range(MOST_RAISES):
+            try:
+                return self._ledger.reserve(
+                    self._lease, self._tenant, cost_usd, seconds, run_cap_usd, self._pot
+                )
+            except CapReached as reached:
+                if reached.scope != "tree" or self._pot is None or self._pots is None:
+                    raise
+                raised = self._pots.raised(self._pot.reference)
+                self._raise("tree", raised + 1, str(reached))
+                self._pots.raise_cap(self._pot.reference, raised)
+        raise CapDenied(f"the run was let go on {MOST_RAISES} times: enough")
+
+    def _joined(self, reference: str, *, is_root: bool) -> PotAccount:
+        found = PotReference.read(reference)
+        if found is None or self._pots is None:
+            raise CapDenied("the run was begun at the expense of a tree that it cannot reach")
+        return self._pots.account(found, self._lease.expires_at, is_root=is_root)
 
     def _settle(self, hold: Hold | None, used: Usage) -> None:
         if hold is not None:
