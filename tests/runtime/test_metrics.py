@@ -15,7 +15,7 @@ FIGURES = RunFigures(
     duration_ms=5.0,
     tokens=12,
     scores={"grounding": 0.9},
-    trace=RunTrace(2, 1, 0.5, 1.0, 700),
+    trace=RunTrace(tool_calls=2, tool_errors=1, context_utilisation=0.5, quality=1.0, escalated_after_ms=700),
 )
 
 
