@@ -1,5 +1,6 @@
 """Pulumi components that host AI agents on AWS."""
 
+from agent_hosting._audit_trail import AuditLock
 from agent_hosting._eks_analysis import AnalysisArgs
 from agent_hosting._eks_args import EksAgentArgs
 from agent_hosting._eks_limits import DestinationArgs, GatewayArgs, Workload
@@ -70,6 +71,7 @@ __all__ = [
     "AgentWatch",
     "AgentWatchArgs",
     "AnalysisArgs",
+    "AuditLock",
     "CanaryTraffic",
     "CanaryTrafficArgs",
     "ChartArgs",

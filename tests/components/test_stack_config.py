@@ -60,9 +60,7 @@ def test_a_valid_stack_is_read_with_its_defaults() -> None:
 
 
 AGENT = "agents.handbook"
-AGENT_FIELDS = (
-    "no such field; known are alert_emails, analysis, backlog_per_worker, checkpoint_retention_days, "
-)
+AGENT_FIELDS = "no such field; known are alert_emails, analysis, audit_lock, audit_retention_days, "
 
 
 @pytest.mark.parametrize(
@@ -331,6 +329,8 @@ def test_every_field_of_an_agent_reaches_the_component() -> None:
         "requests_per_second": 3,
         "checkpoint_retention_days": 7,
         "log_retention_days": 30,
+        "audit_lock": "compliance",
+        "audit_retention_days": 731,
         "monthly_budget_usd": 7,
         "rollout": {"scores": ["grounding"]},
         "host": "lambda",
