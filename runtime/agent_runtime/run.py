@@ -361,7 +361,8 @@ class Run:
             each=self._counted,
             retries=self._retries,
         )
-        self.progress.use(self.progress.scope(), reply.usage)
+        tier = self.bundle.tiers.get(reply.tier, self.bundle.model)
+        self.progress.use(self.progress.scope(), reply.usage, tier.context_window_tokens)
         return reply
 
     def _budget_left(self) -> float:

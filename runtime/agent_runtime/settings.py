@@ -80,6 +80,13 @@ class TableSettings(BaseModel):
             raise SettingsError(f"{names.get(field, 'the environment')}: {first['msg']}") from None
 
 
+class AuditSettings(TableSettings):
+    """Surroundings of the function that exports the audit trail."""
+
+    audit_bucket: str = Field(min_length=1)
+    """Bucket whose objects are locked."""
+
+
 class DoorSettings(TableSettings):
     """Surroundings of the functions in front of the queues."""
 
