@@ -5,6 +5,7 @@ from agent_hosting._eks_analysis import AnalysisArgs
 from agent_hosting._eks_args import EksAgentArgs
 from agent_hosting._eks_limits import DestinationArgs, GatewayArgs, Workload
 from agent_hosting._eks_operators import Operator
+from agent_hosting._observe import ObserveArgs, TracesArgs
 from agent_hosting._releases import Release
 from agent_hosting._rollout_plan import (
     RolloutArgs,
@@ -34,6 +35,7 @@ from agent_hosting.agent_platform import (
     NetworkReference,
     PlatformReference,
 )
+from agent_hosting.agent_watch import AgentWatch, AgentWatchArgs, WatchAlarmsArgs
 from agent_hosting.canary_traffic import CanaryTraffic, CanaryTrafficArgs
 from agent_hosting.checkpoint_table import CheckpointTable, CheckpointTableArgs
 from agent_hosting.ecs_agent import EcsAgent, EcsAgentArgs
@@ -66,6 +68,8 @@ __all__ = [
     "AgentNetworkArgs",
     "AgentPlatform",
     "AgentPlatformArgs",
+    "AgentWatch",
+    "AgentWatchArgs",
     "AnalysisArgs",
     "AuditLock",
     "CanaryTraffic",
@@ -93,6 +97,7 @@ __all__ = [
     "ModelArgs",
     "NetworkReference",
     "Nodes",
+    "ObserveArgs",
     "Operator",
     "PlatformReference",
     "Release",
@@ -114,6 +119,8 @@ __all__ = [
     "ToolGateway",
     "ToolGatewayArgs",
     "ToolGatewayReference",
+    "TracesArgs",
+    "WatchAlarmsArgs",
     "WindowCapsArgs",
     "Workload",
     "reference_to_tools",

@@ -8,6 +8,7 @@ import pulumi
 from agent_hosting._audit_trail import AuditLock
 from agent_hosting._eks_analysis import AnalysisArgs
 from agent_hosting._eks_limits import DestinationArgs, GatewayArgs, Workload
+from agent_hosting._observe import ObserveArgs
 from agent_hosting._packaging import Architecture
 from agent_hosting._releases import Release
 from agent_hosting._rollout_plan import RolloutArgs
@@ -81,6 +82,8 @@ class EksAgentArgs(TypedDict):
     """Base URL of an OpenAI-compatible server. Needed where the model's provider is `openai`."""
     namespace: NotRequired[str]
     """Namespace of the cluster, one of its `namespaces`. Defaults to `agents`."""
+    observe: NotRequired[ObserveArgs]
+    """Traces, alarms, dashboard and redaction. Defaults to the defaults of each field."""
     platform: NotRequired[PlatformReference]
     """Outputs of the environment's AgentPlatform. Omit and the agent makes one of its own."""
     pod_concurrency: NotRequired[int]

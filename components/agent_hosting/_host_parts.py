@@ -9,6 +9,7 @@ import pulumi_aws as aws
 
 from agent_hosting import _tool_link
 from agent_hosting._audit_trail import AuditExport, AuditLock, AuditTrail, audit_trail, export_trail
+from agent_hosting._observe import check_observe, observe_variables, secrets_of, watch
 from agent_hosting._packaging import Architecture, Target
 from agent_hosting._rollout_controller import RolloutController
 from agent_hosting._rollout_plan import sample_basis_points
@@ -22,6 +23,7 @@ from agent_hosting.hosting import Host
 from agent_hosting.secret_scope import SecretScope
 from agent_hosting.statements import Statement
 from agent_runtime.bundle import Bundle
+from agent_runtime.telemetry.spec import ObserveSpec
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,9 @@ class HostParts:
     name: str
     args: Any
     parent: pulumi.Resource
+
+    def __post_init__(self) -> None:
+        _ = self.observe  # what is wrong in it is told before anything is made
 
     @property
     def _child(self) -> pulumi.ResourceOptions:
@@ -47,6 +52,17 @@ class HostParts:
     @property
     def tags(self) -> Any:
         return {"agent": self.name, "environment": self.environment}
+
+    @property
+    def observe(self) -> ObserveSpec:
+        """Telemetry, as the runtime is told of it. A host's component is named for its host."""
+        host = type(self.parent).__name__.removesuffix("Agent").lower()
+        return check_observe(self.args, self._inputs(), host)
+
+    def watch(self, role_name: pulumi.Input[str], budget: AgentBudget) -> None:
+        """Alarms and dashboard of the agent, which runs as `role_name`."""
+        given = (self.name, self.args, self.observe, self.environment)
+        watch(*given, role_name, budget.topic_arn, self.tags, self.parent)
 
     def platform(self, *, containers: bool = False) -> PlatformReference:
         """The platform that was given, else one of the agent's own."""
@@ -104,8 +120,8 @@ class HostParts:
         reader_role_arn: pulumi.Input[str],
         further_reader_arns: Sequence[pulumi.Input[str]] = (),
     ) -> SecretScope | None:
-        """The secrets that the manifest names, or None where it names none."""
-        names = _tool_link.secret_names(names, self.args)
+        """The secrets that the manifest names, and that of its traces, or None where there is none."""
+        names = secrets_of(self.observe, _tool_link.secret_names(names, self.args))
         if not names:
             return None
         values, deployers = _tool_link.secret_values(self.name, self.args), self.args.get("deployer_arns")
@@ -246,6 +262,7 @@ class HostParts:
             "AGENT_CHECKPOINT_BUCKET": checkpoints.bucket_name,
             "AGENT_CONTROL_TABLE": platform["control_table_name"],
             "AGENT_CHECKPOINT_RETENTION_DAYS": str(retention_days),
+            **observe_variables(self.observe),
         }
 
     def agent_variables(self, scope: SecretScope | None) -> dict[str, pulumi.Input[str]]:

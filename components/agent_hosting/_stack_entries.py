@@ -143,6 +143,8 @@ class AgentEntry(Entry):
     max_workers: int | None = None
     queue_retention_days: int | None = None
     secret_variables: dict[str, SecretName] | None = None
+    observe: dict[str, Any] | None = None
+    """Fields of `ObserveArgs`, checked where they are used."""
     schedules: dict[str, dict[str, Any]] | None = None
     """Fields of `ScheduleArgs` by name, checked where they are used."""
     spend: dict[str, Any] | None = None

@@ -11,6 +11,7 @@ from agent_hosting._eks_analysis import AnalysisArgs
 from agent_hosting._eks_args import EksAgentArgs
 from agent_hosting._eks_limits import DestinationArgs, GatewayArgs, Workload
 from agent_hosting._names import claim
+from agent_hosting._observe import ObserveArgs
 from agent_hosting._packaging import Architecture
 from agent_hosting._rollout_plan import RolloutArgs
 from agent_hosting._schedules import ScheduleArgs
@@ -98,6 +99,8 @@ class AgentArgs(TypedDict):
     """Base URL of an OpenAI-compatible server. Needed where the model's provider is `openai`."""
     namespace: NotRequired[str]
     """Namespace of the cluster, one of its `namespaces`. Defaults to `agents`."""
+    observe: NotRequired[ObserveArgs]
+    """Traces, alarms, dashboard and redaction. Defaults to the defaults of each field."""
     platform: NotRequired[PlatformReference]
     """Outputs of the environment's AgentPlatform. Omit and the agent makes one of its own."""
     pod_concurrency: NotRequired[int]

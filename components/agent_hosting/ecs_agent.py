@@ -20,6 +20,7 @@ from agent_hosting._host_parts import HostParts
 from agent_hosting._keys import own_tasks, queues_key
 from agent_hosting._manifests import keep
 from agent_hosting._names import claim
+from agent_hosting._observe import ObserveArgs
 from agent_hosting._packaging import Architecture, Target
 from agent_hosting._queue_access import Surroundings
 from agent_hosting._queue_division import divide, told
@@ -83,6 +84,8 @@ class EcsAgentArgs(TypedDict):
     """Replaces those tiers of the manifest's `models` that it names; likewise for a release by `source`."""
     model_endpoint: NotRequired[str]
     """Base URL of an OpenAI-compatible server. Needed where the model's provider is `openai`."""
+    observe: NotRequired[ObserveArgs]
+    """Traces, alarms, dashboard and redaction. Defaults to the defaults of each field."""
     platform: NotRequired[PlatformReference]
     """Outputs of the environment's AgentPlatform. Omit and the agent makes one of its own."""
     queue_retention_days: NotRequired[int]
@@ -211,6 +214,7 @@ class EcsAgent(pulumi.ComponentResource):
         log = parts.log(platform, limits.log_days)
         trail = parts.audit(audit_days, platform)
         budget = parts.budget(platform, trail)
+        parts.watch(role.role_name, budget)
         key = queues_key(name, tags, self)
         division = divide(name, args, Host.ECS, newest, shares, target, platform, self)
         queues = division.queues(limits.queue, limits.oldest_run_seconds, key.arn, budget.topic_arn, tags)

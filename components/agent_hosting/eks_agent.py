@@ -107,6 +107,7 @@ class EksAgent(pulumi.ComponentResource):
         log = parts.log(platform, limits.log_days)
         trail = parts.audit(audit_days, platform)
         budget = parts.budget(platform, trail)
+        parts.watch(role.role_name, budget)
         key = queues_key(name, tags, self)
         division = divide(name, args, Host.EKS, newest, shares, target, platform, self)
         queues = division.queues(limits.queue, limits.oldest_run_seconds, key.arn, budget.topic_arn, tags)

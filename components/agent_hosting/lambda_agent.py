@@ -11,6 +11,7 @@ from agent_hosting._audit_trail import AuditLock, check_audit
 from agent_hosting._host_parts import HostParts
 from agent_hosting._limits import check_limits
 from agent_hosting._names import claim
+from agent_hosting._observe import ObserveArgs
 from agent_hosting._packaging import Architecture, Target
 from agent_hosting._releases import Release
 from agent_hosting._rollout_plan import RolloutArgs
@@ -58,6 +59,8 @@ class LambdaAgentArgs(TypedDict):
     """Replaces those tiers of the manifest's `models` that it names; likewise for a release by `source`."""
     model_endpoint: NotRequired[str]
     """Base URL of an OpenAI-compatible server. Needed where the model's provider is `openai`."""
+    observe: NotRequired[ObserveArgs]
+    """Traces, alarms, dashboard and redaction. Defaults to the defaults of each field."""
     platform: NotRequired[PlatformReference]
     """Outputs of the environment's AgentPlatform. Omit and the agent makes one of its own."""
     requests_per_second: NotRequired[float]
@@ -169,6 +172,7 @@ class LambdaAgent(pulumi.ComponentResource):
             opts=child,
         )
         budget = parts.budget(platform, trail)
+        parts.watch(identity.role_name, budget)
         access = aws.iam.RolePolicy(
             f"{name}-access",
             role=identity.role_name,

@@ -69,6 +69,19 @@ def trace() -> Statement:
     }
 
 
+def send_spans() -> Statement:
+    """OTLP to X-Ray's own endpoint. The two that only OpenTelemetry uses stand in the policy that AWS itself
+    attaches for it: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-OTLP-UsingADOT.html
+    """
+    return {
+        "Sid": "SendSpans",
+        "Effect": "Allow",
+        "Action": ["xray:PutSpans", "xray:PutSpansForIndexing", "xray:PutTraceSegments"],
+        # X-Ray has no resource type for these actions (Service Authorization Reference, AWS X-Ray).
+        "Resource": "*",
+    }
+
+
 def use_checkpoints(table_arn: Arn, agent: str) -> Statement:
     """Reads and writes of the agent's own partitions. No delete and no scan: items expire by their TTL."""
     return {
@@ -246,6 +259,8 @@ def boundary() -> list[Statement]:
                 "sqs:GetQueueAttributes",
                 "sqs:ReceiveMessage",
                 "sqs:SendMessage",
+                "xray:PutSpans",
+                "xray:PutSpansForIndexing",
                 "xray:PutTelemetryRecords",
                 "xray:PutTraceSegments",
             ],

@@ -20,6 +20,23 @@ SCORE: Final = "Score_"
 """Before the name of what a run reported by `run.score`."""
 DRIFTED: Final = "DriftedMetrics"
 ACTIVE: Final = "ActiveSessions"
+FEW: Final = frozenset(
+    {
+        "ContextUtilisation",
+        "DurationMs",
+        "Escalations",
+        "RunErrors",
+        "RunTokens",
+        "Runs",
+        "SpendUsd",
+        "TimeToEscalationMs",
+        "ToolCalls",
+        "ToolErrors",
+        "TraceQuality",
+    }
+)
+"""What the figures of an agent are made of: eleven metrics, 3.30 US dollars a month for a host or a tenant.
+https://aws.amazon.com/cloudwatch/pricing/"""
 _UNITS: Final = {
     "CopySpendUsd": "None",
     "DurationMs": "Milliseconds",
@@ -79,16 +96,45 @@ def figures_of(outcome: "RunOutcome | None", *, failed: bool, duration_ms: float
     )
 
 
-def metrics_line(*, agent: str, bundle_id: str, run_id: str, figures: RunFigures, now: float) -> str:
+@dataclass(frozen=True)
+class Told:
+    """For whom metrics are told, beside the agent and its release."""
+
+    host: str = ""
+    """Empty for none."""
+    by_tenant: bool = False
+
+
+NOBODY_ELSE: Final = Told()
+
+
+def metrics_line(
+    *,
+    agent: str,
+    bundle_id: str,
+    run_id: str,
+    figures: RunFigures,
+    now: float,
+    tenant: str = "",
+    told: Told = NOBODY_ELSE,
+) -> str:
     """`now` is seconds since 1970.
 
     Dimensions are the agent, and the agent with its bundle: each further value of a dimension is a metric
-    that costs money, so tenants and runs are fields to search for instead. Sums of squares are there for the
+    that costs money, so runs are a field to search for instead. The host, over all agents of an account, and
+    each tenant where that is declared, get the few figures of `FEW`. Sums of squares are there for the
     comparison of two releases: CloudWatch gives no variance.
     """
     values = _of_a_run(figures) if figures.agreement is None else _of_a_copy(figures, figures.agreement)
     named = {"agent": agent, "bundle": bundle_id, "run_id": run_id}
-    return _line([["agent"], ["agent", "bundle"]], named, values, now)
+    further: list[list[str]] = []
+    if told.host:
+        named["host"] = told.host
+        further.append(["host"])
+    if tenant:
+        named["tenant"] = tenant
+        further += [["agent", "tenant"]] if told.by_tenant else []
+    return _line([["agent"], ["agent", "bundle"]], named, values, now, further)
 
 
 def sessions_line(*, agent: str, bundle_id: str, sessions: int, now: float) -> str:
@@ -103,15 +149,27 @@ def drift_line(*, agent: str, drifted: int, now: float) -> str:
 
 
 def _line(
-    dimensions: list[list[str]], named: Mapping[str, str], values: Mapping[str, float], now: float
+    dimensions: list[list[str]],
+    named: Mapping[str, str],
+    values: Mapping[str, float],
+    now: float,
+    further: list[list[str]] | None = None,
 ) -> str:
-    directive = {
+    """`further` dimensions have the metrics of `FEW` alone."""
+    directives = [_directive(dimensions, list(values))]
+    few = [name for name in values if name in FEW]
+    if further and few:
+        directives.append(_directive(further, few))
+    aws = {"Timestamp": int(now * 1000), "CloudWatchMetrics": directives}
+    return json.dumps({"_aws": aws, **named, **values})
+
+
+def _directive(dimensions: list[list[str]], metrics: list[str]) -> dict[str, object]:
+    return {
         "Namespace": NAMESPACE,
         "Dimensions": dimensions,
-        "Metrics": [{"Name": name, "Unit": _UNITS.get(name, "Count")} for name in values],
+        "Metrics": [{"Name": name, "Unit": _UNITS.get(name, "Count")} for name in metrics],
     }
-    aws = {"Timestamp": int(now * 1000), "CloudWatchMetrics": [directive]}
-    return json.dumps({"_aws": aws, **named, **values})
 
 
 def _of_a_run(figures: RunFigures) -> dict[str, float]:

@@ -16,6 +16,7 @@ from agent_hosting import (
     AgentIdentity,
     AgentNetwork,
     AgentPlatform,
+    AgentWatch,
     CanaryTraffic,
     CheckpointTable,
     EcsAgent,
@@ -234,6 +235,7 @@ def given(component: type, name: str, source: str) -> dict[str, Any]:
             "platform": PLATFORM,
             "tags": TAGS,
         },
+        AgentWatch: lambda: {"agent_name": "handbook", "alarm_topic_arn": TOPIC_ARN, "tags": TAGS},
         FrontDoor: lambda: {"functions": [DOOR_FUNCTION], "jwt": JWT, "tags": TAGS},
         CanaryTraffic: lambda: {
             "function_name": name,
@@ -263,6 +265,7 @@ COMPONENTS: list[type] = [
     CheckpointTable,
     RunQueue,
     AgentBudget,
+    AgentWatch,
     FrontDoor,
     CanaryTraffic,
     AgentBundle,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from agent_hosting._observe import check_observe
 from agent_hosting._rollout_plan import plan_of
 from agent_hosting._spend import check_spend
 from agent_hosting._validation import Inputs
@@ -46,3 +47,9 @@ def test_caps_that_a_guide_shows_fit_its_budget(page: str, agent: str, given: di
 def test_some_are_shown() -> None:
     assert len(shown("rollout")) >= 4
     assert shown("spend")
+
+
+@pytest.mark.parametrize(("page", "agent", "given"), shown("observe"))
+def test_telemetry_that_a_guide_shows_is_taken(page: str, agent: str, given: dict[str, Any]) -> None:
+    spec = check_observe(given, Inputs("Agent", agent, given), "lambda")
+    assert spec.told()

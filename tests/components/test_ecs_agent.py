@@ -43,6 +43,7 @@ def test_an_agent_is_made_of_these_parts(source: str, plain: Program) -> None:
         ("CheckpointTable", "handbook-checkpoints"),
         ("SecretScope", "handbook-secrets"),
         ("AgentBudget", "handbook-budget"),
+        ("AgentWatch", "handbook-watch"),
         ("RolloutController", "handbook-rollout"),
         ("LogGroup", "handbook-log"),
         ("Key", "handbook-queues-key"),
@@ -154,6 +155,7 @@ def test_the_functions_are_told_every_queue_and_those_behind_the_door_who_is_let
             "AGENT_CHECKPOINT_RETENTION_DAYS",
             "AGENT_CONTROL_TABLE",
             "AGENT_MAX_RECEIVES",
+            "AGENT_OBSERVE",
         }
 
 

@@ -103,6 +103,7 @@ def test_the_worker_is_told_where_everything_is(source: str) -> None:
         "AGENT_WORKER_CONCURRENCY": "8",
         "AGENT_VISIBILITY_SECONDS": "90",
         "AGENT_MAX_RECEIVES": "5",
+        "AGENT_OBSERVE": '{"host": "ecs"}',
         "AGENT_STOP_SECONDS": "110",
         "AGENT_TENANT_SHARE": "0.5",
     }

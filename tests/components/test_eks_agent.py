@@ -40,6 +40,7 @@ def test_an_agent_is_made_of_these_parts(source: str, plain: Program) -> None:
         ("CheckpointTable", "handbook-checkpoints"),
         ("SecretScope", "handbook-secrets"),
         ("AgentBudget", "handbook-budget"),
+        ("AgentWatch", "handbook-watch"),
         ("RolloutController", "handbook-rollout"),
         ("LogGroup", "handbook-log"),
         ("Key", "handbook-queues-key"),
@@ -160,7 +161,7 @@ def test_a_pod_is_told_all_that_a_worker_is_and_how_it_serves(source: str, plain
         *("AGENT_JWT_ISSUER", "AGENT_LOG_GROUP", "AGENT_MAX_RECEIVES", "AGENT_MODEL_ENDPOINT", "AGENT_NAME"),
         *("AGENT_POD_IP", "AGENT_POD_NAME", "AGENT_PORT", "AGENT_QUEUE_URL", "AGENT_RELEASE_URL"),
         *("AGENT_SAMPLE_BASIS_POINTS", "AGENT_SECRETS", "AGENT_STOP_SECONDS", "AGENT_TENANT_SHARE"),
-        *("AGENT_ALERT_TOPIC", "AGENT_SPEND"),
+        *("AGENT_ALERT_TOPIC", "AGENT_OBSERVE", "AGENT_SPEND"),
         *("AGENT_AUDIT_LOG_GROUP", "AGENT_AUDIT_RETENTION_DAYS"),
         *(
             "AGENT_TURN_TIMEOUT_SECONDS",

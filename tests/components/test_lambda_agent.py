@@ -54,6 +54,7 @@ def test_an_agent_is_made_of_these_parts(source: str, plain: Program) -> None:
         ("RolePolicy", "handbook-access"),
         ("Function", "handbook"),
         ("AgentBudget", "handbook-budget"),
+        ("AgentWatch", "handbook-watch"),
         ("TableItem", f"handbook-manifest-{bundle_id(source)}"),
         ("TableItem", f"handbook-release-{bundle_id(source)}"),
         ("CanaryTraffic", "handbook-traffic"),

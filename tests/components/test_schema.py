@@ -68,6 +68,7 @@ def test_no_component_asks_for_more_than_four_inputs(schema: dict[str, Any]) -> 
         "Agent": ["monthlyBudgetUsd", "releases"],
         "AgentCluster": [],
         "AgentBudget": ["agentName", "monthlyBudgetUsd", "platform"],
+        "AgentWatch": ["agentName", "alarmTopicArn"],
         "AgentBundle": ["source"],
         "AgentIdentity": ["boundaryArn"],
         "AgentNetwork": ["boundaryArn"],

@@ -341,6 +341,7 @@ def test_every_field_of_an_agent_reaches_the_component() -> None:
         "max_workers": 3,
         "queue_retention_days": 2,
         "secret_variables": {"API_KEY": "api-key"},
+        "observe": {"redact": ["acct_[0-9]+"]},
         "schedules": {"nightly": {"expression": "rate(1 day)", "input": {"question": "why?"}}},
         "spend": {"tenant": {"day_usd": 1}},
         "spot_share": 0.5,

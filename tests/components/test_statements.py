@@ -197,6 +197,8 @@ def test_the_boundary_grants_nothing_that_manages_or_deletes() -> None:
         "logs:PutLogEvents",
         "s3:PutObject",
         "sqs:DeleteMessage",
+        "xray:PutSpans",
+        "xray:PutSpansForIndexing",
         "xray:PutTelemetryRecords",
         "xray:PutTraceSegments",
     }

@@ -27,7 +27,7 @@ from agent_runtime.hosts.requests import (
 )
 from agent_runtime.hosts.scheduled import by_schedule
 from agent_runtime.hosts.session_pins import SessionPins
-from agent_runtime.metrics import figures_of, metrics_line
+from agent_runtime.metrics import NOBODY_ELSE, Told, figures_of, metrics_line
 from agent_runtime.records import ENDED, RunRequest, RunStatus, record_from
 from agent_runtime.runner import Runner, RunOutcome
 from agent_runtime.samples import Sampler
@@ -60,6 +60,7 @@ class LambdaHost:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
         environ: Mapping[str, str] = os.environ,
+        told: Told = NOBODY_ELSE,
         audit: Trail = NOT_KEPT,
     ) -> None:
         self._runner = runner
@@ -71,6 +72,7 @@ class LambdaHost:
         self._pins = pins
         self._sampler = sampler
         self._environ = environ
+        self._told = told
         self._tenants = tenants
         self._clock = clock
         self._now = now
@@ -182,6 +184,8 @@ class LambdaHost:
             run_id=request.run_id,
             figures=figures_of(outcome, failed=failed, duration_ms=seconds * 1000),
             now=now,
+            tenant=request.tenant,
+            told=self._told,
         )
         self._metrics.write(line + "\n")
         self._metrics.flush()
@@ -204,6 +208,7 @@ def _start() -> LambdaHost:
         metrics=sys.stdout,
         pins=Pins(parts.store, parts.dynamodb, settings.control_table, parts.bundle.bundle_id),
         sampler=parts.sampler,
+        told=Told(settings.observe.host, settings.observe.tenant_metrics),
         tenants=settings.tenants,
         audit=parts.audit,
     )

@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from agent_runtime.copies import copied_run
-from agent_runtime.metrics import RunFigures, metrics_line
+from agent_runtime.metrics import RunFigures, Told, metrics_line
 from agent_runtime.reaper import Reaper
+from agent_runtime.telemetry.spec import ObserveSpec
 
 _reaper: Reaper | None = None
 
@@ -35,15 +36,17 @@ def _start() -> Reaper:
         senders(client_of("sqs"), settings.queues),
         bundles=frozenset(settings.queues),
         max_receives=settings.max_receives,
-        measure=lambda head: _measure(settings.agent_name, head),
+        measure=lambda head: _measure(settings.agent_name, settings.observe, head),
     )
 
 
-def _measure(agent: str, head: Mapping[str, Any]) -> None:
+def _measure(agent: str, observe: ObserveSpec, head: Mapping[str, Any]) -> None:
     """A run whose workers die prints nothing itself: its release would look as if nothing had failed."""
     figures = RunFigures(failed=True)
     if copied_run(head["run_id"]) is not None:
         figures = replace(figures, agreement=0.0)
     named = {"agent": agent, "bundle_id": head["bundle_id"], "run_id": head["run_id"]}
-    sys.stdout.write(metrics_line(**named, figures=figures, now=time.time()) + "\n")
+    told = Told(observe.host, observe.tenant_metrics)
+    line = metrics_line(**named, figures=figures, now=time.time(), tenant=head["tenant"], told=told)
+    sys.stdout.write(line + "\n")
     sys.stdout.flush()

@@ -13,7 +13,7 @@ from agent_runtime.hosts.queue import Queue
 from agent_runtime.hosts.start import HostParts, start
 from agent_runtime.hosts.worker import POLL_SECONDS, Limits, Worker
 from agent_runtime.logs import log_agent_alike
-from agent_runtime.metrics import figures_of, metrics_line
+from agent_runtime.metrics import Told, figures_of, metrics_line
 from agent_runtime.settings import WorkerSettings
 from agent_runtime.standing import Standing
 from agent_runtime.telemetry.working import tell_end
@@ -45,6 +45,8 @@ def worker_of(
 ) -> Worker:
     """A worker that writes the metrics of its runs to standard output."""
 
+    told = Told(settings.observe.host, settings.observe.tenant_metrics)
+
     def measure(run_id: str, done: JobDone, seconds: float) -> None:
         assert done.outcome is not None
         line = metrics_line(
@@ -53,6 +55,8 @@ def worker_of(
             run_id=run_id,
             figures=figures_of(done.outcome, failed=done.failed, duration_ms=seconds * 1000),
             now=time.time(),
+            tenant=done.outcome.tenant,
+            told=told,
         )
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
