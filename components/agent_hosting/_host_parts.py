@@ -7,7 +7,8 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from agent_hosting._packaging import Architecture
+from agent_hosting._packaging import Architecture, Target
+from agent_hosting._people import People
 from agent_hosting._rollout_controller import RolloutController
 from agent_hosting._rollout_plan import sample_basis_points
 from agent_hosting._tools import unfit
@@ -105,6 +106,29 @@ class HostParts:
                 "tags": self.tags,
             },
             opts=self._child,
+        )
+
+    def people(
+        self,
+        people: People,
+        budget: AgentBudget,
+        platform: PlatformReference,
+        role_name: pulumi.Input[str],
+        target: Target,
+        log_days: int,
+    ) -> dict[str, pulumi.Input[str]]:
+        """Who is told of what waits for a person; variables of the program that runs the agent."""
+        return people.make(
+            self.name,
+            budget=budget,
+            platform=platform,
+            role_name=role_name,
+            target=target,
+            log_days=log_days,
+            retain=self.retain,
+            deployer_arns=self.args.get("deployer_arns"),
+            tags=self.tags,
+            parent=self.parent,
         )
 
     def rollout(

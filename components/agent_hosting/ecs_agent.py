@@ -20,6 +20,7 @@ from agent_hosting._keys import own_tasks, queues_key
 from agent_hosting._manifests import keep
 from agent_hosting._names import claim
 from agent_hosting._packaging import Architecture, Target
+from agent_hosting._people import EscalateArgs, NotifyArgs, People
 from agent_hosting._queue_access import Surroundings
 from agent_hosting._queue_division import divide, told
 from agent_hosting._queue_functions import Functions
@@ -57,6 +58,8 @@ class EcsAgentArgs(TypedDict):
     """Roles that deploy. Defaults to whoever deploys now: name them when several do."""
     environment: NotRequired[str]
     """Name of the environment, for tags and logs. Defaults to `default`."""
+    escalate: NotRequired[EscalateArgs]
+    """Thresholds at which a run is handed to a person. Defaults to none."""
     jwt: NotRequired[JwtArgs]
     """Whose tokens open the HTTP API. Omit for no HTTP API: then IAM lets callers invoke the alias."""
     log_retention_days: NotRequired[int]
@@ -73,6 +76,9 @@ class EcsAgentArgs(TypedDict):
     """Replaces the model of the agent's manifest in this environment; for a release by `source` only."""
     model_endpoint: NotRequired[str]
     """Base URL of an OpenAI-compatible server. Needed where the model's provider is `openai`."""
+    notify: NotRequired[NotifyArgs]
+    """Who is told of what waits for a person: questions, escalations, parked runs and brakes. Defaults to
+    nobody; `agent-hosting approvals list` and `runs list` show them all the same."""
     platform: NotRequired[PlatformReference]
     """Outputs of the environment's AgentPlatform. Omit and the agent makes one of its own."""
     queue_retention_days: NotRequired[int]
@@ -154,7 +160,7 @@ class EcsAgent(pulumi.ComponentResource):
         claim(name, inputs)
         super().__init__("agent-hosting:index:EcsAgent", name, {}, opts)
         limits = check_ecs_limits(name, args, inputs, EcsAgentArgs.__annotations__)
-        caps = check_spend(args, inputs)
+        caps, people = check_spend(args, inputs), People.of(args, inputs)
         target = Target.of(args.get("architecture"))
         release, newest = newest_release(name, args, inputs, target)
         shares = check_shares(args, release, inputs)
@@ -184,6 +190,7 @@ class EcsAgent(pulumi.ComponentResource):
         )
         log = parts.log(platform, limits.log_days)
         budget = parts.budget(platform)
+        told_people = parts.people(people, budget, platform, role.role_name, target, limits.log_days)
         key = queues_key(name, tags, self)
         division = divide(name, args, Host.ECS, newest, shares, target, platform, self)
         queues = division.queues(limits.queue, limits.oldest_run_seconds, key.arn, budget.topic_arn, tags)
@@ -217,6 +224,7 @@ class EcsAgent(pulumi.ComponentResource):
                 **common,
                 **parts.agent_variables(scope),
                 **spend_variables(caps, budget),
+                **told_people,
                 **limits.variables,
             },
             secret_variables={

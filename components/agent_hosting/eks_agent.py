@@ -17,6 +17,7 @@ from agent_hosting._kubernetes import Objects, provider_of
 from agent_hosting._manifests import keep
 from agent_hosting._names import claim
 from agent_hosting._packaging import Target
+from agent_hosting._people import People
 from agent_hosting._queue_access import Surroundings
 from agent_hosting._queue_division import divide, told
 from agent_hosting._queue_functions import Functions
@@ -74,7 +75,7 @@ class EksAgent(pulumi.ComponentResource):
         super().__init__("agent-hosting:index:EksAgent", name, {}, opts)
         limits = check_eks_limits(name, args, inputs, EksAgentArgs.__annotations__)
         _check_place(name, inputs)
-        caps = check_spend(args, inputs)
+        caps, people = check_spend(args, inputs), People.of(args, inputs)
         target = Target.of(args.get("architecture"))
         release, newest = newest_release(name, args, inputs, target)
         shares = check_shares(args, release, inputs)
@@ -94,6 +95,7 @@ class EksAgent(pulumi.ComponentResource):
         scope = parts.secrets(release.bundle.secrets, role.role_arn)
         log = parts.log(platform, limits.log_days)
         budget = parts.budget(platform)
+        told_people = parts.people(people, budget, platform, role.role_name, target, limits.log_days)
         key = queues_key(name, tags, self)
         division = divide(name, args, Host.EKS, newest, shares, target, platform, self)
         queues = division.queues(limits.queue, limits.oldest_run_seconds, key.arn, budget.topic_arn, tags)
@@ -120,6 +122,7 @@ class EksAgent(pulumi.ComponentResource):
                 **common,
                 **parts.agent_variables(scope),
                 **spend_variables(caps, budget),
+                **told_people,
                 **parts.tenant_variables(),
                 **_told(name, args, log, self),
             },

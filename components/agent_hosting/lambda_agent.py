@@ -11,6 +11,7 @@ from agent_hosting._host_parts import HostParts
 from agent_hosting._limits import check_limits
 from agent_hosting._names import claim
 from agent_hosting._packaging import Architecture, Target
+from agent_hosting._people import EscalateArgs, NotifyArgs, People
 from agent_hosting._releases import Release
 from agent_hosting._rollout_plan import RolloutArgs
 from agent_hosting._spend import SpendArgs, check_spend, spend_variables
@@ -38,6 +39,8 @@ class LambdaAgentArgs(TypedDict):
     """Roles that deploy. Defaults to whoever deploys now: name them when several do."""
     environment: NotRequired[str]
     """Name of the environment, for tags and logs. Defaults to `default`."""
+    escalate: NotRequired[EscalateArgs]
+    """Thresholds at which a run is handed to a person. Defaults to none."""
     jwt: NotRequired[JwtArgs]
     """Whose tokens open the HTTP API. Omit for no HTTP API: then IAM lets callers invoke the alias."""
     log_retention_days: NotRequired[int]
@@ -48,6 +51,9 @@ class LambdaAgentArgs(TypedDict):
     """Replaces the model of the agent's manifest in this environment; for a release by `source` only."""
     model_endpoint: NotRequired[str]
     """Base URL of an OpenAI-compatible server. Needed where the model's provider is `openai`."""
+    notify: NotRequired[NotifyArgs]
+    """Who is told of what waits for a person: questions, escalations, parked runs and brakes. Defaults to
+    nobody; `agent-hosting approvals list` and `runs list` show them all the same."""
     platform: NotRequired[PlatformReference]
     """Outputs of the environment's AgentPlatform. Omit and the agent makes one of its own."""
     requests_per_second: NotRequired[float]
@@ -113,7 +119,7 @@ class LambdaAgent(pulumi.ComponentResource):
         claim(name, inputs)
         super().__init__("agent-hosting:index:LambdaAgent", name, {}, opts)
         limits = check_limits(name, args, inputs, LambdaAgentArgs.__annotations__)
-        caps = check_spend(args, inputs)
+        caps, people = check_spend(args, inputs), People.of(args, inputs)
         target = Target.of(args.get("architecture"))
         release = _releases.newest(args, inputs, target, ("source", "bundle_id", "archive"))
         child, parts = pulumi.ResourceOptions(parent=self), HostParts(name, args, self)
@@ -142,6 +148,7 @@ class LambdaAgent(pulumi.ComponentResource):
             opts=child,
         )
         budget = parts.budget(platform)
+        told_people = parts.people(people, budget, platform, identity.role_name, target, limits.log_days)
         access = aws.iam.RolePolicy(
             f"{name}-access",
             role=identity.role_name,
@@ -164,6 +171,7 @@ class LambdaAgent(pulumi.ComponentResource):
             **parts.variables(platform, checkpoints, limits.retention_days),
             **parts.agent_variables(scope),
             **spend_variables(caps, budget),
+            **told_people,
             **parts.tenant_variables(),
             "AGENT_BUNDLE_ID": release.bundle.bundle_id,
             "AGENT_TURN_TIMEOUT_SECONDS": str(limits.turn_seconds),

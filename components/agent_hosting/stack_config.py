@@ -16,6 +16,7 @@ from agent_hosting._stack_entries import (
     Entry,
     JwtEntry,
     ModelEntry,
+    NotifyEntry,
     ProfileEntry,
     ReleaseEntry,
 )
@@ -58,7 +59,17 @@ class StackConfig(Entry):
             releases = [
                 {"source": str(root / entry.source), **({"image": entry.image} if entry.image else {})}
             ]
-        left_out = {"source", "image", "releases", "secrets", "shares", "host", "run_profile", "model"}
+        left_out = {
+            "source",
+            "image",
+            "releases",
+            "secrets",
+            "shares",
+            "host",
+            "run_profile",
+            "model",
+            "notify",
+        }
         args: dict[str, Any] = {
             **entry.model_dump(mode="json", exclude=left_out, exclude_none=True, exclude_defaults=True),
             "releases": releases,
@@ -71,6 +82,7 @@ class StackConfig(Entry):
             "run_profile": entry.run_profile.model_dump(exclude_none=True) if entry.run_profile else None,
             "model": entry.model.model_dump(exclude_none=True) if entry.model else None,
             "host": entry.host.value if entry.host else None,
+            "notify": _notify(entry, config, name),
             # A working tree has no rollout controller beside it: it serves at once unless told otherwise.
             "shares": entry.shares or ({"newest": 1.0} if entry.source else None),
         }
@@ -145,7 +157,9 @@ def _entry_at(path: tuple[Any, ...]) -> type[BaseModel]:
         return AgentEntry
     if "releases" in path:
         return ReleaseEntry
-    return {"jwt": JwtEntry, "run_profile": ProfileEntry, "model": ModelEntry}[path[-1]]
+    return {"jwt": JwtEntry, "run_profile": ProfileEntry, "model": ModelEntry, "notify": NotifyEntry}[
+        path[-1]
+    ]
 
 
 def _parsed(json: Any, text: str) -> Any:
@@ -154,6 +168,19 @@ def _parsed(json: Any, text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
+
+
+def _notify(entry: AgentEntry, config: pulumi.Config, agent: str) -> dict[str, Any] | None:
+    """The address of a chat opens it to whoever has it, so that it stands among the secrets."""
+    if entry.notify is None:
+        return None
+    found = entry.notify.model_dump(
+        mode="json", exclude={"webhook"}, exclude_none=True, exclude_defaults=True
+    )
+    return {
+        **found,
+        **({"webhook_url": _secret(config, agent, "webhook-url")} if entry.notify.webhook else {}),
+    }
 
 
 def _secret(config: pulumi.Config, agent: str, secret: str) -> pulumi.Input[str]:

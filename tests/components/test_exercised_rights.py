@@ -22,6 +22,7 @@ MADE_OF_OTHERS = {Agent, AgentBudget, RolloutGroup}
 VARIANTS: list[dict[str, Any]] = [
     {"rollout": {"shadow": {"minimum_runs": 3, "minimum_agreement": 0.3}}},
     {"model": BEDROCK, "model_endpoint": None},
+    {"notify": {"webhook_url": "https://hooks.example.com/services/x"}},
 ]
 
 
