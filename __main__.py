@@ -24,5 +24,6 @@ if __name__ == "__main__":
             agent_hosting.RolloutGroup,
             agent_hosting.RunQueue,
             agent_hosting.SecretScope,
+            agent_hosting.ToolGateway,
         ],
     )

@@ -6,11 +6,12 @@ from typing import Any
 import pulumi
 from pulumi.runtime.config import CONFIG
 
-from agent_hosting import Agent, AgentCluster, AgentPlatform, AgentPlatformArgs, Host
+from agent_hosting import Agent, AgentCluster, AgentPlatform, AgentPlatformArgs, Host, ToolGateway
 from agent_hosting.agent import host_of
 from agent_hosting.agent_cluster import AgentClusterArgs, reference_to_cluster
 from agent_hosting.agent_platform import reference_to
 from agent_hosting.stack_config import NAMESPACE, read_stack
+from agent_hosting.tool_gateway import reference_to_tools
 
 environment = pulumi.get_stack()
 config = pulumi.Config(NAMESPACE)
@@ -26,7 +27,17 @@ cluster = None
 if Host.EKS in hosts.values():
     own = stack.cluster_args(platform.boundary_arn)
     cluster = AgentCluster("cluster", AgentClusterArgs(**{**shared, **own}))
+gateway_args = stack.tool_gateway_args(root, config, reference_to(platform))
+gateway = None
+if gateway_args is not None:
+    tagged: Any = {**gateway_args, "tags": {"environment": environment}}
+    gateway = ToolGateway("tools", tagged)
+    pulumi.export(
+        "tool_gateway", {output: getattr(gateway, output) for output in ToolGateway.__annotations__}
+    )
 for name, args in declared.items():
+    if gateway is not None and gateway_args is not None and name in gateway_args["callers"]:
+        args["tool_gateway"] = reference_to_tools(gateway, gateway_args)
     args["platform"] = reference_to(platform)
     if cluster is not None and hosts[name] is Host.EKS:
         args["cluster"] = reference_to_cluster(cluster)

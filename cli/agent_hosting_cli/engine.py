@@ -144,6 +144,9 @@ class Engine:
             config = yaml.safe_load(self.project.stack_file(LOCAL).read_text())["config"]
             agents: dict[str, Any] = config["agent-hosting:agents"]
             names = [secret_variable(agent, name) for agent in agents for name in agents[agent]["secrets"]]
+            gateway: dict[str, Any] = config.get("agent-hosting:tool_gateway") or {}
+            names += [secret_variable(caller, "tool-gateway") for caller in gateway.get("callers", {})]
+            names += [secret_variable("tool-gateway", name) for name in gateway.get("secrets", [])]
         except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
             return {}  # the stack's program says what is wrong with the file
         return {name: os.environ.get(name, LOCAL_SECRET) for name in names}

@@ -104,6 +104,7 @@ def status(project: Project) -> dict[str, Any]:
         "agents": {
             name: {**agent, "local_url": _local_url(cloud, agent.get("url") or "")}
             for name, agent in outputs.items()
+            if agent.get("checkpoint_table_name")  # a stack exports more than agents
         },
         "recorded": recorded,
     }

@@ -57,7 +57,7 @@ def new_release(
     source = project.root / source_of(project, agent)
     try:
         model: Any = dict(entry["model"]) if entry.get("model") else None
-        bundle = read_bundle(source, model, Inputs("Agent", agent, {}))
+        bundle = read_bundle(source, model, Inputs("Agent", agent, {}), entry.get("models"))
     except InputError as error:
         raise UserError(str(error)) from None
     in_containers = _host(entry) is not Host.LAMBDA

@@ -13,6 +13,7 @@ from agent_hosting._rollout_plan import (
     ThresholdArgs,
 )
 from agent_hosting._spend import RunCapsArgs, SpendArgs, WindowCapsArgs
+from agent_hosting._tool_declarations import GatewayCallerArgs, GatewayToolArgs
 from agent_hosting.agent import Agent, AgentArgs
 from agent_hosting.agent_budget import AgentBudget, AgentBudgetArgs
 from agent_hosting.agent_bundle import AgentBundle, AgentBundleArgs, ModelArgs
@@ -42,6 +43,12 @@ from agent_hosting.lambda_agent import LambdaAgent, LambdaAgentArgs
 from agent_hosting.rollout_group import RolloutGroup, RolloutGroupArgs, RolloutMember
 from agent_hosting.run_queue import RunQueue, RunQueueArgs
 from agent_hosting.secret_scope import SecretScope, SecretScopeArgs
+from agent_hosting.tool_gateway import (
+    ToolGateway,
+    ToolGatewayArgs,
+    ToolGatewayReference,
+    reference_to_tools,
+)
 
 __all__ = [
     "Agent",
@@ -75,6 +82,8 @@ __all__ = [
     "FrontDoor",
     "FrontDoorArgs",
     "GatewayArgs",
+    "GatewayCallerArgs",
+    "GatewayToolArgs",
     "Host",
     "JwtArgs",
     "LambdaAgent",
@@ -100,6 +109,10 @@ __all__ = [
     "ShadowArgs",
     "SpendArgs",
     "ThresholdArgs",
+    "ToolGateway",
+    "ToolGatewayArgs",
+    "ToolGatewayReference",
     "WindowCapsArgs",
     "Workload",
+    "reference_to_tools",
 ]

@@ -1,6 +1,6 @@
 """The whole policy of an agent's role on Lambda, in one place to read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumi_aws as aws
@@ -27,7 +27,7 @@ def policy_of(
     checkpoints: CheckpointTable,
     scope: SecretScope | None,
     platform: PlatformReference,
-    model: ModelSpec,
+    models: Mapping[str, ModelSpec],
     encrypted_checkpoints: bool,
     budget: AgentBudget,
     caps: SpendCaps,
@@ -49,7 +49,7 @@ def policy_of(
             statements.use_key_through("s3", checkpoints.key_arn, ["kms:Decrypt", "kms:GenerateDataKey"]),
             statements.use_key_through("sqs", checkpoints.key_arn, ["kms:Decrypt", "kms:GenerateDataKey"]),
         ]
-    return statements.policy([*found, *read_secrets(scope), *call_model(model, parent)])
+    return statements.policy([*found, *read_secrets(scope), *call_models(models, parent)])
 
 
 def read_secrets(scope: SecretScope | None, names: Sequence[str] | None = None) -> list[Statement]:
@@ -63,13 +63,14 @@ def read_secrets(scope: SecretScope | None, names: Sequence[str] | None = None) 
     ]
 
 
-def call_model(model: ModelSpec, parent: pulumi.Resource) -> list[Statement]:
-    """A model of Bedrock's; of another provider's a key is read instead."""
-    if model.provider != "bedrock":
+def call_models(models: Mapping[str, ModelSpec], parent: pulumi.Resource) -> list[Statement]:
+    """The models of Bedrock's among the tiers, each exactly; of another provider's a key is read instead."""
+    names = list(dict.fromkeys(spec.name for spec in models.values() if spec.provider == "bedrock"))
+    if not names:
         return []
     region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=parent)).region
-    called = statements.invoke_model(model.name, region, account_id(parent))
-    return [called, *statements.models_behind(model.name)]
+    called = statements.invoke_models(names, region, account_id(parent))
+    return [called, *statements.models_behind(names)]
 
 
 def copies(

@@ -75,6 +75,8 @@ def newest_release(name: str, args: Any, inputs: Inputs, target: Target) -> tupl
 def version_labels(bundle: Bundle) -> str:
     """Short digest of each part of a bundle, so that two releases show at a glance what differs."""
     held = bundle.model_dump(mode="json")
+    if bundle.models:
+        held["model"] = [held["models"], held["routing"]]
     parts = {name: held.get(name) for name in ("prompts", "model", "tools", "code", "memory")}
     texts = {name: json.dumps(part, sort_keys=True) for name, part in parts.items()}
     return json.dumps({name: hashlib.sha256(text.encode()).hexdigest()[:12] for name, text in texts.items()})

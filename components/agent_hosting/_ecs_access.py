@@ -1,7 +1,7 @@
 """The whole policy of the roles of an agent's workers on ECS, in one place to read."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumi_aws as aws
@@ -23,7 +23,7 @@ def worker(
     cluster_arn: Arn,
     dead_letter_queue_arns: pulumi.Output[dict[str, str]],
     scope: SecretScope | None,
-    model: ModelSpec,
+    models: Mapping[str, ModelSpec],
 ) -> list[Statement]:
     """The agent itself. Its logs and its image are the execution role's affair."""
     return [
@@ -31,7 +31,7 @@ def worker(
         runs.protect_tasks(cluster_arn),
         *here.keys(),
         *_access.read_secrets(scope),
-        *_access.call_model(model, parent),
+        *_access.call_models(models, parent),
     ]
 
 

@@ -1,5 +1,7 @@
 """The whole policy of the role of an agent's pods, in one place to read."""
 
+from collections.abc import Mapping
+
 import pulumi
 import pulumi_aws as aws
 
@@ -17,7 +19,7 @@ def pod(
     log: aws.cloudwatch.LogGroup,
     dead_letter_queue_arns: pulumi.Output[dict[str, str]],
     scope: SecretScope | None,
-    model: ModelSpec,
+    models: Mapping[str, ModelSpec],
 ) -> list[Statement]:
     """The agent itself, as on ECS; its log is its own affair here."""
     return [
@@ -25,5 +27,5 @@ def pod(
         *work(here, dead_letter_queue_arns),
         *here.keys(),
         *_access.read_secrets(scope),
-        *_access.call_model(model, parent),
+        *_access.call_models(models, parent),
     ]

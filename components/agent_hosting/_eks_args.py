@@ -11,11 +11,13 @@ from agent_hosting._packaging import Architecture
 from agent_hosting._people import EscalateArgs, NotifyArgs
 from agent_hosting._releases import Release
 from agent_hosting._rollout_plan import RolloutArgs
+from agent_hosting._schedules import ScheduleArgs
 from agent_hosting._spend import SpendArgs
 from agent_hosting.agent_bundle import ModelArgs
 from agent_hosting.agent_cluster import ClusterReference
 from agent_hosting.agent_platform import PlatformReference
 from agent_hosting.front_door import JwtArgs
+from agent_hosting.tool_gateway import ToolGatewayReference
 
 
 class EksAgentArgs(TypedDict):
@@ -70,6 +72,8 @@ class EksAgentArgs(TypedDict):
     next turn through the HTTP API wakes one."""
     model: NotRequired[ModelArgs]
     """Replaces the model of the agent's manifest in this environment; for a release by `source` only."""
+    models: NotRequired[dict[str, ModelArgs]]
+    """Replaces those tiers of the manifest's `models` that it names; likewise for a release by `source`."""
     model_endpoint: NotRequired[str]
     """Base URL of an OpenAI-compatible server. Needed where the model's provider is `openai`."""
     namespace: NotRequired[str]
@@ -100,11 +104,17 @@ class EksAgentArgs(TypedDict):
     serves. Omit where the rollout controller owns them."""
     tenant_share: NotRequired[float]
     """Most of a pod that one tenant may hold while others wait, to 1. Defaults to 0.5."""
+    schedules: NotRequired[dict[str, ScheduleArgs]]
+    """Runs that begin by themselves, by their schedule's name; each is the tenant `schedule:NAME`. Defaults
+    to none."""
     spend: NotRequired[SpendArgs]
     """What the agent, each tenant and each run may spend. Defaults to the budget's month, a quarter of it a
     day and a twentieth an hour, for the agent as a whole."""
     tenants: NotRequired[Sequence[str]]
     """Tenants that are let in. Defaults to every tenant that the issuer vouches for."""
+    tool_gateway: NotRequired[ToolGatewayReference]
+    """Outputs of the ToolGateway that its tools with `destination: gateway` are called by, as
+    `reference_to_tools` gives them. Defaults to none."""
     tool_versions: NotRequired[dict[str, str]]
     """Version of each tool that this environment offers, such as `{"search": "1.4.2"}`. A release that needs
     others is deployed and gets no run. Defaults to none."""

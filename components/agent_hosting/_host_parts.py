@@ -7,6 +7,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from agent_hosting import _tool_link
 from agent_hosting._packaging import Architecture, Target
 from agent_hosting._people import People
 from agent_hosting._rollout_controller import RolloutController
@@ -78,9 +79,10 @@ class HostParts:
         further_reader_arns: Sequence[pulumi.Input[str]] = (),
     ) -> SecretScope | None:
         """The secrets that the manifest names, or None where it names none."""
+        names = _tool_link.secret_names(names, self.args)
         if not names:
             return None
-        values, deployers = self.args.get("secrets") or {}, self.args.get("deployer_arns")
+        values, deployers = _tool_link.secret_values(self.name, self.args), self.args.get("deployer_arns")
         return SecretScope(
             f"{self.name}-secrets",
             {
@@ -242,8 +244,17 @@ class HostParts:
             "AGENT_SECRETS": pulumi.Output.json_dumps(scope.secret_arns if scope else {}),
             **self._optional("AGENT_MODEL_ENDPOINT", self.args.get("model_endpoint")),
             "AGENT_SAMPLE_BASIS_POINTS": str(sample_basis_points(self.args, self._inputs())),
+            **_tool_link.variables(self.name, self.args),
             **self._optional("AGENT_TOOLS", ",".join(self.args.get("tools") or [])),
         }
+
+    def connect_tools(
+        self, bundle: Bundle, platform: PlatformReference, checkpoints: CheckpointTable
+    ) -> None:
+        """Makes the agent known to its tool gateway, where it has one."""
+        _tool_link.connect(
+            self.name, self.args, bundle, platform, checkpoints, encrypted=self.retain, parent=self.parent
+        )
 
     def tenant_variables(self) -> dict[str, pulumi.Input[str]]:
         """What the program that lets callers in is told beside them."""

@@ -17,8 +17,13 @@ from pathlib import Path
 
 import pulumi
 
+from agent_runtime.bundle import bundle_files
+from agent_runtime.gateway.declared import FILE as GATEWAY_FILE
+
 _MACHINES = {"aarch64": "arm64", "arm64": "arm64", "x86_64": "x86_64", "AMD64": "x86_64"}
-_UV_PLATFORMS = {"arm64": "aarch64-manylinux2014", "x86_64": "x86_64-manylinux2014"}
+_UV_PLATFORMS = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
+"""Amazon Linux 2023, on which Lambda's Python 3.13 runs, has glibc 2.34:
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html"""
 _LAMBDA_PYTHON = "3.13"
 """Newest but one of Lambda's: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html"""
 
@@ -94,6 +99,29 @@ def agent_archive(
     content["bundle.json"] = bundle_json.encode()
     packages = _packages(folder / requirements if requirements else None, target)
     return _archive(_bundle_name(bundle_id, target), content, packages)
+
+
+def gateway_archive(rules: str, target: Target) -> tuple[Path, str]:
+    """(path, SHA-256) of the zip of a tool gateway: the runtime, its packages and MCP's, and the rules."""
+    lock = Path(str(resources.files("agent_runtime"))) / "gateway" / "requirements.lock"
+    packages = _packages(lock, target)
+    version = hashlib.sha256(f"{runtime_fingerprint()}{rules}{packages}".encode()).hexdigest()[:12]
+    content = dict(runtime_files()) | {GATEWAY_FILE: rules.encode()}
+    return _archive(f"gateway-{version}-{target.architecture}-{target.python}", content, packages)
+
+
+def tools_archive(folder: Path, target: Target) -> tuple[Path, str]:
+    """(path, SHA-256) of the zip of a gateway's tools: their files, the runtime, and locked packages."""
+    content = {name: (folder / name).read_bytes() for name in bundle_files(folder)}
+    wanted = folder / "requirements.txt"
+    packages = _packages(wanted if wanted.is_file() else None, target)
+    content |= runtime_files()
+    digest = hashlib.sha256(str(packages).encode())
+    for name in sorted(content):
+        digest.update(f"{name}\0{len(content[name])}\0".encode() + content[name])
+    return _archive(
+        f"tools-{digest.hexdigest()[:12]}-{target.architecture}-{target.python}", content, packages
+    )
 
 
 def packed_before(bundle_id: str, target: Target) -> Path:

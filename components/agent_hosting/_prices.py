@@ -1,5 +1,6 @@
 """Token prices and context windows, looked up when a bundle is made and frozen into it."""
 
+from decimal import Decimal
 from typing import Any
 
 _PRICES = ("input_usd_per_million_tokens", "output_usd_per_million_tokens")
@@ -10,7 +11,8 @@ _PROVIDERS = {"bedrock": "aws", "openai": None}
 def priced(model: dict[str, Any]) -> dict[str, Any]:
     """`model` with its prices and its context window. Left as it is where they are given or the model is
     unknown: then prices are missed by name, and the window is not needed."""
-    if all(model.get(field) is not None for field in (*_PRICES, _WINDOW)):
+    is_whole = all(model.get(field) is not None for field in (*_PRICES, _WINDOW))
+    if is_whole and not model.get("cache"):
         return model
     from genai_prices import Usage, calc_price
 
@@ -22,9 +24,16 @@ def priced(model: dict[str, Any]) -> dict[str, Any]:
     except LookupError:
         return model
     window = found.model.context_window
+    price = found.model_price
+    cached = {"read": price.cache_read_mtok, "write": price.cache_write_mtok} if model.get("cache") else {}
     return {
         "input_usd_per_million_tokens": float(found.input_price),
         "output_usd_per_million_tokens": float(found.output_price),
         **({} if window is None else {_WINDOW: window}),
+        **{
+            f"cache_{kind}_usd_per_million_tokens": float(usd)
+            for kind, usd in cached.items()
+            if isinstance(usd, Decimal)
+        },
         **model,
     }

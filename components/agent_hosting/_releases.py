@@ -85,7 +85,7 @@ def newest(args: Any, inputs: Inputs, target: Target, fields: Sequence[str]) -> 
     chosen = releases[-1]
     if chosen.get("source"):
         source = Path(chosen["source"])
-        bundle = read_bundle(source, args.get("model"), inputs)
+        bundle = read_bundle(source, args.get("model"), inputs, args.get("models"))
         path, sha256 = agent_archive(
             bundle.bundle_id,
             bundle.canonical_json(),
@@ -156,7 +156,7 @@ def _check_environment(args: Any, bundle: Bundle, inputs: Inputs) -> None:
         raise inputs.refuse(
             "tool_versions", offered, f"`shares` gives it runs at once, but {missing}", WAY_OUT
         )
-    if bundle.model.provider == "openai" and not args.get("model_endpoint"):
+    if any(model.provider == "openai" for model in bundle.tiers.values()) and not args.get("model_endpoint"):
         raise inputs.refuse(
             "model_endpoint",
             None,

@@ -54,6 +54,8 @@ class SpendArgs(TypedDict):
     """Of each tenant. At a cap that tenant's runs wait for the next window."""
     run: NotRequired[RunCapsArgs]
     """Of each run."""
+    schedules: NotRequired[dict[str, WindowCapsArgs]]
+    """Of the runs of each schedule, by its name. Defaults to the caps of a tenant: a schedule is one."""
     roots: NotRequired[Sequence[str]]
     """Names of agents at the expense of whose runs this agent's may be begun: they spend what the other run
     has shared. Defaults to none but itself."""

@@ -69,6 +69,12 @@ class ModelEntry(Entry):
     stop_sequences: tuple[str, ...] = ()
     seed: int | None = None
     api_key_secret: SecretName | None = None
+    cache: bool | None = None
+    cache_read_usd_per_million_tokens: float | None = Field(default=None, ge=0)
+    cache_write_usd_per_million_tokens: float | None = Field(default=None, ge=0)
+    context_share: float | None = None
+    fallback: tuple[str, ...] | None = None
+    timeout_seconds: float | None = None
 
 
 class ReleaseEntry(Entry):
@@ -119,6 +125,8 @@ class AgentEntry(Entry):
     tools: tuple[str, ...] = ()
     alert_emails: tuple[str, ...] = ()
     model: ModelEntry | None = None
+    models: dict[str, ModelEntry] | None = None
+    """In place of those tiers of the manifest that it names."""
     model_endpoint: Address | None = None
     shares: dict[str, float] | None = None
     rollout: dict[str, Any] | None = None
@@ -139,6 +147,8 @@ class AgentEntry(Entry):
     escalate: dict[str, Any] | None = None
     """Fields of `EscalateArgs`, checked where they are used."""
     notify: NotifyEntry | None = None
+    schedules: dict[str, dict[str, Any]] | None = None
+    """Fields of `ScheduleArgs` by name, checked where they are used."""
     spend: dict[str, Any] | None = None
     """Fields of `SpendArgs`, checked where they are used."""
     spot_share: float | None = None

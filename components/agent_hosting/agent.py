@@ -13,6 +13,7 @@ from agent_hosting._names import claim
 from agent_hosting._packaging import Architecture
 from agent_hosting._people import EscalateArgs, NotifyArgs
 from agent_hosting._rollout_plan import RolloutArgs
+from agent_hosting._schedules import ScheduleArgs
 from agent_hosting._spend import SpendArgs
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_bundle import ModelArgs
@@ -23,6 +24,7 @@ from agent_hosting.eks_agent import EksAgent
 from agent_hosting.front_door import JwtArgs
 from agent_hosting.hosting import Choice, Host, RunProfile, choose, misfit
 from agent_hosting.lambda_agent import LambdaAgent, LambdaAgentArgs, Release
+from agent_hosting.tool_gateway import ToolGatewayReference
 
 
 class AgentArgs(TypedDict):
@@ -87,6 +89,8 @@ class AgentArgs(TypedDict):
     next turn through the HTTP API wakes one."""
     model: NotRequired[ModelArgs]
     """Replaces the model of the agent's manifest in this environment; for a release by `source` only."""
+    models: NotRequired[dict[str, ModelArgs]]
+    """Replaces those tiers of the manifest's `models` that it names; likewise for a release by `source`."""
     model_endpoint: NotRequired[str]
     """Base URL of an OpenAI-compatible server. Needed where the model's provider is `openai`."""
     namespace: NotRequired[str]
@@ -120,6 +124,9 @@ class AgentArgs(TypedDict):
     shares: NotRequired[dict[str, float]]
     """Share of calls by bundle id; `newest` and `stable` name the newest release and the one that serves.
     Omit where the rollout controller owns them."""
+    schedules: NotRequired[dict[str, ScheduleArgs]]
+    """Runs that begin by themselves, by their schedule's name; each is the tenant `schedule:NAME`. Defaults
+    to none."""
     spend: NotRequired[SpendArgs]
     """What the agent, each tenant and each run may spend. Defaults to the budget's month, a quarter of it a
     day and a twentieth an hour, for the agent as a whole."""
@@ -132,6 +139,9 @@ class AgentArgs(TypedDict):
     """Most of a worker that one tenant may hold while others wait, to 1. Defaults to 0.5."""
     tenants: NotRequired[Sequence[str]]
     """Tenants that are let in. Defaults to every tenant that the issuer vouches for."""
+    tool_gateway: NotRequired[ToolGatewayReference]
+    """Outputs of the ToolGateway that its tools with `destination: gateway` are called by, as
+    `reference_to_tools` gives them. Defaults to none."""
     tool_versions: NotRequired[dict[str, str]]
     """Version of each tool that this environment offers, such as `{"search": "1.4.2"}`. A release that needs
     others is deployed and gets no run. Defaults to none."""

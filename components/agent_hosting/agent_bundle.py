@@ -1,6 +1,6 @@
 """The immutable identity of an agent, and the archive that holds it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
@@ -44,6 +44,20 @@ class ModelArgs(TypedDict):
     """Makes sampling repeatable, as far as it can be. OpenAI's only."""
     api_key_secret: NotRequired[str]
     """Name of the secret that holds the API key. Omit for Bedrock."""
+    cache: NotRequired[bool]
+    """Whether the provider is told to keep the prompt's beginning. Defaults to no: not every model can."""
+    cache_read_usd_per_million_tokens: NotRequired[float]
+    """Price of input that is read from the cache. Defaults to what the genai-prices package knows, else to
+    the input's."""
+    cache_write_usd_per_million_tokens: NotRequired[float]
+    """Price of input that is written to the cache. Defaults likewise, else to 1.25 times the input's."""
+    context_share: NotRequired[float]
+    """Most of the context window that a call's input may fill, 0 to 1; the oldest messages are left out.
+    Defaults to no trimming."""
+    fallback: NotRequired[Sequence[str]]
+    """Tiers that are asked in this order where this one is throttled or down. Defaults to none."""
+    timeout_seconds: NotRequired[float]
+    """Longest that one try may take, to 900. Defaults to 60."""
 
 
 class AgentBundleArgs(TypedDict):
@@ -52,6 +66,8 @@ class AgentBundleArgs(TypedDict):
     model: NotRequired[ModelArgs]
     """Replaces the manifest's `model`, as one environment may call another model. It is part of the bundle
     all the same."""
+    models: NotRequired[dict[str, ModelArgs]]
+    """Replaces those tiers of the manifest's `models` that it names."""
     architecture: NotRequired[Architecture]
     """Processor that the packages are built for. Defaults to arm64."""
 
@@ -73,7 +89,7 @@ class AgentBundle(pulumi.ComponentResource):
         inputs.known(AgentBundleArgs.__annotations__)
         inputs.one_of("architecture", Architecture, ARCHITECTURES_WAY_OUT)
         source = Path(inputs.required("source", "Name the agent's folder."))
-        self._bundle = read_bundle(source, args.get("model"), inputs)
+        self._bundle = read_bundle(source, args.get("model"), inputs, args.get("models"))
         path, sha256 = agent_archive(
             self._bundle.bundle_id,
             self._bundle.canonical_json(),
@@ -95,22 +111,31 @@ class AgentBundle(pulumi.ComponentResource):
         )
 
 
-def read_bundle(source: Path, model: ModelArgs | None, inputs: Inputs) -> Bundle:
-    """The bundle of the agent in `source`. Raises `InputError` naming what is wrong with it."""
+def read_bundle(
+    source: Path, model: ModelArgs | None, inputs: Inputs, models: Mapping[str, ModelArgs] | None = None
+) -> Bundle:
+    """The bundle of the agent in `source`, with `model` for all of its tiers or `models` for some of them.
+    Raises `InputError` naming what is wrong with it."""
     if not source.is_dir():
         raise inputs.refuse(
             "source", str(source), "there is no such folder", "Name the folder that holds agent.yaml."
         )
+    spec = _spec("model", model, inputs) if model else None
+    tiers = {name: _spec(f"models.{name}", tier, inputs) for name, tier in (models or {}).items()}
     try:
-        spec = ModelSpec.model_validate(priced(dict(model))) if model else None
-        return bundle_from_folder(source, model=spec, runtime_fingerprint=runtime_fingerprint())
+        return bundle_from_folder(source, model=spec, models=tiers, runtime_fingerprint=runtime_fingerprint())
+    except ManifestError as error:
+        raise inputs.refuse("source", str(source), str(error), "Correct the manifest.") from None
+
+
+def _spec(where: str, model: ModelArgs, inputs: Inputs) -> ModelSpec:
+    try:
+        return ModelSpec.model_validate(priced(dict(model)))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise inputs.refuse(
-            ".".join(map(str, ("model", *first["loc"]))),
+            ".".join(map(str, (where, *first["loc"]))),
             first["input"],
             first["msg"].removeprefix("Value error, "),
             "Correct the model of this environment.",
         ) from None
-    except ManifestError as error:
-        raise inputs.refuse("source", str(source), str(error), "Correct the manifest.") from None

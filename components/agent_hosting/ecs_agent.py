@@ -26,6 +26,7 @@ from agent_hosting._queue_division import divide, told
 from agent_hosting._queue_functions import Functions
 from agent_hosting._releases import Release
 from agent_hosting._rollout_plan import RolloutArgs
+from agent_hosting._schedules import ScheduleArgs, alias_arn, check_schedules, schedule_runs
 from agent_hosting._spend import SpendArgs, caps_variables, check_spend, keep_ledger, spend_variables
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_bundle import ModelArgs
@@ -34,6 +35,7 @@ from agent_hosting.agent_platform import PlatformReference
 from agent_hosting.front_door import JwtArgs
 from agent_hosting.hosting import Host
 from agent_hosting.statements import policy
+from agent_hosting.tool_gateway import ToolGatewayReference
 
 
 class EcsAgentArgs(TypedDict):
@@ -74,6 +76,8 @@ class EcsAgentArgs(TypedDict):
     """Memory in MB, one of the sizes that Fargate has beside `cpu_units`. Defaults to the least of them."""
     model: NotRequired[ModelArgs]
     """Replaces the model of the agent's manifest in this environment; for a release by `source` only."""
+    models: NotRequired[dict[str, ModelArgs]]
+    """Replaces those tiers of the manifest's `models` that it names; likewise for a release by `source`."""
     model_endpoint: NotRequired[str]
     """Base URL of an OpenAI-compatible server. Needed where the model's provider is `openai`."""
     notify: NotRequired[NotifyArgs]
@@ -98,6 +102,9 @@ class EcsAgentArgs(TypedDict):
     shares: NotRequired[dict[str, float]]
     """Share of calls by bundle id; `newest` and `stable` name the newest release and the one that serves.
     Omit where the rollout controller owns them."""
+    schedules: NotRequired[dict[str, ScheduleArgs]]
+    """Runs that begin by themselves, by their schedule's name; each is the tenant `schedule:NAME`. Defaults
+    to none."""
     spend: NotRequired[SpendArgs]
     """What the agent, each tenant and each run may spend. Defaults to the budget's month, a quarter of it a
     day and a twentieth an hour, for the agent as a whole."""
@@ -110,6 +117,9 @@ class EcsAgentArgs(TypedDict):
     """Most of a worker that one tenant may hold while others wait, to 1. Defaults to 0.5."""
     tenants: NotRequired[Sequence[str]]
     """Tenants that are let in. Defaults to every tenant that the issuer vouches for."""
+    tool_gateway: NotRequired[ToolGatewayReference]
+    """Outputs of the ToolGateway that its tools with `destination: gateway` are called by, as
+    `reference_to_tools` gives them. Defaults to none."""
     tool_versions: NotRequired[dict[str, str]]
     """Version of each tool that this environment offers, such as `{"search": "1.4.2"}`. A release that needs
     others is deployed and gets no run. Defaults to none."""
@@ -160,7 +170,8 @@ class EcsAgent(pulumi.ComponentResource):
         claim(name, inputs)
         super().__init__("agent-hosting:index:EcsAgent", name, {}, opts)
         limits = check_ecs_limits(name, args, inputs, EcsAgentArgs.__annotations__)
-        caps, people = check_spend(args, inputs), People.of(args, inputs)
+        caps, schedules = check_spend(args, inputs), check_schedules(args, inputs)
+        people = People.of(args, inputs)
         target = Target.of(args.get("architecture"))
         release, newest = newest_release(name, args, inputs, target)
         shares = check_shares(args, release, inputs)
@@ -185,6 +196,7 @@ class EcsAgent(pulumi.ComponentResource):
         )
         kept_days = limits.queue.checkpoint_retention_days
         checkpoints = parts.checkpoints(kept_days)
+        parts.connect_tools(release.bundle, platform, checkpoints)
         scope = parts.secrets(
             release.bundle.secrets, role.role_arn, [execution_role.role_arn] if in_variables else []
         )
@@ -203,7 +215,7 @@ class EcsAgent(pulumi.ComponentResource):
             cluster_arn=platform["cluster_arn"],  # type: ignore[typeddict-item]
             dead_letter_queue_arns=told(queues, "dead_letter_queue_arn"),
             scope=scope,
-            model=release.bundle.model,
+            models=release.bundle.tiers,
         )
         may_start = _ecs_access.execution(log, division.images(), scope, sorted(set(in_variables.values())))
         access: list[pulumi.Resource] = [
@@ -272,6 +284,16 @@ class EcsAgent(pulumi.ComponentResource):
             limits.queue.checkpoint_retention_days,
         )
 
+        schedule_runs(
+            name,
+            schedules,
+            target_arn=alias_arn(submit, self),
+            key_arn=key.arn,
+            platform=platform,
+            topic_arn=budget.topic_arn,
+            tags=tags,
+            parent=self,
+        )
         self.url = parts.door([submit, status], platform, limits.log_days)
         self.bundle_id, self.role_arn = pulumi.Output.from_input(newest.bundle_id), role.role_arn
         self.function_name = pulumi.Output.from_input(submit["function_name"])

@@ -21,6 +21,7 @@ from agent_hosting._people import People
 from agent_hosting._queue_access import Surroundings
 from agent_hosting._queue_division import divide, told
 from agent_hosting._queue_functions import Functions
+from agent_hosting._schedules import alias_arn, check_schedules, schedule_runs
 from agent_hosting._spend import caps_variables, check_spend, keep_ledger, spend_variables
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_cluster import AgentCluster, ClusterReference, reference_to_cluster
@@ -75,7 +76,8 @@ class EksAgent(pulumi.ComponentResource):
         super().__init__("agent-hosting:index:EksAgent", name, {}, opts)
         limits = check_eks_limits(name, args, inputs, EksAgentArgs.__annotations__)
         _check_place(name, inputs)
-        caps, people = check_spend(args, inputs), People.of(args, inputs)
+        caps, schedules = check_spend(args, inputs), check_schedules(args, inputs)
+        people = People.of(args, inputs)
         target = Target.of(args.get("architecture"))
         release, newest = newest_release(name, args, inputs, target)
         shares = check_shares(args, release, inputs)
@@ -92,6 +94,7 @@ class EksAgent(pulumi.ComponentResource):
         )
         kept_days = limits.queue.checkpoint_retention_days
         checkpoints = parts.checkpoints(kept_days)
+        parts.connect_tools(release.bundle, platform, checkpoints)
         scope = parts.secrets(release.bundle.secrets, role.role_arn)
         log = parts.log(platform, limits.log_days)
         budget = parts.budget(platform)
@@ -108,7 +111,7 @@ class EksAgent(pulumi.ComponentResource):
             log=log,
             dead_letter_queue_arns=told(queues, "dead_letter_queue_arn"),
             scope=scope,
-            model=release.bundle.model,
+            models=release.bundle.tiers,
         )
         access = aws.iam.RolePolicy(f"{name}-access", role=role.role_name, policy=policy(allowed), opts=child)
         common = parts.variables(platform, checkpoints, kept_days)
@@ -167,6 +170,16 @@ class EksAgent(pulumi.ComponentResource):
         )
         placement.divide_calls(workloads, traffic, controller, admitted)
 
+        schedule_runs(
+            name,
+            schedules,
+            target_arn=alias_arn(submit, self),
+            key_arn=key.arn,
+            platform=platform,
+            topic_arn=budget.topic_arn,
+            tags=tags,
+            parent=self,
+        )
         self.url = parts.door([submit, status], platform, limits.log_days)
         self.bundle_id, self.role_arn = pulumi.Output.from_input(newest.bundle_id), role.role_arn
         self.function_name = pulumi.Output.from_input(submit["function_name"])

@@ -109,7 +109,7 @@ class FrontDoor(pulumi.ComponentResource):
             )
             for route in function["routes"]:
                 aws.apigatewayv2.Route(
-                    f"{name}-{re.sub('[^a-z]+', '-', route.lower()).strip('-')}",
+                    f"{name}-{re.sub('[^a-z0-9]+', '-', route.lower()).strip('-')}",
                     api_id=api.id,
                     route_key=route,
                     authorization_type="JWT",

@@ -14,6 +14,7 @@ from agent_hosting._packaging import Architecture, Target
 from agent_hosting._people import EscalateArgs, NotifyArgs, People
 from agent_hosting._releases import Release
 from agent_hosting._rollout_plan import RolloutArgs
+from agent_hosting._schedules import ScheduleArgs, check_schedules, schedule_runs
 from agent_hosting._spend import SpendArgs, check_spend, spend_variables
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_bundle import ModelArgs
@@ -22,6 +23,7 @@ from agent_hosting.agent_platform import PlatformReference
 from agent_hosting.canary_traffic import CanaryTraffic
 from agent_hosting.front_door import STATUS_ROUTES, DoorFunction, JwtArgs
 from agent_hosting.hosting import Host
+from agent_hosting.tool_gateway import ToolGatewayReference
 
 
 class LambdaAgentArgs(TypedDict):
@@ -49,6 +51,8 @@ class LambdaAgentArgs(TypedDict):
     """Memory in MB, 128 to 10240, and processor with it. Defaults to 512."""
     model: NotRequired[ModelArgs]
     """Replaces the model of the agent's manifest in this environment; for a release by `source` only."""
+    models: NotRequired[dict[str, ModelArgs]]
+    """Replaces those tiers of the manifest's `models` that it names; likewise for a release by `source`."""
     model_endpoint: NotRequired[str]
     """Base URL of an OpenAI-compatible server. Needed where the model's provider is `openai`."""
     notify: NotRequired[NotifyArgs]
@@ -70,11 +74,17 @@ class LambdaAgentArgs(TypedDict):
     shares: NotRequired[dict[str, float]]
     """Share of calls by bundle id; `newest` and `stable` name the newest release and the one that serves.
     Omit where the rollout controller owns them."""
+    schedules: NotRequired[dict[str, ScheduleArgs]]
+    """Runs that begin by themselves, by their schedule's name; each is the tenant `schedule:NAME`. Defaults
+    to none."""
     spend: NotRequired[SpendArgs]
     """What the agent, each tenant and each run may spend. Defaults to the budget's month, a quarter of it a
     day and a twentieth an hour, for the agent as a whole."""
     tenants: NotRequired[Sequence[str]]
     """Tenants that are let in. Defaults to every tenant that the issuer vouches for."""
+    tool_gateway: NotRequired[ToolGatewayReference]
+    """Outputs of the ToolGateway that its tools with `destination: gateway` are called by, as
+    `reference_to_tools` gives them. Defaults to none."""
     tool_versions: NotRequired[dict[str, str]]
     """Version of each tool that this environment offers, such as `{"search": "1.4.2"}`. A release that needs
     others is deployed and gets no run. Defaults to none."""
@@ -119,7 +129,8 @@ class LambdaAgent(pulumi.ComponentResource):
         claim(name, inputs)
         super().__init__("agent-hosting:index:LambdaAgent", name, {}, opts)
         limits = check_limits(name, args, inputs, LambdaAgentArgs.__annotations__)
-        caps, people = check_spend(args, inputs), People.of(args, inputs)
+        caps, schedules = check_spend(args, inputs), check_schedules(args, inputs)
+        people = People.of(args, inputs)
         target = Target.of(args.get("architecture"))
         release = _releases.newest(args, inputs, target, ("source", "bundle_id", "archive"))
         child, parts = pulumi.ResourceOptions(parent=self), HostParts(name, args, self)
@@ -130,6 +141,7 @@ class LambdaAgent(pulumi.ComponentResource):
             f"{name}-identity", {"boundary_arn": platform["boundary_arn"], "tags": tags}, opts=child
         )
         checkpoints = parts.checkpoints(limits.retention_days)
+        parts.connect_tools(release.bundle, platform, checkpoints)
         scope = parts.secrets(release.bundle.secrets, identity.role_arn)
         log = parts.log(platform, limits.log_days)
         failures = aws.sqs.Queue(
@@ -160,7 +172,7 @@ class LambdaAgent(pulumi.ComponentResource):
                 checkpoints=checkpoints,
                 scope=scope,
                 platform=platform,
-                model=release.bundle.model,
+                models=release.bundle.tiers,
                 encrypted_checkpoints=parts.retain,
                 budget=budget,
                 caps=caps,
@@ -233,6 +245,16 @@ class LambdaAgent(pulumi.ComponentResource):
             maximum_event_age_in_seconds=3600,
             destination_config={"on_failure": {"destination": failures.arn}},
             opts=child,
+        )
+        schedule_runs(
+            name,
+            schedules,
+            target_arn=traffic.alias_arn,
+            key_arn=checkpoints.key_arn if parts.retain else None,
+            platform=platform,
+            topic_arn=budget.topic_arn,
+            tags=tags,
+            parent=self,
         )
         behind_door: DoorFunction = {
             "label": "agent",

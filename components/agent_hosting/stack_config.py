@@ -20,9 +20,12 @@ from agent_hosting._stack_entries import (
     ProfileEntry,
     ReleaseEntry,
 )
+from agent_hosting._stack_tools import CallerEntry, ToolGatewayEntry
 from agent_hosting.agent import AgentArgs
+from agent_hosting.tool_gateway import ToolGatewayArgs
 
 NAMESPACE = "agent-hosting"
+CLIENT_SECRET = "tool-gateway"  # noqa: S105  a secret's name
 WORKING_TREE_STACKS = ("local", "dev")
 """Elsewhere what runs is named by bundle id, so that it is reviewed in Git."""
 
@@ -32,6 +35,8 @@ class StackConfig(Entry):
 
     agents: dict[AgentName, AgentEntry] = Field(min_length=1)
     jwt: JwtEntry | None = None
+    tool_gateway: ToolGatewayEntry | None = None
+    """What the agents' shared tools are called by."""
     retain_data: bool = True
     cluster: dict[str, Any] | None = None
     """Fields of `AgentClusterArgs` for agents on EKS, checked where they are used."""
@@ -45,6 +50,32 @@ class StackConfig(Entry):
         given = self.cluster or {}
         makes_network = not given.get("network") and not given.get("existing")
         return {**({"boundary_arn": boundary_arn} if makes_network else {}), **given}
+
+    def tool_gateway_args(self, root: Path, config: pulumi.Config, platform: Any) -> ToolGatewayArgs | None:
+        """Arguments of the component for the agents' tool gateway, if there is one."""
+        entry = self.tool_gateway
+        if entry is None or self.jwt is None:
+            return None
+        callers = {
+            name: {
+                **caller.model_dump(exclude_defaults=True),
+                **({"client_secret": _secret(config, name, CLIENT_SECRET)} if caller.is_agent else {}),
+            }
+            for name, caller in entry.callers.items()
+        }
+        left_out = {"callers", "audiences", "secrets", "source"}
+        args: dict[str, Any] = {
+            **entry.model_dump(exclude=left_out, exclude_none=True, exclude_defaults=True),
+            "callers": callers,
+            "jwt": {"issuer": self.jwt.issuer, "audiences": list(entry.audiences)},
+            "secrets": {secret: _secret(config, "tool-gateway", secret) for secret in entry.secrets},
+            "platform": platform,
+            "retain_data": self.retain_data,
+            "architecture": self.architecture,
+            "deployer_arns": list(self.deployer_arns),
+            **({"source": str(root / entry.source)} if entry.source else {}),
+        }
+        return ToolGatewayArgs(**args)  # type: ignore[typeddict-item]
 
     def agent_args(self, name: str, environment: str, root: Path, config: pulumi.Config) -> AgentArgs:
         """Arguments of the component for the agent `name`; `root` is where paths begin."""
@@ -69,6 +100,7 @@ class StackConfig(Entry):
             "run_profile",
             "model",
             "notify",
+            "models",
         }
         args: dict[str, Any] = {
             **entry.model_dump(mode="json", exclude=left_out, exclude_none=True, exclude_defaults=True),
@@ -79,14 +111,25 @@ class StackConfig(Entry):
             "architecture": self.architecture,
             "deployer_arns": list(self.deployer_arns),
             "jwt": self.jwt.model_dump() if self.jwt else None,
+            "tool_versions": self._tool_versions(name),
             "run_profile": entry.run_profile.model_dump(exclude_none=True) if entry.run_profile else None,
             "model": entry.model.model_dump(exclude_none=True) if entry.model else None,
+            "models": {tier: model.model_dump(exclude_none=True) for tier, model in entry.models.items()}
+            if entry.models
+            else None,
             "host": entry.host.value if entry.host else None,
             "notify": _notify(entry, config, name),
             # A working tree has no rollout controller beside it: it serves at once unless told otherwise.
             "shares": entry.shares or ({"newest": 1.0} if entry.source else None),
         }
         return AgentArgs(**{key: value for key, value in args.items() if value is not None})  # type: ignore[typeddict-item]
+
+    def _tool_versions(self, name: str) -> dict[str, str] | None:
+        """What the environment offers: the gateway's versions to its callers, and what the entry says."""
+        gateway, said = self.tool_gateway, self.agents[name].tool_versions
+        if gateway is None or name not in gateway.callers:
+            return said
+        return {tool: str(held.get("version")) for tool, held in gateway.tools.items()} | (said or {})
 
 
 def read_stack(environment: str, given: Mapping[str, str]) -> StackConfig:
@@ -120,6 +163,10 @@ def read_stack(environment: str, given: Mapping[str, str]) -> StackConfig:
                 f"{name} --stack "
                 f"{environment}`, which writes its bundle id under `releases`."
             )
+    if stack.tool_gateway is not None and stack.jwt is None:
+        raise pulumi.RunError(
+            f"{where}: {NAMESPACE}:tool_gateway needs {NAMESPACE}:jwt: its issuer signs the agents' tokens"
+        )
     if (mistake := _mistake_in_groups(stack)) is not None:
         raise pulumi.RunError(f"{where}: {mistake}")
     return stack
@@ -157,6 +204,10 @@ def _entry_at(path: tuple[Any, ...]) -> type[BaseModel]:
         return AgentEntry
     if "releases" in path:
         return ReleaseEntry
+    if path[-2:-1] == ("models",):
+        return ModelEntry
+    if path[0] == "tool_gateway":
+        return ToolGatewayEntry if len(path) == 1 else CallerEntry
     return {"jwt": JwtEntry, "run_profile": ProfileEntry, "model": ModelEntry, "notify": NotifyEntry}[
         path[-1]
     ]

@@ -166,33 +166,33 @@ def send_failures(queue_arn: Arn) -> Statement:
     return {"Sid": "SendFailures", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queue_arn}
 
 
-def invoke_model(model: str, region: pulumi.Input[str], account: pulumi.Input[str]) -> Statement:
-    """One Bedrock model, by its id or its ARN. A cross-region inference profile (`eu.…`) also needs the model
-    where it may run: https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
+def invoke_models(models: Sequence[str], region: pulumi.Input[str], account: pulumi.Input[str]) -> Statement:
+    """Models of Bedrock's, each by its id or its ARN. A cross-region inference profile (`eu.…`) also needs
+    the model where it may run:
+    https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
     """
+    resources = [arn for model in models for arn in _model_arns(model, region, account)]
+    return {"Sid": "CallOwnModel", "Effect": "Allow", "Action": "bedrock:InvokeModel", "Resource": resources}
+
+
+def _model_arns(model: str, region: pulumi.Input[str], account: pulumi.Input[str]) -> list[Arn]:
     if model.startswith("arn:"):
-        return {
-            "Sid": "CallOwnModel",
-            "Effect": "Allow",
-            "Action": "bedrock:InvokeModel",
-            "Resource": [model],
-        }
+        return [model]
     prefix, _, rest = model.partition(".")
     if prefix in {"us", "eu", "apac", "global", "us-gov", "jp", "au", "ca"} and "." in rest:
-        resources: list[Arn] = [
+        return [
             pulumi.Output.concat("arn:aws:bedrock:", region, ":", account, f":inference-profile/{model}"),
             # The profile chooses the region, so that the region of the model is open; its name is not.
             f"arn:aws:bedrock:*::foundation-model/{rest}",
         ]
-    else:
-        resources = [pulumi.Output.concat("arn:aws:bedrock:", region, f"::foundation-model/{model}")]
-    return {"Sid": "CallOwnModel", "Effect": "Allow", "Action": "bedrock:InvokeModel", "Resource": resources}
+    return [pulumi.Output.concat("arn:aws:bedrock:", region, f"::foundation-model/{model}")]
 
 
-def models_behind(model: str) -> list[Statement]:
-    """The models of an inference profile that is named by its ARN. Which they are the ARN does not say, so
-    that the resource is open; the condition closes it to calls by way of this profile."""
-    if not model.startswith("arn:") or "inference-profile/" not in model:
+def models_behind(models: Sequence[str]) -> list[Statement]:
+    """The models of inference profiles that are named by their ARNs. Which they are an ARN does not say, so
+    that the resource is open; the condition closes it to calls by way of these profiles."""
+    profiles = [model for model in models if model.startswith("arn:") and "inference-profile/" in model]
+    if not profiles:
         return []
     return [
         {
@@ -200,7 +200,7 @@ def models_behind(model: str) -> list[Statement]:
             "Effect": "Allow",
             "Action": "bedrock:InvokeModel",
             "Resource": "arn:aws:bedrock:*::foundation-model/*",
-            "Condition": {"StringEquals": {"bedrock:InferenceProfileArn": model}},
+            "Condition": {"StringEquals": {"bedrock:InferenceProfileArn": profiles}},
         }
     ]
 

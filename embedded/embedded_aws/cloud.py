@@ -31,7 +31,7 @@ from embedded_aws.pollers import Pollers, RoleAccess
 from embedded_aws.provider.engine import EmbeddedAws
 from embedded_aws.provider.recorded import Records
 from embedded_aws.provider.server import serve
-from embedded_aws.schedules import Schedules
+from embedded_aws.schedules import ScheduledCalls, Schedules
 from embedded_aws.tables import all_rows
 from embedded_aws.tables.common import ACCOUNT, REGION
 from embedded_aws.tasks import Tasks
@@ -74,6 +74,13 @@ class Cloud:
         access = RoleAccess(self._authorizer.issue, self._authorizer.refusal)
         self._pollers = Pollers(invoke=self._functions.invoke, problem=access.problem, log=_log.info)
         self._schedules = Schedules(account=ACCOUNT, functions=self._functions, log=_log.info)
+        self._scheduled = ScheduledCalls(
+            account=ACCOUNT,
+            functions=self._functions,
+            issue=self._authorizer.issue,
+            refusal=self._authorizer.refusal,
+            log=_log.info,
+        )
         self._alarms = Alarms(account=ACCOUNT, functions=self._functions, log=_log.info)
         self._tasks = Tasks(
             account=ACCOUNT,
@@ -144,6 +151,7 @@ class Cloud:
         for server in (self._gateway_server, self._http_server):
             server.shutdown()
         self._schedules.close()
+        self._scheduled.close()
         self._alarms.close()
         self._pollers.stop()
         self._functions.close()
@@ -184,7 +192,10 @@ class Cloud:
         return _json(start_response, said.value, said.status)
 
     def _run_schedule(self, asked: Asked) -> Said:
-        called = self._schedules.run(asked.query.get("rule", ""))
+        name = asked.query.get("rule", "")
+        called = self._schedules.run(name)
+        if called is None:
+            called = self._scheduled.run(name)
         return Said({"called": called}, "404 Not Found" if called is None else "200 OK")
 
     def _start_kubernetes(self, asked: Asked) -> Said:

@@ -19,6 +19,8 @@ _FAILURES = (
     ("aws:cloudwatch/eventTarget:EventTarget", "deadLetterConfig"),
 )
 """What else sends its failures to a queue."""
+_SCHEDULE = "aws:scheduler/schedule:Schedule"
+"""One property of it names both whom it calls and where calls go that could not be made."""
 DEFAULT_RETENTION = 345_600
 DEFAULT_VISIBILITY = 30
 
@@ -45,6 +47,15 @@ def dead_letter_queues(stack: StackIndex) -> frozenset[str]:
     for kind, key in _FAILURES:
         for holder in stack.of(kind):
             named |= {other.urn for other in stack.referred(holder, key, QUEUE)}
+    for schedule in stack.of(_SCHEDULE):
+        target = schedule.props.get("target")
+        if isinstance(target, dict) and target.get("deadLetterConfig"):
+            called = target.get("arn")
+            named |= {
+                other.urn
+                for other in stack.referred(schedule, "target", QUEUE)
+                if called is UNKNOWN or other.view.text("arn") != called
+            }
     return frozenset(named)
 
 

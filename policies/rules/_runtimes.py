@@ -83,6 +83,12 @@ class Runtime:
         return any(_BUNDLE.search(name.upper()) or _MODEL.search(name.upper()) for name in self.variables)
 
 
+def models_of(manifest: View) -> Iterator[View]:
+    """Every model that a bundle may call: its tiers, or the one that it has."""
+    tiers = manifest.view("models")
+    yield from (tiers.view(name) for name in tiers.held) if tiers.held else [manifest.view("model")]
+
+
 def runtime(resource: Resource, stack: StackIndex) -> Runtime | None:
     """The resource as a program that runs an agent; None where it is none."""
     agent = agent_of(resource)

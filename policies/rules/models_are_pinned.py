@@ -8,7 +8,7 @@ from ..framework.outcomes import Fail, Severity
 from ..framework.resource import Resource
 from ..framework.rule import StackRule, types
 from ..framework.values import NotKnown
-from ._runtimes import RUNTIMES, runtime
+from ._runtimes import RUNTIMES, models_of, runtime
 
 _MOVING = re.compile(r"(?:^|[-_:@/.])(?:latest|stable|default|current|newest)(?:$|[-_:@/.])", re.IGNORECASE)
 _DATE = r"(?:\d{4}-\d{2}-\d{2}|\d{2}-\d{4}|\d{2}-\d{2}|\d{8}|\d{6}|\d{4})"
@@ -41,8 +41,8 @@ def check(resource: Resource, stack: StackIndex) -> Iterable[Fail]:
     manifest = program.manifest(stack)
     if manifest is None:
         raise NotKnown(program.path, "names no model: state MODEL_ID, so that it can be judged.")
-    model = manifest.view("model")
-    yield from _judged(model.text("name"), model.at("name"))
+    for model in models_of(manifest):
+        yield from _judged(model.text("name"), model.at("name"))
 
 
 def _judged(model: str, path: str) -> Iterable[Fail]:

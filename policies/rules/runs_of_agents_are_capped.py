@@ -9,7 +9,7 @@ from ..framework.outcomes import Fail, Severity
 from ..framework.resource import Resource
 from ..framework.rule import StackRule, types
 from ..framework.values import View
-from ._runtimes import RUNTIMES, Runtime, runtime
+from ._runtimes import RUNTIMES, Runtime, models_of, runtime
 
 _VARIABLES = {
     "steps": re.compile(
@@ -66,9 +66,9 @@ def _caps(program: Runtime, manifest: View | None) -> Iterator[tuple[str, str, f
     for cap, field in _MANIFEST.items():
         if manifest.says(field):
             yield cap, manifest.at(field), manifest.number(field), 0 if cap == "model_calls" else 1
-    model = manifest.view("model")
-    if model.says("max_output_tokens"):
-        yield "reply_tokens", model.at("max_output_tokens"), model.number("max_output_tokens"), 1
+    for model in models_of(manifest):
+        if model.says("max_output_tokens"):
+            yield "reply_tokens", model.at("max_output_tokens"), model.number("max_output_tokens"), 1
 
 
 def _judged(cap: str, path: str, value: float | None, least: int, most: int) -> Iterable[Fail]:

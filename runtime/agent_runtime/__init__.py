@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from agent_runtime.models.client import ModelReply
     from agent_runtime.run import Run
     from agent_runtime.secrets import SecretValue
+    from agent_runtime.tools.local import tool
 
 __all__ = [
     "AgentManifest",
@@ -23,6 +24,7 @@ __all__ = [
     "SecretValue",
     "bundle_from_folder",
     "load_manifest",
+    "tool",
 ]
 
 _HOMES = {
@@ -35,6 +37,7 @@ _HOMES = {
     "SecretValue": "secrets",
     "bundle_from_folder": "bundle",
     "load_manifest": "bundle",
+    "tool": "tools.local",
 }
 
 

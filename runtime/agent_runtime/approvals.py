@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from agent_runtime.audit.trail import NOT_KEPT, Trail
 from agent_runtime.checkpoint_table import CheckpointTable
-from agent_runtime.errors import ApprovalRefused
+from agent_runtime.errors import ApprovalRefused, StepMismatch
 from agent_runtime.records import SCHEMA_VERSION, Lease, Path, Value, path_from, path_text
 
 ANSWERS: Final = frozenset({"approve", "deny"})
@@ -62,7 +62,8 @@ class Approvals:
     def ask(self, lease: Lease, asked: Approval, *, anew: bool = False) -> "Decision | Approval":
         """The decision; the question as it was first asked while there is none and time is left.
 
-        With `anew`, a decision that was made is about something else, and the question is put again.
+        With `anew`, a decision that was made is about something else, and the question is put again. Raises
+        `StepMismatch` where something else was asked there.
         """
         item: dict[str, Value] = {
             **question_key(lease.pk, asked.path),
@@ -85,6 +86,11 @@ class Approvals:
         if found is None:
             self._audit.record("approval-asked", **said, until=int(asked.expires_at * 1000))
             return asked
+        if found["name"] != asked.name:  # a yes to one thing must not count for another
+            raise StepMismatch(
+                f"question {path_text(asked.path)} was {found['name']!r} and is now {asked.name!r}: the code "
+                f"changed order"
+            )
         if found["decision"] == _PENDING and found["until"] <= self._clock() * 1000:
             denied = Decision("deny", "nobody: the time for it was over")
             self._audit.record("approval-decided", **said, who="nobody", verdict="expired")

@@ -15,6 +15,7 @@ from typing import Literal, NoReturn
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from agent_runtime.errors import ManifestError
+from agent_runtime.guard_spec import GuardSpec
 from agent_runtime.model_routing import ONLY_TIER, RoutingRule, TierName
 from agent_runtime.model_spec import ModelSpec, SecretName
 from agent_runtime.model_tiers import called_models, check_models
@@ -75,6 +76,8 @@ class AgentManifest(_Frozen):
     Defaults to none, and then a bundle goes on with its own alone."""
     memory: MemorySpec | None = None
     """What `run.memory` keeps of each session. Defaults to none; `memory: {}` takes the defaults."""
+    guards: GuardSpec | None = None
+    """When the run is taken to go in circles. Defaults to the defaults of each."""
 
     @model_validator(mode="after")
     def _is_consistent(self) -> "AgentManifest":
@@ -113,6 +116,8 @@ class Bundle(_Frozen):
     """Bundles with the same version can go on with each other's runs."""
     memory: MemorySpec | None = None
     """None for an agent that remembers nothing between the runs of a session."""
+    guards: GuardSpec | None = None
+    """None for the defaults."""
     runtime_fingerprint: str = Field(min_length=1)
     """Hash of the runtime packed beside the agent: a new runtime is another bundle too."""
 
@@ -120,7 +125,7 @@ class Bundle(_Frozen):
         """The bundle as JSON with sorted keys and no spaces: the same text for the same bundle,
         everywhere."""
         # What came after the first release is left out where it says nothing: ids are never made anew.
-        absent = {name for name in ("memory", "models", "routing") if not getattr(self, name)}
+        absent = {name for name in ("memory", "models", "routing", "guards") if not getattr(self, name)}
         held = self.model_dump(mode="json", exclude=absent)
         return json.dumps(held, sort_keys=True, separators=(",", ":"))
 
@@ -202,6 +207,7 @@ def bundle_from_folder(
         max_model_calls=manifest.max_model_calls,
         checkpoint_version=manifest.checkpoint_version,
         memory=manifest.memory,
+        guards=manifest.guards,
         runtime_fingerprint=runtime_fingerprint,
     )
 

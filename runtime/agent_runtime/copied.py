@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, ParamSpec, TypeVar
 
 from agent_runtime.copies import Recording
+from agent_runtime.errors import GuardUpheld
 from agent_runtime.gather import gather
 from agent_runtime.run import Run
 
@@ -54,6 +55,11 @@ class CopiedRun(Run):
         expires_in_seconds: float = 86_400,  # noqa: ARG002
     ) -> bool:
         return self._from_recording(name)
+
+    def _circling(self, reason: str, times: int) -> None:  # noqa: ARG002  nobody is asked
+        error = GuardUpheld(reason)
+        self.progress.stop(error)
+        raise error
 
     def share(self) -> str:
         return self._from_recording("share")

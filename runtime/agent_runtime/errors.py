@@ -30,6 +30,7 @@ AgentRuntimeError
 │   ├── MemoryInStep           it was changed inside a step
 │   ├── MemoryTooLarge
 │   ├── ScoreInvalid
+│   ├── GuardUpheld            a guard stopped the run, and a person did not let it go on
 │   ├── ShareUnavailable       there is no ledger whose budget could be shared
 │   ├── CapDenied              the run reached a cap of its own, and a person did not let it go on
 │   └── ResultNotJson
@@ -46,9 +47,12 @@ AgentRuntimeError
 ├── MoveRefused                what a person asked of a rollout cannot be done
 ├── MessageUnreadable          a queue's message that names no run
 ├── ResumeRefused              a run that nobody holds back, or that nothing can go on with
-├── ToolRefused                a call of a tool that may not be made
-│   └── ArgumentsInvalid       its arguments break the tool's schema or the bounds of all tools
-├── ToolGatewayUnavailable     the gateway, or the issuer of the token for it, does not answer
+├── ToolError
+│   ├── ToolRefused            a call of a tool that may not be made
+│   │   └── ArgumentsInvalid   its arguments break the tool's schema or the bounds of all tools
+│   ├── ToolFailed             the tool was called, and tells of an error
+│   └── ToolUnavailable        may work later: throttled, down, too slow
+│       └── ToolGatewayUnavailable  the gateway, or the issuer of the token for it, does not answer
 ├── ApprovalRefused            a decision that came late, second, or to no question
 ├── Suspended                  the run gives its worker back: it sleeps, waits for a person, or is handed over
 ├── SecretError
@@ -204,6 +208,10 @@ class CapDenied(RunError):
     """The run reached a cap of its own, and a person did not let it go on."""
 
 
+class GuardUpheld(RunError):
+    """A guard stopped the run, and a person did not let it go on."""
+
+
 class CopyDiverged(RunError):
     """A copy of a run would do outside what the run that it copies did not do."""
 
@@ -257,10 +265,11 @@ class SpendUnknown(AgentRuntimeError):
 class GuardTripped(AgentRuntimeError):
     """A guard has found the run to go wrong. It is PARKED with its steps kept, and a person lets it go on."""
 
-    def __init__(self, guard: str, reason: str) -> None:
-        """`guard` names what tripped, such as `loop`; `reason` is told to people, and holds no input."""
+    def __init__(self, guard: str, reason: str, asked: tuple[int, ...] | None = None) -> None:
+        """`guard` names what tripped, such as `loop`; `reason` is told to people, and holds no input; `asked`
+        is the path of the question that was put to them, if one was."""
         super().__init__(f"the guard {guard!r} stopped the run: {reason}")
-        self.guard, self.reason = guard, reason
+        self.guard, self.reason, self.asked = guard, reason, asked
 
 
 class AuditUnavailable(AgentRuntimeError):
@@ -303,7 +312,19 @@ class ResumeRefused(AgentRuntimeError):
     """The run cannot be let go on: nobody holds it back, or nothing can go on with it."""
 
 
-class ToolRefused(AgentRuntimeError):
+class ToolError(AgentRuntimeError):
+    """A call of a tool came to nothing."""
+
+
+class ToolFailed(ToolError):
+    """The tool was called, and tells of an error."""
+
+
+class ToolUnavailable(ToolError):
+    """The tool, or the gateway before it, may answer later."""
+
+
+class ToolRefused(ToolError):
     """A call of a tool that may not be made: nothing was reached."""
 
 
@@ -311,7 +332,7 @@ class ArgumentsInvalid(ToolRefused):
     """A call's arguments break the tool's schema, or the bounds that hold for all tools."""
 
 
-class ToolGatewayUnavailable(AgentRuntimeError):
+class ToolGatewayUnavailable(ToolUnavailable):
     """The tool gateway, or the issuer of the agent's token for it, does not answer: nothing was reached."""
 
 

@@ -144,6 +144,7 @@ def _traced(figures: RunFigures) -> dict[str, float | None]:
         "RunTokens": figures.tokens,
         "ToolCalls": trace.tool_calls if called else None,
         "ToolErrors": trace.tool_errors if called else None,
+        "ToolRefusals": trace.tool_refusals or None,
         "ContextUtilisation": trace.context_utilisation,
         "TraceQuality": trace.quality,
         "TimeToEscalationMs": waited,

@@ -7,7 +7,8 @@ from agent_runtime.approvals import ANSWERS, SETTLING, Approvals, Decision, entr
 from agent_runtime.audit.trail import NOT_KEPT, Trail, told
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import ApprovalRefused, CheckpointUnavailable, RunUnknown
-from agent_runtime.heads import QUEUED_SECONDS
+from agent_runtime.guards.questions import guard_at
+from agent_runtime.heads import QUEUED_SECONDS, due_shard
 from agent_runtime.outside import IS_AS_READ, end_from_outside
 from agent_runtime.records import ENDED, Path, RunStatus, Value, head_key
 
@@ -67,7 +68,7 @@ def decide(
     except ApprovalRefused as error:
         audit.record("approval-decided", **entry, verdict="refused", reason=str(error))
         raise
-    return head["bundle_id"] if _wake(store, tenant, run_id) and "takes" in head else None
+    return head["bundle_id"] if _wake(store, tenant, run_id, path) and "takes" in head else None
 
 
 def _refuse_what_cannot_count(
@@ -93,14 +94,19 @@ def wake_if_decided(store: CheckpointStore, tenant: str, run_id: str, path: Path
     """Wake a run whose question was answered before it was given back; whether it was."""
     found = Approvals(store.table, store.now).find(store.heads.pk(tenant, run_id), path)
     is_decided = found is not None and found["decision"] != "PENDING"
-    return is_decided and _wake(store, tenant, run_id)
+    return is_decided and _wake(store, tenant, run_id, path)
 
 
-def _wake(store: CheckpointStore, tenant: str, run_id: str) -> bool:
-    """Only one of those who learn of a decision wakes the run, and it alone sends the message."""
+def _wake(store: CheckpointStore, tenant: str, run_id: str, path: Path) -> bool:
+    """Only one of those who learn of a decision wakes the run, and it alone sends the message. A run that a
+    guard asks about is held back by it; what a person stopped in the meantime stays so."""
     now = int(store.now() * 1000)
     changes: dict[str, Value] = {"status": RunStatus.QUEUED.value, "error": None, "updated_at": now}
-    due: dict[str, Value] = {"due_at": now + QUEUED_SECONDS * 1000}
-    waits: dict[str, Value] = {":waiting": RunStatus.WAITING_APPROVAL.value}
+    changes |= {"due_at": now + QUEUED_SECONDS * 1000}
+    condition, waits = "#status = :waiting", dict[str, Value]({":waiting": RunStatus.WAITING_APPROVAL.value})
+    if (guard := guard_at(path)) is not None:
+        condition, waits = "#status = :waiting AND held = :guard", {":waiting": RunStatus.PARKED.value}
+        waits |= {":guard": guard}
+        changes |= {"held": None, "due_shard": due_shard(store.heads.agent, run_id), "takes": 0, "resends": 0}
     key = head_key(store.heads.pk(tenant, run_id))
-    return store.table.update(key, changes | due, "#status = :waiting", waits).is_written
+    return store.table.update(key, changes, condition, waits).is_written

@@ -16,7 +16,7 @@ from agent_runtime.errors import (
     StepMismatch,
     Suspended,
 )
-from agent_runtime.failures import kind_of, same_error
+from agent_runtime.failures import kind_of, same_error, told_of
 from agent_runtime.positions import inner_steps, is_complete
 from agent_runtime.records import Lease, OpenedRun, Path, StepRecord, StepState, Usage
 from agent_runtime.scopes import Scope, current_scope
@@ -223,12 +223,12 @@ class Progress:
             self._since_segment[step.path] = step
 
     def _replay(self, scope: Scope, recorded: StepRecord) -> Any:
-        result = None if recorded.failed is not None else json.loads(self.store.steps.load(recorded))
+        result = json.loads(self.store.steps.load(recorded))
         scope.number += 1
         for step in (*self._inner.get(recorded.path, ()), recorded):
             self._done(step, step.name, is_replayed=True)
         if recorded.failed is not None:
-            raise same_error(recorded.failed, recorded.name)
+            raise same_error(recorded.failed, recorded.name, result)
         return result
 
     def _settle_failure(self, scope: Scope) -> None:
@@ -239,7 +239,7 @@ class Progress:
         scope.failure = None
         if isinstance(error, Suspended | LeaseLost):
             return
-        self.commit(scope, name, "null", Usage(), failed=kind_of(error))
+        self.commit(scope, name, json.dumps(told_of(error)), Usage(), failed=kind_of(error))
 
     def _compact(self, upto: int) -> None:
         with self._lock:

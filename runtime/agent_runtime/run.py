@@ -1,7 +1,7 @@
 """What an agent's function is given: its input, and steps that are done once."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -11,9 +11,12 @@ from agent_runtime.brake import BrakeReader
 from agent_runtime.bundle import Bundle
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import (
+    AgentRuntimeError,
     Braked,
     CapDenied,
     CapReached,
+    GuardTripped,
+    GuardUpheld,
     MemoryUnavailable,
     ModelCallLimitExceeded,
     ModelUnavailable,
@@ -25,7 +28,9 @@ from agent_runtime.errors import (
 )
 from agent_runtime.events import Events
 from agent_runtime.gather import gather
+from agent_runtime.guard_spec import GuardSpec
 from agent_runtime.guards.escalating import Escalation
+from agent_runtime.guards.questions import GUARD_SECONDS, guard_path
 from agent_runtime.guards.thresholds import Thresholds
 from agent_runtime.memory import Memory
 from agent_runtime.models.client import Message, ModelClient, ModelReply
@@ -39,6 +44,8 @@ from agent_runtime.spend.ledger import Ledger
 from agent_runtime.spend.metering import Meter
 from agent_runtime.steps import idempotency_key
 from agent_runtime.telemetry.spans import annotate, traceparent
+from agent_runtime.tools.calling import Calling, Gateway
+from agent_runtime.tools.local import LocalTool
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -72,6 +79,8 @@ class Run:
         compact_every: int = 0,
         memory: Memory | None = None,
         audit: Trail = NOT_KEPT,
+        gateway: Gateway | None = None,
+        local_tools: Mapping[str, LocalTool] | None = None,
         escalate: Thresholds | None = None,
     ) -> None:
         """`interruption` gives the reason why the worker wants the run back to the queue, if it does."""
@@ -129,6 +138,15 @@ class Run:
         self._remaining_seconds = remaining_seconds
         self._interruption = interruption
         self._clock = clock
+        self._audit = audit
+        self._calling = Calling(
+            self,
+            local=local_tools or {},
+            gateway=gateway,
+            audit=audit,
+            guards=bundle.guards or GuardSpec(),
+            tripped=self._circling,
+        )
         self._retries = Retries(sleep=sleep, may_pause=lambda seconds: seconds < remaining_seconds())
 
     @property
@@ -192,6 +210,7 @@ class Run:
         wakes_at = self.progress.once(name, lambda _: self._clock() + seconds)
         if self._clock() < wakes_at:
             raise self._suspended(f"sleeps in {name!r}", RunStatus.SLEEPING, wakes_at)
+        self._calling.waited()
 
     def approve(self, name: str, *, summary: str, expires_in_seconds: float = 86_400) -> bool:
         """Whether a person approves of `summary`. The run waits without holding a worker; no decision in
@@ -260,6 +279,16 @@ class Run:
             return call()
         reply: dict[str, Any] = self.progress.once(name, lambda _: call().as_dict())
         return ModelReply(**reply)
+
+    def tool(self, name: str, /, **arguments: Any) -> Any:
+        """What the tool `name` of the manifest answers, JSON. The call is a step with the tool's name.
+
+        One that reads is done like a `step`, one that acts like an `effect`, and one that is destructive once
+        a person has approved of it with these very arguments. Raises `ToolRefused` for what may not be
+        called, before anything is reached, `ToolFailed`, `ToolUnavailable`, `GuardTripped` where the run goes
+        in circles, what a function of the agent's own raises, and what `step` raises.
+        """
+        return self._calling.call(name, arguments)
 
     def traceparent(self) -> str:
         """The W3C's header of this run's trace, for a call of another agent or service: what that one does
@@ -355,6 +384,25 @@ class Run:
     def _asked(self, path: Path, name: str, summary: str) -> bool:
         question = Approval(self.run_id, path, name, summary, self._clock() + CAP_SECONDS)
         return self._answered(self._approvals.ask(self.lease, question)).verdict == "approve"
+
+    def _circling(self, reason: str, times: int) -> None:
+        """Stop the run until a person lets it go on: a question of its own each time. Raises `GuardTripped`
+        and `GuardUpheld`."""
+        summary = f"{reason}. Approve to let the run go on"
+        expires_at = self._clock() + GUARD_SECONDS
+        asked = guard_path("loop", times)
+        question = Approval(self.run_id, asked, "loop", summary, expires_at)
+        answer = self._approvals.ask(self.lease, question)
+        if isinstance(answer, Decision) and answer.verdict == "approve":
+            return
+        error: AgentRuntimeError = GuardTripped("loop", reason, asked)
+        if isinstance(answer, Decision):
+            error = GuardUpheld(f"{reason}; {answer.decided_by} said: {answer.verdict}")
+        self._audit.record(
+            "guard-tripped", run_id=self.run_id, tenant=self.tenant, guard="loop", reason=reason
+        )
+        self.progress.stop(error)
+        raise error
 
     def _check(self) -> None:
         if (reason := self._brake.reason()) is not None:

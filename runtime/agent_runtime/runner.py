@@ -32,6 +32,7 @@ from agent_runtime.errors import (
     SettingsError,
     SpendUnknown,
     Suspended,
+    ToolUnavailable,
 )
 from agent_runtime.escalations import escalated_after_ms
 from agent_runtime.guards.thresholds import Thresholds
@@ -50,6 +51,8 @@ from agent_runtime.spend.room import check_parent
 from agent_runtime.stopping import let_go
 from agent_runtime.telemetry.spans import NO_SPANS, Spans
 from agent_runtime.telemetry.working import working
+from agent_runtime.tools.calling import Gateway
+from agent_runtime.tools.local import local_tools
 from agent_runtime.traces import RunTrace
 from agent_runtime.turns import MemoryFigures, Turn, Turns
 
@@ -57,7 +60,16 @@ _log = logging.getLogger("agent_runtime.runner")
 Agent = Callable[[Run], Any]
 _MEMORY_REFUSED = (CheckpointBlobLost, MemoryGone, MemoryTooLarge, ResultNotJson)
 """The agent's run cannot end with what it made of its memory."""
-PASSING = (AuditUnavailable, Braked, CapReached, CircuitOpen, GuardTripped, ModelUnavailable, SpendUnknown)
+PASSING = (
+    AuditUnavailable,
+    Braked,
+    CapReached,
+    CircuitOpen,
+    GuardTripped,
+    ModelUnavailable,
+    SpendUnknown,
+    ToolUnavailable,
+)
 """What parks a run: it passes by itself, or a person lets the run go on; its text is the runtime's own."""
 
 
@@ -112,13 +124,15 @@ class Runner:
         address: str = "",
         spans: Spans = NO_SPANS,
         audit: Trail = NOT_KEPT,
+        gateway: Gateway | None = None,
         escalate: Thresholds | None = None,
         notices: Notices | None = None,
     ) -> None:
         """Without a `ledger` nothing but the manifest's own limits bounds what a run spends; `alerts` tells
         people of it. `tools` narrows the bundle's tools to those that this environment allows; after
         `compact_every` steps a segment is written (0: never). `owner` and `address` are told of the sessions
-        that are held here: who holds them, and where that one can be reached, if it can."""
+        that are held here: who holds them, and where that one can be reached, if it can. The
+        manifest's tools are functions of the agent's module, or lie behind the `gateway`."""
         self._agent = agent
         self._compact_every = compact_every
         self._tools = tuple(tool.name for tool in bundle.tools if tools is None or tool.name in tools)
@@ -130,6 +144,7 @@ class Runner:
         self._ledger, self._alerts = ledger, alerts
         self.spans: Final = spans
         self._audit = audit
+        self._gateway, self._local_tools = gateway, local_tools(agent)
         self._escalate, self._notices = escalate, notices
         self.turns: Final = None if bundle.memory is None else self._turns(bundle.memory, owner, address)
         """None for an agent without memory."""
@@ -262,6 +277,8 @@ class Runner:
             compact_every=self._compact_every,
             memory=memory,
             audit=self._audit,
+            gateway=self._gateway,
+            local_tools=self._local_tools,
             escalate=self._escalate if recording is None else None,
         )
 

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from agent_runtime.approvals import Decision
 from agent_runtime.audit.trail import NOT_KEPT, Trail, told
 from agent_runtime.checkpoints import CheckpointStore
-from agent_runtime.errors import CheckpointUnavailable, ResumeRefused, RunUnknown
+from agent_runtime.errors import ApprovalRefused, CheckpointUnavailable, ResumeRefused, RunUnknown
+from agent_runtime.guards.questions import lift
 from agent_runtime.heads import QUEUED_SECONDS, due_shard
 from agent_runtime.outside import IS_AS_READ, update_from_outside
 from agent_runtime.records import ENDED, Lease, RunStatus, Value
@@ -141,6 +143,8 @@ def resume(
         bundle_id, is_queued = head["bundle_id"], "takes" in head
         if is_queued and bundles is not None and bundle_id not in bundles:
             raise ResumeRefused(f"its release {bundle_id} is no longer deployed: nothing can go on with it")
+        with contextlib.suppress(ApprovalRefused):  # somebody answers the guard at this very moment
+            lift(store, tenant, run_id, Decision("approve", by))
         now = int(store.now() * 1000)
         free: dict[str, Value] = {
             "held": None,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from threading import Lock
 
-from agent_runtime.errors import AgentRuntimeError
+from agent_runtime.errors import AgentRuntimeError, ToolFailed, ToolUnavailable
 from agent_runtime.records import Usage
 
 
@@ -19,6 +19,8 @@ class RunTrace:
     """Tokens of the largest input of a model call, as a share of the model's context window: 0 to 1."""
     quality: float | None = None
     """Share of the completed steps whose record is whole: 0 to 1."""
+    tool_refusals: int = 0
+    """Calls of `run.tool` that were refused: no tool of this name, other arguments, nobody's approval."""
     escalated_after_ms: int | None = None
     """From the creation of the run to its first question to a person, where this worker put it."""
 
@@ -34,6 +36,7 @@ class Tally:
         self._lock = Lock()
         self._calls = 0
         self._errors = 0
+        self._refusals = 0
         self._largest_input = 0
         self._steps = 0
         self._whole_steps = 0
@@ -45,8 +48,14 @@ class Tally:
 
     def failed(self, used: Usage, error: Exception) -> None:
         """A step that raised."""
-        if not used.model_calls and not isinstance(error, AgentRuntimeError):
+        is_the_tools = isinstance(error, ToolFailed | ToolUnavailable)
+        if not used.model_calls and (is_the_tools or not isinstance(error, AgentRuntimeError)):
             self._called(failed=True)
+
+    def refused(self) -> None:
+        """A call of a tool that was not made."""
+        with self._lock:
+            self._refusals += 1
 
     def model_called(self, used: Usage) -> None:
         """Model calls in one step. Where a replayed step made several, their mean stands for the largest."""
@@ -68,6 +77,7 @@ class Tally:
             return RunTrace(
                 tool_calls=self._calls,
                 tool_errors=self._errors,
+                tool_refusals=self._refusals,
                 context_utilisation=min(1.0, share) if share > 0 else None,
                 quality=self._whole_steps / self._steps if self._steps else None,
                 escalated_after_ms=escalated_after_ms,

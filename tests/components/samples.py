@@ -25,6 +25,7 @@ from agent_hosting import (
     RolloutGroup,
     RunQueue,
     SecretScope,
+    ToolGateway,
 )
 from agent_hosting._packaging import Target, agent_archive, runtime_fingerprint
 from agent_runtime.bundle import bundle_files, bundle_from_folder
@@ -70,6 +71,13 @@ BEDROCK = {
     "output_usd_per_million_tokens": 2,
 }
 TAGS = {"team": "search"}
+ORDER_SCHEMA = {"type": "object", "properties": {"order": {"type": "string"}}, "required": ["order"]}
+READ_ORDERS = {
+    "Sid": "ReadOrders",
+    "Effect": "Allow",
+    "Action": "dynamodb:GetItem",
+    "Resource": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/orders",
+}
 DOOR_FUNCTION = {
     "label": "agent",
     "routes": ["POST /runs", "GET /runs/{id}"],
@@ -102,6 +110,64 @@ def packed(folder: Path) -> dict[str, str]:
         bundle.bundle_id, bundle.canonical_json(), folder, bundle_files(folder), None, Target.of("arm64")
     )
     return {"bundle_id": bundle.bundle_id, "archive": str(path)}
+
+
+def tools_folder(root: Path) -> Path:
+    """A folder of tools that are functions."""
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "orders.py").write_text("def lookup(use):\n    return use.arguments\n\n\nrefund = lookup\n")
+    return root
+
+
+GATEWAY_TOOLS: dict[str, dict[str, Any]] = {
+    "order_lookup": {
+        "effect": "read",
+        "version": "1.0.0",
+        "input_schema": ORDER_SCHEMA,
+        "entrypoint": "orders:lookup",
+        "statements": [READ_ORDERS],
+    },
+    "refund": {
+        "effect": "destructive",
+        "version": "1.2.0",
+        "entrypoint": "orders:refund",
+        "roles": ["finance"],
+        "secrets": ["bank-key"],
+    },
+    "crm": {
+        "effect": "write",
+        "version": "2.0.0",
+        "url": "https://crm.example.com/notes",
+        "authorization_secret": "crm-key",
+    },
+}
+
+
+def gateway_args(source: str, **more: Any) -> dict[str, Any]:
+    """Inputs of a ToolGateway that shows all that it can have."""
+    tools = tools_folder(Path(source).with_name(f"{Path(source).name}-tools")) if source else Path()
+    return {
+        "source": str(tools),
+        "tools": GATEWAY_TOOLS,
+        "secrets": {
+            "bank-key": pulumi.Output.secret(SECRET_TEXT),
+            "crm-key": pulumi.Output.secret(SECRET_TEXT),
+        },
+        "destinations": ["crm.example.com"],
+        "callers": {
+            "handbook": {
+                "client_id": "client-handbook",
+                "client_secret": pulumi.Output.secret(SECRET_TEXT),
+                "roles": ["finance"],
+            },
+            "desk": {"client_id": "client-desk", "is_agent": False},
+        },
+        "jwt": {**JWT, "audiences": ["tools"]},
+        "token_url": "https://login.example.com/oauth2/token",
+        "platform": PLATFORM,
+        "tags": TAGS,
+        **more,
+    }
 
 
 def empty_zip(path: Path) -> Path:
@@ -176,6 +242,7 @@ def given(component: type, name: str, source: str) -> dict[str, Any]:
             "tags": TAGS,
         },
         AgentBundle: lambda: {"source": source},
+        ToolGateway: lambda: gateway_args(source),
         LambdaAgent: lambda: lambda_args(source),
         Agent: lambda: lambda_args(source, run_profile={"longest_run_seconds": 20}),
         RolloutGroup: lambda: {
@@ -205,6 +272,7 @@ COMPONENTS: list[type] = [
     EksAgent,
     Agent,
     RolloutGroup,
+    ToolGateway,
 ]
 
 

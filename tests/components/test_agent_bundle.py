@@ -80,6 +80,35 @@ def test_a_given_price_is_kept_and_only_the_missing_one_is_looked_up(source: str
     assert held.output_usd_per_million_tokens > 0
 
 
+def test_what_a_cache_costs_is_looked_up_for_a_model_that_uses_one(source: str) -> None:
+    def spec(**given: Any) -> Any:
+        model = {"provider": "openai", "name": "gpt-4o-mini-2024-07-18", "api_key_secret": "api-key", **given}
+        with zipfile.ZipFile(outputs(source, model=model)["archive_path"]) as archive:
+            return Bundle.model_validate_json(archive.read("bundle.json")).model
+
+    plain, cached = spec(), spec(cache=True)
+    assert plain.cache_read_usd_per_million_tokens is None
+    assert 0 < cached.cache_read_usd_per_million_tokens < cached.input_usd_per_million_tokens
+    assert spec(cache=True, cache_read_usd_per_million_tokens=9).cache_read_usd_per_million_tokens == 9
+
+
+def test_an_environment_replaces_the_tiers_that_it_names(tmp_path: Path) -> None:
+    tiers = {"small": MODEL, "large": {**MODEL, "name": "model-2026-02-02"}}
+    routing = [{"tier": "small", "task": "classify"}, {"tier": "large"}]
+    source = agent_folder(tmp_path / "agent", model=None, models=tiers, routing=routing)
+    other = {**MODEL, "name": "model-2026-03-03"}
+    with zipfile.ZipFile(outputs(source, models={"large": other})["archive_path"]) as archive:
+        bundle = Bundle.model_validate_json(archive.read("bundle.json"))
+    assert {name: spec.name for name, spec in bundle.tiers.items()} == {
+        "large": "model-2026-03-03",
+        "small": MODEL["name"],
+    }
+    said = refused(making(AgentBundle, "bundle", str(source), models={"huge": other}))
+    assert "models.huge is no tier of the manifest; it has large, small" in said
+    said = refused(making(AgentBundle, "bundle", str(source), models={"small": {**MODEL, "name": "latest"}}))
+    assert said.startswith("AgentBundle 'bundle': models.small.name is 'latest'")
+
+
 @pytest.mark.parametrize(
     ("model", "given", "limit"),
     [

@@ -40,7 +40,7 @@ def worker(*, encrypted: bool = False, secrets: bool = False, model: Any = MODEL
         cluster_arn=CLUSTER,
         dead_letter_queue_arns=pulumi.Output.from_input({"a": arn("sqs", "handbook-a-dead")}),
         scope=scope,  # type: ignore[arg-type]
-        model=ModelSpec.model_validate(model),
+        models={"default": ModelSpec.model_validate(model)},
     )
 
 

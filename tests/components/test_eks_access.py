@@ -45,7 +45,7 @@ def pod(*, secret: str | None = None, model: Any = MODEL, log: Any = LOG) -> Any
             log=log,
             dead_letter_queue_arns=pulumi.Output.from_input({"a": arn("sqs", "handbook-a-dead")}),
             scope=scope,  # type: ignore[arg-type]
-            model=ModelSpec.model_validate(model),
+            models={"default": ModelSpec.model_validate(model)},
         )
 
     return value(make)

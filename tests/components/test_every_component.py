@@ -10,7 +10,16 @@ from typing import Any
 import pulumi_aws as aws
 import pytest
 
-from agent_hosting import Agent, AgentCluster, AgentPlatform, EcsAgent, EksAgent, LambdaAgent, RolloutGroup
+from agent_hosting import (
+    Agent,
+    AgentCluster,
+    AgentPlatform,
+    EcsAgent,
+    EksAgent,
+    LambdaAgent,
+    RolloutGroup,
+    ToolGateway,
+)
 from tests.components.recorder import ACCOUNT, REGION, Program, run
 from tests.components.samples import (
     CLUSTER,
@@ -25,7 +34,7 @@ from tests.components.samples import (
 )
 
 LONGEST_NAME = "a" + "b" * 38 + "c"
-SHORTER = {EksAgent: 39}
+SHORTER: dict[type, int] = {EksAgent: 39, ToolGateway: 24}
 """Most characters of a component's name where that is less."""
 ROOM = {
     "aws:cloudwatch/logGroup:LogGroup": 512,
@@ -188,6 +197,9 @@ def test_every_role_carries_the_boundary_and_is_trusted_by_one_service_for_this_
         is_controllers = role.name.endswith("-rollout")
         expected = PLATFORM["rollout_boundary_arn"] if is_controllers else boundary
         is_machinery = component is AgentCluster and role.name in MACHINERY
+        if role.name == "one-gateway":  # it calls functions, as no agent may
+            expected = role.inputs["permissionsBoundary"]
+            assert expected.endswith("/one-boundary-0a1b2c3")
         assert role.inputs.get("permissionsBoundary") == (None if is_machinery else expected)
         (trusted,) = role.document("assumeRolePolicy")["Statement"]
         tags_too = trusted["Principal"] == {"Service": "pods.eks.amazonaws.com"}

@@ -20,6 +20,7 @@ HOSTS = {LambdaAgent: "lambda", EcsAgent: "ecs", EksAgent: "eks"}
 MADE_OF_OTHERS = {Agent, AgentBudget, RolloutGroup}
 """Their roles are made with the agents of the three hosts, too."""
 VARIANTS: list[dict[str, Any]] = [
+    {"schedules": {"nightly": {"expression": "rate(1 day)", "input": {}}}},
     {"rollout": {"shadow": {"minimum_runs": 3, "minimum_agreement": 0.3}}},
     {"model": BEDROCK, "model_endpoint": None},
     {"notify": {"webhook_url": "https://hooks.example.com/services/x"}},

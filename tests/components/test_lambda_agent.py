@@ -9,7 +9,7 @@ import pytest
 from agent_hosting import LambdaAgent
 from agent_hosting.front_door import STATUS_ROUTES
 from tests.components.recorder import ACCOUNT, DEPLOYER, REGION, Program, run
-from tests.components.samples import BEDROCK, JWT, PLATFORM, agent_folder, bundle_id, making
+from tests.components.samples import BEDROCK, JWT, MODEL, PLATFORM, agent_folder, bundle_id, making
 
 
 def agent(source: str, **changes: Any) -> Program:
@@ -196,6 +196,19 @@ def test_an_agent_on_bedrock_may_call_its_own_model_alone(tmp_path: Path) -> Non
     assert found["Resource"] == [
         f"arn:aws:bedrock:{REGION}:{ACCOUNT}:inference-profile/{BEDROCK['name']}",
         "arn:aws:bedrock:*::foundation-model/maker.model-2026-01-01-v1:0",
+    ]
+
+
+def test_an_agent_with_tiers_may_call_each_of_their_models_and_no_other(tmp_path: Path) -> None:
+    small = {**BEDROCK, "name": "maker.small-2026-01-01-v1:0"}
+    models = {"small": {**small, "fallback": ["large"]}, "large": BEDROCK, "own": MODEL}
+    routing = [{"tier": "small", "task": "sort"}, {"tier": "own", "task": "draft"}, {"tier": "large"}]
+    source = str(agent_folder(tmp_path / "agent", model=None, models=models, routing=routing))
+    found = access(agent(source))["CallOwnModel"]
+    assert sorted(found["Resource"]) == [
+        "arn:aws:bedrock:*::foundation-model/maker.model-2026-01-01-v1:0",
+        f"arn:aws:bedrock:{REGION}:{ACCOUNT}:inference-profile/{BEDROCK['name']}",
+        f"arn:aws:bedrock:{REGION}::foundation-model/{small['name']}",
     ]
 
 

@@ -196,8 +196,8 @@ def _installer(asked: list[list[str]], code: int = 0) -> Any:
 @pytest.mark.parametrize(
     ("target", "chosen"),
     [
-        (Target.of("arm64"), ["--python-version", "3.13", "--python-platform", "aarch64-manylinux2014"]),
-        (Target.of("x86_64"), ["--python-version", "3.13", "--python-platform", "x86_64-manylinux2014"]),
+        (Target.of("arm64"), ["--python-version", "3.13", "--python-platform", "aarch64-manylinux_2_28"]),
+        (Target.of("x86_64"), ["--python-version", "3.13", "--python-platform", "x86_64-manylinux_2_28"]),
         (HERE, ["--python", sys.executable]),
     ],
 )

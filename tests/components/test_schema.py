@@ -81,6 +81,7 @@ def test_no_component_asks_for_more_than_four_inputs(schema: dict[str, Any]) -> 
         "RolloutGroup": ["members", "platform"],
         "RunQueue": ["alarmTopicArn", "keyArn"],
         "SecretScope": ["readerRoleArn", "secrets"],
+        "ToolGateway": ["callers", "jwt", "platform", "tools"],
     }
 
 

@@ -86,6 +86,11 @@ AGENT_FIELDS = (
             f"agent-hosting:{AGENT}.model.temprature is 1: no such field; known are api_key_secret, ",
         ),
         (
+            f"{AGENT}.models",
+            {"large": {"provider": "openai", "name": "m-1", "temprature": 1}},
+            f"agent-hosting:{AGENT}.models.large.temprature is 1: no such field; known are api_key_secret, ",
+        ),
+        (
             "jwt",
             {"issuer": "https://a.example", "audiences": ["a"], "audience": "a"},
             "agent-hosting:jwt.audience is 'a': no such field; known are audiences, issuer",
@@ -324,6 +329,20 @@ def test_every_field_of_an_agent_reaches_the_component() -> None:
         "tenants": ["acme"],
         "tools": ["search"],
         "tool_versions": {"search": "1.4.2"},
+        "models": {
+            "large": {
+                "provider": "openai",
+                "name": "m-v1",
+                "max_output_tokens": 800,
+                "stop_sequences": ("END",),
+                "cache": True,
+                "cache_read_usd_per_million_tokens": 0.1,
+                "cache_write_usd_per_million_tokens": 1.25,
+                "context_share": 0.5,
+                "fallback": ("small",),
+                "timeout_seconds": 20,
+            }
+        },
         "model_endpoint": "https://models.example.com/v1",
         "shares": {"newest": 0.05, "stable": 0.95},
         "memory_mb": 1024,
@@ -342,6 +361,7 @@ def test_every_field_of_an_agent_reaches_the_component() -> None:
         "max_workers": 3,
         "queue_retention_days": 2,
         "secret_variables": {"API_KEY": "api-key"},
+        "schedules": {"nightly": {"expression": "rate(1 day)", "input": {"question": "why?"}}},
         "spend": {"tenant": {"day_usd": 1}},
         "escalate": {"max_steps": 40},
         "spot_share": 0.5,

@@ -152,7 +152,7 @@ def test_failures_are_sent_to_one_queue_and_not_read_from_it() -> None:
 def test_one_model_is_called_and_through_a_profile_only_where_its_name_says_so(
     model: str, resources: list[str]
 ) -> None:
-    found = value(lambda: statements.invoke_model(model, REGION, ACCOUNT))
+    found = value(lambda: statements.invoke_models([model], REGION, ACCOUNT))
     assert found["Resource"] == resources
     assert found["Action"] == "bedrock:InvokeModel"
 
@@ -160,15 +160,23 @@ def test_one_model_is_called_and_through_a_profile_only_where_its_name_says_so(
 @pytest.mark.parametrize("kind", ["provisioned-model", "application-inference-profile"])
 def test_a_model_by_its_arn_is_granted_alone_and_those_behind_a_profile_through_it_alone(kind: str) -> None:
     arn = f"arn:aws:bedrock:{REGION}:{ACCOUNT}:{kind}/a1b2c3"
-    assert value(lambda: statements.invoke_model(arn, REGION, ACCOUNT))["Resource"] == [arn]
-    behind = statements.models_behind(arn)
+    assert value(lambda: statements.invoke_models([arn], REGION, ACCOUNT))["Resource"] == [arn]
+    behind = statements.models_behind([arn])
     assert bool(behind) is (kind == "application-inference-profile")
     for statement in behind:
-        assert statement["Condition"] == {"StringEquals": {"bedrock:InferenceProfileArn": arn}}
+        assert statement["Condition"] == {"StringEquals": {"bedrock:InferenceProfileArn": [arn]}}
+
+
+def test_several_models_are_one_statement_with_each_of_them_exactly() -> None:
+    found = value(lambda: statements.invoke_models(["m.a-v1:0", "eu.m.b-v1:0"], REGION, ACCOUNT))
+    assert [arn.rpartition("/")[2] for arn in found["Resource"]] == ["m.a-v1:0", "eu.m.b-v1:0", "m.b-v1:0"]
+    profiles = [f"arn:aws:bedrock:{REGION}:{ACCOUNT}:inference-profile/{n}" for n in ("a", "b")]
+    (behind,) = statements.models_behind(["m.a-v1:0", *profiles])
+    assert behind["Condition"]["StringEquals"]["bedrock:InferenceProfileArn"] == profiles
 
 
 def test_a_model_is_never_granted_by_a_wildcard_in_its_name() -> None:
-    found = value(lambda: statements.invoke_model("eu.maker.model-1", REGION, ACCOUNT))
+    found = value(lambda: statements.invoke_models(["eu.maker.model-1"], REGION, ACCOUNT))
     assert not [arn for arn in found["Resource"] if "*" in arn.rpartition("/")[2]]
 
 
@@ -223,7 +231,7 @@ def test_the_boundary_lets_through_all_that_the_statements_grant() -> None:
             statements.read_secrets(["arn:secret"]),
             statements.use_key_through("dynamodb", KEY, ["kms:Decrypt", "kms:GenerateDataKey"]),
             statements.send_failures("arn:queue"),
-            statements.invoke_model("m.m", REGION, ACCOUNT),
+            statements.invoke_models(["m.m"], REGION, ACCOUNT),
         ]
     )
     granted = {a for s in made for a in ([s["Action"]] if isinstance(s["Action"], str) else s["Action"])}
@@ -242,7 +250,7 @@ def test_only_tracing_and_the_log_in_to_a_registry_are_granted_on_every_resource
             "read_secrets": statements.read_secrets(["arn:secret"]),
             "use_key_through": statements.use_key_through("s3", KEY, ["kms:Decrypt"]),
             "send_failures": statements.send_failures("arn:queue"),
-            "invoke_model": statements.invoke_model("eu.m.m", REGION, ACCOUNT),
+            "invoke_models": statements.invoke_models(["eu.m.m"], REGION, ACCOUNT),
             "keep_threads": statements.keep_threads(TABLE, "a"),
             **{statement["Sid"]: statement for statement in run_statements()},
         }

@@ -174,6 +174,18 @@ def test_a_manifest_with_one_broken_thing_fails(name: str, given: dict[str, Any]
     assert len(fails(name, bundled()[0], manifest(**given))) == 1
 
 
+TIER = {"name": "gpt-4o-2024-08-06", "max_output_tokens": 1024}
+
+
+def test_each_tier_of_a_bundle_is_judged() -> None:
+    for policy in ("AG03", "AG07"):
+        assert passes(policy, bundled()[0], manifest(models={"small": TIER, "large": TIER}))
+    moving = {"small": TIER, "large": {**TIER, "name": "gpt-4o"}}
+    assert fails("AG07", bundled()[0], manifest(models=moving))
+    endless = {"small": TIER, "large": {**TIER, "max_output_tokens": 8193}}
+    assert fails("AG03", bundled()[0], manifest(models=endless))
+
+
 def test_a_manifest_may_allow_no_model_call_and_no_tool() -> None:
     assert passes("AG03", bundled()[0], manifest(max_model_calls=0))
     assert passes("AG15", bundled()[0], manifest(tools=[]))

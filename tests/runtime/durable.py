@@ -48,6 +48,8 @@ class Durable:
         """Seconds for which retries waited."""
         self.seconds_left = float("inf")
         self.compact_every = 0
+        self.extras: dict[str, Any] = {}
+        """What else each worker's run is given."""
         self.executed: Counter[str] = Counter()
 
     def note(self, name: str, result: Any = None) -> Any:
@@ -78,6 +80,7 @@ class Durable:
             clock=self.aws.clock,
             sleep=self.pauses.append,
             compact_every=self.compact_every,
+            **self.extras,
         )
 
     def work(self, agent: Callable[[Run], Any], run: Run | None = None) -> Worked:

@@ -37,7 +37,14 @@ from agent_runtime.hosts.endings import (
 from agent_runtime.records import ENDED, RunStatus
 
 NOW = 1_800_000_000.0
-PASSING = (Braked, errors.CapReached, errors.CircuitOpen, ModelUnavailable, errors.SpendUnknown)
+PASSING = (
+    Braked,
+    errors.CapReached,
+    errors.CircuitOpen,
+    ModelUnavailable,
+    errors.SpendUnknown,
+    errors.ToolUnavailable,
+)
 DONE, DEAD, QUEUED = RunStatus.DONE, RunStatus.DEAD, RunStatus.QUEUED
 PARKED, SLEEPING, WAITING = RunStatus.PARKED, RunStatus.SLEEPING, RunStatus.WAITING_APPROVAL
 CLASSES = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)] + [ValueError, OSError, KeyError]

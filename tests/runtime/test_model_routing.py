@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_runtime.bundle import Bundle, ModelSpec, bundle_from_folder
+from agent_runtime.bundle import AgentManifest, Bundle, ModelSpec, bundle_from_folder
 from agent_runtime.errors import ManifestError
 from agent_runtime.model_routing import ONLY_TIER, RoutingRule, choose
 from agent_runtime.model_tiers import called_models
@@ -207,3 +208,11 @@ def test_what_is_read_from_the_cache_is_cheaper_where_its_price_is_known() -> No
     assert plain.cost_usd(1_000_000, 0, cache_read_tokens=1_000_000) == 1.0
     assert priced.cost_usd(1_000_000, 0, cache_read_tokens=1_000_000) == 0.1
     assert plain.cost_usd(1_000_000, 0, cache_write_tokens=1_000_000) == 1.25
+
+
+def test_the_manifest_that_the_guide_shows_is_one() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
+    shown = yaml.safe_load(page.split("```yaml\n")[1].split("```")[0])
+    manifest = AgentManifest.model_validate(shown)
+    assert list(manifest.models) == ["small", "large"]
+    assert choose(manifest.routing, "", 5000, lambda: 1.0) == "large"

@@ -52,7 +52,8 @@ def declared_agent(project: Project, agent: str, stack: str) -> Declared:
         raise UserError(f"{path}: {_AGENTS} has no agent {agent!r}; it has {', '.join(agents)}")
     folder = project.root / (entry.get("source") or source_of(project, agent))
     try:
-        bundle = read_bundle(folder, entry.get("model"), Inputs("Agent", agent, {}))
+        inputs = Inputs("Agent", agent, {})
+        bundle = read_bundle(folder, entry.get("model"), inputs, entry.get("models"))
     except InputError as error:
         raise UserError(str(error)) from None
     tools = frozenset(entry["tools"]) if entry.get("tools") else None

@@ -10,6 +10,7 @@ from embedded_aws.moto_gaps import (
     lambda_aliases,
     logs,
     s3,
+    services,
     sqs_attributes,
     sqs_handles,
     sqs_moves,
@@ -18,7 +19,7 @@ from embedded_aws.moto_gaps import (
 from embedded_aws.patches import replace
 
 _QUEUES = (sqs_attributes, sqs_handles, sqs_moves, sqs_receive)
-_GAPS = (cloudwatch, dynamodb, eks, iam, lambda_aliases, logs, s3, *_QUEUES)
+_GAPS = (cloudwatch, dynamodb, eks, iam, lambda_aliases, logs, s3, services, *_QUEUES)
 
 
 def fill() -> Callable[[], None]:

@@ -14,6 +14,7 @@ FILE = "tools.json"
 MOST_TOOL_SECONDS = 25
 """An HTTP API gives up after 30 s, and the gateway has to keep the answer in what is left:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html"""
+DEFAULT_TOOL_SECONDS = 20
 ToolName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Word = Annotated[str, StringConstraints(pattern=r"^[^#*/,\s]{1,128}$")]
 HostAndPort = Annotated[
@@ -58,7 +59,7 @@ class GatewayTool(_Frozen):
     idempotent: bool = False
     """Whether the same idempotency key makes it act once, however often it is called. Defaults to false: then
     a call of unknown outcome is not repeated."""
-    timeout_seconds: int = Field(default=20, ge=1, le=MOST_TOOL_SECONDS)
+    timeout_seconds: int = Field(default=DEFAULT_TOOL_SECONDS, ge=1, le=MOST_TOOL_SECONDS)
     """How long it may take. Defaults to 20."""
 
     @property

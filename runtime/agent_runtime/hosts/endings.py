@@ -20,6 +20,8 @@ from agent_runtime.errors import (
     SecretNotDeclared,
     SpendUnknown,
     Suspended,
+    ToolRefused,
+    ToolUnavailable,
 )
 from agent_runtime.heads import QUEUED_SECONDS
 from agent_runtime.hosts.queue import LONGEST_DELAY_SECONDS
@@ -38,6 +40,7 @@ _HOPELESS: Final = (
     ModelRejected,
     RunError,
     SecretNotDeclared,
+    ToolRefused,
 )
 
 
@@ -67,7 +70,9 @@ def ending(
         return Ending(RunStatus.DONE)
     if isinstance(error, Suspended):
         return _suspended(error, now)
-    if isinstance(error, Braked | CapReached | CircuitOpen | ModelUnavailable | SpendUnknown):
+    if isinstance(
+        error, Braked | CapReached | CircuitOpen | ModelUnavailable | SpendUnknown | ToolUnavailable
+    ):
         pause = _parked_seconds(error, jitter())
         due_at = now + pause + QUEUED_SECONDS
         return Ending(RunStatus.PARKED, due_at, str(error), resend_after=pause)

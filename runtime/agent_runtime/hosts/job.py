@@ -12,6 +12,7 @@ from agent_runtime.errors import (
     CheckpointBlobLost,
     CheckpointSchemaUnknown,
     CheckpointUnavailable,
+    GuardTripped,
     LeaseLost,
     MessageUnreadable,
     RunHeld,
@@ -201,7 +202,7 @@ def _give_back(
     if end.is_dead_letter:
         queue.bury(job.received, end.error or "")
         return JobDone(outcome=outcome, failed=True)
-    asked = outcome.error.asked if isinstance(outcome.error, Suspended) else None
+    asked = outcome.error.asked if isinstance(outcome.error, GuardTripped | Suspended) else None
     if asked is not None and wake_if_decided(store, message.tenant, run.run_id, asked):
         queue.send(message)  # the decision came before the run was given back
     if end.resend_after is not None:

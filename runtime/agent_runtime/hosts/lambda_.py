@@ -17,7 +17,15 @@ from agent_runtime.hosts.http import Answer, LambdaContext, Route, let_in, respo
 from agent_runtime.hosts.pinned import Pins
 from agent_runtime.hosts.problems import Problem, problem_of
 from agent_runtime.hosts.reading import RunReader, finished
-from agent_runtime.hosts.requests import HttpCall, copy_of, direct_request, run_request
+from agent_runtime.hosts.requests import (
+    HttpCall,
+    copy_of,
+    direct_request,
+    is_scheduled,
+    run_request,
+    schedule_request,
+)
+from agent_runtime.hosts.scheduled import by_schedule
 from agent_runtime.hosts.session_pins import SessionPins
 from agent_runtime.metrics import figures_of, metrics_line
 from agent_runtime.records import ENDED, RunRequest, RunStatus, record_from
@@ -71,6 +79,8 @@ class LambdaHost:
     def handle(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         """An HTTP response for an API Gateway event; for a direct invocation the run, or `{"problem":
         {...}}`."""
+        if is_scheduled(event):
+            return by_schedule(lambda: self._run(schedule_request(event, self._agent), context))
         if "http" not in event.get("requestContext", {}):
             try:
                 if "copy_of" in event:

@@ -24,6 +24,7 @@ from agent_runtime.errors import (
     SessionElsewhere,
     SessionStranded,
     SpendUnknown,
+    ToolUnavailable,
     TrafficUnknown,
 )
 
@@ -47,6 +48,7 @@ _OF_ERRORS: Final[tuple[tuple[type[AgentRuntimeError], int, str, str], ...]] = (
     (TrafficUnknown, 503, "traffic-unknown", "No release can be chosen"),
     (IdempotencyMismatch, 409, "idempotency-mismatch", "The idempotency key belongs to another input"),
     (BundleMismatch, 409, "bundle-mismatch", "The run was begun by another release"),
+    (ToolUnavailable, 503, "tool-unavailable", "A tool is unavailable"),
     (CircuitOpen, 503, "circuit-open", "What the agent calls was down, and is left alone for a while"),
     (ModelUnavailable, 503, "model-unavailable", "The model is unavailable"),
     (CheckpointUnavailable, 503, "checkpoints-unavailable", "The run's state cannot be read or written"),
@@ -92,6 +94,7 @@ _PASSING: Final = (
     LeaseLost,
     SessionElsewhere,
     SpendUnknown,
+    ToolUnavailable,
     TrafficUnknown,
 )
 

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,12 +11,16 @@ from typing import Any, Final
 from agent_runtime.hosts.problems import Problem
 from agent_runtime.ids import is_run_id, new_run_id, run_id_for_key
 from agent_runtime.records import RunRequest
+from agent_runtime.spend.caps import SCHEDULE_TENANT
 from agent_runtime.telemetry.traceparent import parse
 
 MAX_REQUEST_BYTES: Final = 1_000_000
 """One limit for all hosts: a run that has to wait travels in an SQS message, which holds 1 MiB."""
 _BODY_FIELDS: Final = {"input", "session", "parent"}
 _DIRECT_FIELDS: Final = {"input", "session", "parent", "tenant", "idempotency_key", "traceparent"}
+
+_SCHEDULE_FIELDS: Final = {"schedule", "input", "idempotency_key"}
+_SCHEDULE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -111,11 +116,30 @@ def direct_request(event: Mapping[str, Any], agent: str) -> RunRequest:
     400."""
     fields = _fields(event, _DIRECT_FIELDS, "`input`")
     tenant = fields.get("tenant")
-    if not isinstance(tenant, str) or not is_tenant(tenant):
+    if not isinstance(tenant, str) or not is_caller(tenant):
         raise Problem(
             400, "bad-request", "The tenant is missing", "name the `tenant` who is charged for the run"
         )
     return make_request(agent, tenant, fields, fields.get("idempotency_key"), fields.get("traceparent"))
+
+
+def is_scheduled(event: Mapping[str, Any]) -> bool:
+    """Whether a schedule calls, and not a caller."""
+    return "schedule" in event and "requestContext" not in event
+
+
+def schedule_request(event: Mapping[str, Any], agent: str) -> RunRequest:
+    """The run that a schedule begins; IAM lets the agent's own schedules alone call so. Raises `Problem` 400.
+
+    The time for which it was scheduled is its key: EventBridge Scheduler calls at least once.
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
+    """
+    fields = _fields(event, _SCHEDULE_FIELDS, "`input`")
+    name, key = fields.get("schedule"), fields.get("idempotency_key")
+    if not isinstance(name, str) or _SCHEDULE.fullmatch(name) is None or not isinstance(key, str):
+        detail = "a schedule's call has its name as `schedule` and its time as `idempotency_key`"
+        raise Problem(400, "bad-request", "The schedule is not named", detail)
+    return make_request(agent, SCHEDULE_TENANT + name, fields, key)
 
 
 def copy_of(wanted: object) -> tuple[str, str]:
@@ -125,6 +149,11 @@ def copy_of(wanted: object) -> tuple[str, str]:
     if not (isinstance(tenant, str) and is_tenant(tenant) and isinstance(run_id, str) and is_run_id(run_id)):
         raise Problem(400, "bad-request", "The run is not named", "`copy_of` takes `tenant` and `run_id`")
     return tenant, run_id
+
+
+def is_caller(text: str) -> bool:
+    """Whether a caller may be this tenant: a schedule's name is nobody's."""
+    return is_tenant(text) and not text.startswith(SCHEDULE_TENANT)
 
 
 def is_tenant(text: str) -> bool:
@@ -143,7 +172,7 @@ def claims_of(event: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _tenant(claims: Mapping[str, Any]) -> str:
     tenant = claims.get("tenant") or claims.get("sub")
-    if not isinstance(tenant, str) or not is_tenant(tenant):
+    if not isinstance(tenant, str) or not is_caller(tenant):
         raise Problem(403, "no-tenant", "The token names no tenant", "it needs the claim `tenant` or `sub`")
     return tenant
 

@@ -16,7 +16,8 @@ from agent_runtime.errors import AgentRuntimeError, Braked, TrafficUnknown
 from agent_runtime.hosts.http import Answer, LambdaContext, Route, respond
 from agent_runtime.hosts.problems import Problem, problem_of
 from agent_runtime.hosts.queue import RunMessage
-from agent_runtime.hosts.requests import HttpCall, json_fields, make_request
+from agent_runtime.hosts.requests import HttpCall, is_scheduled, json_fields, make_request, schedule_request
+from agent_runtime.hosts.scheduled import by_schedule
 from agent_runtime.records import RunRequest, RunStatus
 from agent_runtime.sessions import Sessions
 from agent_runtime.spend.room import Room, check_parent
@@ -61,7 +62,10 @@ class SubmitHost:
         )
 
     def handle(self, event: Mapping[str, Any], _context: LambdaContext) -> dict[str, Any]:
-        """An HTTP response for an API Gateway event."""
+        """An HTTP response for an API Gateway event; for a schedule's call the run as it was accepted."""
+        if is_scheduled(event):
+            agent = self._store.heads.agent
+            return by_schedule(lambda: self._accept(schedule_request(event, agent))[1])
         return respond(event, self._routes, self._tenants)
 
     def _post_run(self, call: HttpCall) -> Answer:
@@ -78,6 +82,10 @@ class SubmitHost:
             call.headers.get("idempotency-key"),
             call.headers.get("traceparent"),
         )
+        return self._accept(request)
+
+    def _accept(self, request: RunRequest) -> Answer:
+        agent = self._store.heads.agent
         try:
             bundle_id = self._release_for(request)
             submitted = self._store.submit(

@@ -10,6 +10,8 @@ from typing import Annotated, Final, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 NANOS_PER_USD: Final = 1_000_000_000
+SCHEDULE_TENANT: Final = "schedule:"
+"""Begins the tenant that a schedule's runs are charged to; no caller may have such a name."""
 ALERT_PERCENT, BRAKE_PERCENT = 80, 100
 Usd = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
@@ -45,13 +47,17 @@ class SpendCaps(_Frozen):
     tenant: WindowCaps = WindowCaps()
     """Of each tenant."""
     agent: WindowCaps = WindowCaps()
+    schedules: dict[str, WindowCaps] = Field(default_factory=dict[str, WindowCaps])
+    """Of the runs that a schedule begins, by its name, in place of a tenant's."""
     roots: tuple[str, ...] = ()
     """Agents whose runs may have this agent's runs begun at their expense, beside itself."""
     grace_seconds: float = Field(default=0, ge=0, le=300)
     """How long calls go on uncounted when the ledger's table cannot be reached. Defaults to 0: they stop."""
 
-    def of_tenant(self, tenant: str) -> WindowCaps:  # noqa: ARG002  those of one are those of all
-        """The caps of one tenant."""
+    def of_tenant(self, tenant: str) -> WindowCaps:
+        """The caps of one tenant, or of the schedule that takes a tenant's place."""
+        if tenant.startswith(SCHEDULE_TENANT):
+            return self.schedules.get(tenant.removeprefix(SCHEDULE_TENANT), self.tenant)
         return self.tenant
 
 

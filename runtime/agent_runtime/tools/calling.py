@@ -1,0 +1,224 @@
+"""A run's calls of tools: what may be called is decided here, outside the model and before anything happens.
+
+Each call is a step. One that reads is done again when its worker died in it; one that acts is an effect with
+an idempotency key; one that destroys waits for a person's yes to this very call first.
+"""
+
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
+
+from agent_runtime.audit.trail import Trail
+from agent_runtime.errors import AgentRuntimeError, ToolError, ToolRefused
+from agent_runtime.guard_spec import GuardSpec
+from agent_runtime.guards.loops import Call, Watch, rows
+from agent_runtime.records import Path, path_text
+from agent_runtime.scopes import current_scope
+from agent_runtime.tool_spec import TOOL_NAME, ToolSpec
+from agent_runtime.tools.arguments import approval_name, checked
+from agent_runtime.tools.local import LocalTool
+
+if TYPE_CHECKING:
+    from agent_runtime.run import Run
+
+_log = logging.getLogger("agent_runtime.tools")
+_SHOWN: Final = 2000
+"""Characters of the arguments that a person who is asked gets to see; all of them are held to their hash."""
+_NAMELESS: Final = "refused-tool"
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A call that may be made. `step` is the path of its step, `approval` that of the decision that lets a
+    destructive one through."""
+
+    spec: ToolSpec
+    arguments: dict[str, Any]
+    run_id: str
+    tenant: str
+    step: str
+    idempotency_key: str
+    approval: str | None = None
+
+
+class Gateway(Protocol):
+    """Calls tools that lie outside of the agent."""
+
+    def call(self, call: ToolCall) -> Any:
+        """The tool's result, JSON. Raises `ToolError`."""
+        ...
+
+
+class Calling:
+    """The tools of one run. `tripped` is told why the run goes in circles, for the nth time, and returns if
+    it may go on all the same."""
+
+    def __init__(
+        self,
+        run: "Run",
+        *,
+        local: Mapping[str, LocalTool],
+        gateway: Gateway | None,
+        audit: Trail,
+        guards: GuardSpec,
+        tripped: "Tripped",
+    ) -> None:
+        self._run, self._local, self._gateway, self._audit = run, local, gateway, audit
+        self._declared: Final = {spec.name: spec for spec in run.bundle.tools}
+        self._watch = Watch(guards)
+        self._tripped = tripped
+        self._trips = 0
+
+    def waited(self) -> None:
+        """The run has waited for something outside: the same question may have another answer now."""
+        self._watch.forget()
+
+    def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        """The tool's answer. Raises `ToolError`, what the tool's function raises, and what `step` raises."""
+        progress = self._run.progress
+        path = progress.scope().next_path
+        places = rows(path, self._is_parallel)
+        if (reason := self._watch.before(path, places)) is not None:
+            self._trips += 1
+            self._tripped(reason, self._trips)
+            self._watch.forget()
+        asked = _hash(arguments)
+        acts = False
+        try:
+            try:
+                spec, given = self._allowed(name, arguments)
+            except ToolRefused as refusal:
+                answer = self._refused(name, refusal)
+            else:
+                acts = spec.effect != "read"
+                answer = self._made(spec, given)
+        except ToolRefused as refusal:
+            refused = Call(name, asked, type(refusal).__name__, acts=False, refused=True)
+            self._watch.after(path, places, refused)
+            raise
+        except Exception as error:
+            if isinstance(error, ToolError) or not isinstance(error, AgentRuntimeError):
+                self._watch.after(path, places, Call(name, asked, type(error).__name__, acts))
+            raise
+        self._watch.after(path, places, Call(name, asked, _hash(answer), acts))
+        return answer
+
+    def _allowed(self, name: str, arguments: Mapping[str, Any]) -> tuple[ToolSpec, dict[str, Any]]:
+        """The tool, and its arguments as JSON has them. Raises `ToolRefused`."""
+        spec = self._declared.get(name)
+        if spec is None or name not in self._run.tools:
+            shown = repr(name) if re.fullmatch(TOOL_NAME, name) else "of this name"
+            offered = ", ".join(self._run.tools) or "none"
+            raise ToolRefused(f"there is no tool {shown} here; the tools are {offered}")
+        if spec.tenants and self._run.tenant not in spec.tenants:
+            raise ToolRefused(f"the tool {name!r} is not for this tenant")
+        given = checked(spec.input_schema, arguments)
+        if spec.destination == "gateway":
+            if self._gateway is None:
+                raise ToolRefused(f"the tool {name!r} needs a tool gateway, and none is deployed here")
+        elif name not in self._local:
+            raise ToolRefused(f"the agent's module has no function `@tool` named {name!r}")
+        else:
+            self._local[name].check(given)
+        return spec, given
+
+    def _made(self, spec: ToolSpec, given: dict[str, Any]) -> Any:
+        if spec.effect == "read":
+            return self._run.step(spec.name, lambda: self._call(spec, given))
+        approval = None
+        if spec.effect == "destructive":
+            approval = self._approval(spec, given)
+            if approval is None:
+                return self._refused(spec.name, ToolRefused(f"nobody approved of this call of {spec.name!r}"))
+
+        def act(*, idempotency_key: str = "") -> Any:
+            return self._call(spec, given, idempotency_key, approval)
+
+        takes_key = spec.destination == "gateway" or self._local[spec.name].takes_key
+        return self._run.effect(spec.name, act, takes_key=takes_key)
+
+    def _approval(self, spec: ToolSpec, given: dict[str, Any]) -> str | None:
+        """The path of the approval of this very call, or None. Raises `Suspended`."""
+        asked = self._run.progress.scope().next_path
+        text = json.dumps(given, sort_keys=True, ensure_ascii=False)
+        shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"
+        name = approval_name(spec.name, given)
+        is_approved = self._run.approve(name, summary=f"call the destructive tool {spec.name!r} with {shown}")
+        return path_text(asked) if is_approved else None
+
+    def _call(self, spec: ToolSpec, given: dict[str, Any], key: str = "", approval: str | None = None) -> Any:
+        self._record(spec.name, given, effect=spec.effect, destination=spec.destination)
+        try:
+            if spec.destination == "local":
+                answer = self._local[spec.name].call(given, key)
+            else:
+                assert self._gateway is not None
+                call = ToolCall(spec, given, self._run.run_id, self._run.tenant, _place(), key, approval)
+                answer = self._gateway.call(call)
+        except Exception as error:
+            self._record(spec.name, given, outcome=type(error).__name__)
+            if isinstance(error, ToolRefused):
+                self._count_refusal(spec.name, error)
+            raise
+        if spec.effect != "read":
+            self._record(spec.name, given, outcome="done")
+        return answer
+
+    def _refused(self, name: str, refusal: ToolRefused) -> Any:
+        """A refusal is a step, so that a replay meets what was met before, whatever the environment allows by
+        then: a call that was made then has its answer. Raises `refusal`."""
+
+        def work(_: Path) -> NoReturn:
+            self._count_refusal(name, refusal)
+            self._record(_shown(name), None, outcome="refused", reason=type(refusal).__name__)
+            raise refusal
+
+        return self._run.progress.once(_shown(name), work)
+
+    def _count_refusal(self, name: str, refusal: ToolRefused) -> None:
+        self._run.progress.tally.refused()
+        extra = {"run_id": self._run.run_id, "tool": _shown(name), "reason": str(refusal)}
+        _log.warning("call of a tool refused", extra=extra)
+
+    def _record(self, name: str, given: dict[str, Any] | None, **what: str) -> None:
+        """On the trail, once it is about to happen: raises `AuditUnavailable` for one that acts. How it came
+        out has no `effect`, since it is too late to stop it."""
+        arguments = {} if given is None else {"arguments": _hash(given)}
+        run = self._run
+        self._audit.record(
+            "tool-call", run_id=run.run_id, tenant=run.tenant, step=_place(), tool=name, **arguments, **what
+        )
+
+    def _is_parallel(self, path: Path) -> bool:
+        step = self._run.progress.find(path)
+        return step is not None and bool(step.children)
+
+
+class Tripped(Protocol):
+    """Stops a run that goes in circles, unless a person has let it go on."""
+
+    def __call__(self, reason: str, times: int) -> None: ...
+
+
+def _place() -> str:
+    """The path of the step that the thread is in, as text."""
+    scope = current_scope.get()
+    return "" if scope is None else path_text(scope.path)
+
+
+def _shown(name: str) -> str:
+    """The name where it can be a tool's: a model may make up anything."""
+    return name if re.fullmatch(TOOL_NAME, name) else _NAMELESS
+
+
+def _hash(value: object) -> str:
+    """16 hex digits, the same for the same JSON; what is none differs from all that is."""
+    try:
+        text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError):
+        text = f"no JSON: {type(value).__name__}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
