@@ -48,6 +48,8 @@ def difference(before: Bundle, after: Bundle) -> dict[str, list[str]]:
             lines = _of_files(old[part], new[part])
         elif part == "tools":
             lines = _of_values(*({tool["name"]: tool for tool in held[part]} for held in (old, new)))
+        elif part == "models":
+            lines = _of_values(*(_by_field(held[part]) for held in (old, new)))
         elif isinstance(new[part], dict):
             lines = _of_values(old[part], new[part])
         else:
@@ -55,6 +57,10 @@ def difference(before: Bundle, after: Bundle) -> dict[str, list[str]]:
         if lines:
             found[part] = lines
     return found
+
+
+def _by_field(tiers: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    return {f"{tier}.{field}": value for tier, model in tiers.items() for field, value in model.items()}
 
 
 def _of_files(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:

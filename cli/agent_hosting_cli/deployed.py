@@ -4,8 +4,10 @@ import getpass
 import json
 import os
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import boto3
@@ -15,6 +17,9 @@ from agent_hosting_cli import local
 from agent_hosting_cli.clients import admin_client
 from agent_hosting_cli.engine import LOCAL
 from agent_hosting_cli.project import Project, UserError
+from agent_runtime.audit.anchors import Anchors
+from agent_runtime.audit.trail import NOT_KEPT, Trail
+from agent_runtime.audit.writer import AuditTrail
 from agent_runtime.blobs import BlobStore
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import AgentRuntimeError
@@ -33,6 +38,21 @@ class Deployed:
     @property
     def control_table(self) -> str:
         return str(self.outputs["control_table_name"])
+
+    @cached_property
+    def trail(self) -> Trail:
+        """The audit trail, for what a person does. One that was deployed before there was any has none."""
+        group = str(self.outputs.get("audit_log_group_name") or "")
+        if not group:
+            return NOT_KEPT
+        carried = {"agent": self.agent}
+        return AuditTrail(self.client("logs"), group, self.anchors, kind="operator", carried=carried)
+
+    @property
+    def anchors(self) -> Anchors:
+        """How far the trail goes."""
+        days = int(self.outputs["audit_retention_days"])
+        return Anchors(self.client("dynamodb"), self.control_table, self.agent, days, time.time)
 
     def checkpoints(self) -> CheckpointStore:
         """The agent's runs, without what lies in their bucket: no command reads or writes that."""

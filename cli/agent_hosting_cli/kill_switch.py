@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from agent_hosting_cli.deployed import told, who
 from agent_hosting_cli.runs import AgentRuns
+from agent_runtime.audit.trail import told as on_trail
 from agent_runtime.brake import engage, utc_now
 from agent_runtime.errors import AgentRuntimeError, RunUnknown
 from agent_runtime.open_runs import Wanted, open_heads
@@ -84,8 +85,10 @@ class KillSwitch:
 
         def one_of(target: tuple[AgentRuns, dict[str, Any]]) -> Stop | str:
             one, head = target
+            run = {"run_id": head["run_id"], "tenant": head["tenant"]}
             try:
-                return stop(one.store, head["tenant"], head["run_id"], by=by, why=self.why)
+                with on_trail(one.deployed.trail, "run-stopped", **run, who=by, how="stopped", why=self.why):
+                    return stop(one.store, head["tenant"], head["run_id"], by=by, why=self.why)
             except AgentRuntimeError as error:
                 return str(error)
 
@@ -122,7 +125,12 @@ class KillSwitch:
         client = one.deployed.client("dynamodb")
         named = {"reason": f"stopped by a person: {self.why}"[:500], "engaged_by": by[:500]}
         table = one.deployed.control_table
-        return bool(told(lambda: engage(client, table, one.agent, engaged_at=utc_now(), **named)))
+
+        def engaged() -> bool:
+            with on_trail(one.deployed.trail, "brake-engaged", who=by, reason=self.why):
+                return engage(client, table, one.agent, engaged_at=utc_now(), **named)
+
+        return bool(told(engaged))
 
 
 def _key(one: AgentRuns, head: dict[str, Any]) -> Key:

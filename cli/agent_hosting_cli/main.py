@@ -10,6 +10,7 @@ from rich.table import Table
 
 from agent_hosting_cli import asking, local
 from agent_hosting_cli.approval_commands import approvals
+from agent_hosting_cli.audit_commands import audit
 from agent_hosting_cli.export_command import export_plan
 from agent_hosting_cli.memory_commands import memory
 from agent_hosting_cli.progress import console, errors, step
@@ -25,6 +26,7 @@ app.add_typer(bundle, name="bundle")
 app.add_typer(release, name="release")
 app.add_typer(brake, name="brake")
 app.add_typer(memory, name="memory")
+app.add_typer(audit, name="audit")
 app.add_typer(runs, name="runs")
 app.add_typer(approvals, name="approvals")
 app.command()(spend)

@@ -129,7 +129,12 @@ class Rollouts:
         change = Change(now, told(lambda: who(self.found.client)), what, why)
         return told(
             lambda: moved(
-                self._store(), self._host(), self.found.agent, lambda state: move(state, seen, now), change
+                self._store(),
+                self._host(),
+                self.found.agent,
+                lambda state: move(state, seen, now),
+                change,
+                self.found.trail,
             )
         )
 

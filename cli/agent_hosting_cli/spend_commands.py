@@ -31,15 +31,29 @@ def spend(
     tenant: Annotated[str | None, typer.Option(help="Of this tenant alone, by day.")] = None,
     stack: Annotated[str, typer.Option(help="Stack that the agent is deployed in.")] = "local",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Write an SVG of the report into this file.")] = None,
+    prices: Annotated[bool, typer.Option("--prices", help="Show at which prices it counts.")] = False,
 ) -> None:
     """Show what an agent has spent on its models."""
     from agent_hosting_cli.deployed import deployed, told
 
+    if plot is not None and plot.suffix != ".svg":
+        raise UserError(f"--plot writes SVG, and {plot.name} is none; name it {plot.stem}.svg")
+    if prices:
+        from agent_hosting_cli.spend_prices import show_prices
+
+        show_prices(deployed(find_project(Path.cwd()), stack, agent), as_json=as_json)
+        return
     if tenant is not None and by is not By.DAY:
         raise UserError(f"--tenant is told by day; leave out --by {by.value}")
     found = deployed(find_project(Path.cwd()), stack, agent)
     reader = SpendReader(found.checkpoints().table, agent)
     lines = told(lambda: report(reader, by, days, tenant, datetime.now(UTC)))
+    if plot is not None:
+        from agent_hosting_cli.spend_picture import spend_picture
+
+        title = f"{agent}: US dollars by {by.value}" + (f", {tenant} alone" if tenant else "")
+        plot.write_text(spend_picture(title, lines))
     if as_json:
         console.print_json(data=[line.as_dict() for line in lines])
         return

@@ -1,5 +1,6 @@
 """Pulumi components that host AI agents on AWS."""
 
+from agent_hosting._audit_trail import AuditLock
 from agent_hosting._eks_analysis import AnalysisArgs
 from agent_hosting._eks_args import EksAgentArgs
 from agent_hosting._eks_limits import DestinationArgs, GatewayArgs, Workload
@@ -66,6 +67,7 @@ __all__ = [
     "AgentPlatform",
     "AgentPlatformArgs",
     "AnalysisArgs",
+    "AuditLock",
     "CanaryTraffic",
     "CanaryTrafficArgs",
     "ChartArgs",

@@ -31,6 +31,7 @@ def policy_of(
     encrypted_checkpoints: bool,
     budget: AgentBudget,
     caps: SpendCaps,
+    audit: Sequence[Statement] = (),
 ) -> pulumi.Output[str]:
     found: list[Statement] = [
         statements.write_logs(log.arn),
@@ -41,6 +42,7 @@ def policy_of(
         statements.read_brake(platform["control_table_arn"], agent),
         statements.send_failures(failures.arn),
         *keep_ledger(agent, checkpoints, budget, platform["control_table_arn"], caps),
+        *audit,
     ]
     found += statements.read_variables(platform.get("key_arn"))
     if encrypted_checkpoints:

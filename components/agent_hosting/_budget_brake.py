@@ -6,6 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from agent_hosting import statements
+from agent_hosting._audit_trail import AuditTrail
 from agent_hosting._own_functions import OwnFunctions
 from agent_hosting._packaging import Target, runtime_archive
 from agent_hosting.agent_platform import PlatformReference
@@ -23,6 +24,7 @@ def brake_function(
     log_days: int,
     tags: Any,
     parent: pulumi.Resource,
+    audit: AuditTrail | None = None,
 ) -> aws.lambda_.Function:
     """Subscribed to `topic`, which alarms may publish to after `publishing`; `key_arn` encrypts what is kept
     of it."""
@@ -39,8 +41,13 @@ def brake_function(
             statements.write_brake(platform["control_table_arn"], agent),
             statements.send_failures(lost.arn),
             statements.use_key_through("sqs", key_arn, ["kms:Decrypt", "kms:GenerateDataKey"]),
+            *(audit.rights if audit else []),
         ],
-        variables={"AGENT_NAME": agent, "AGENT_CONTROL_TABLE": platform["control_table_name"]},
+        variables={
+            "AGENT_NAME": agent,
+            "AGENT_CONTROL_TABLE": platform["control_table_name"],
+            **(audit.variables if audit else {}),
+        },
         seconds=30,
         # Alerts come one by one; a flood of them must not eat the account's share.
         at_once=1,

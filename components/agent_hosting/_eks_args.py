@@ -5,6 +5,7 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 
+from agent_hosting._audit_trail import AuditLock
 from agent_hosting._eks_analysis import AnalysisArgs
 from agent_hosting._eks_limits import DestinationArgs, GatewayArgs, Workload
 from agent_hosting._packaging import Architecture
@@ -31,6 +32,11 @@ class EksAgentArgs(TypedDict):
     """Who is told of spending. Defaults to nobody; the brake works all the same."""
     architecture: NotRequired[Architecture]
     """Processor. Defaults to arm64: a fifth cheaper than x86_64."""
+    audit_lock: NotRequired[AuditLock]
+    """Who may take copies of the audit trail away before their days are over. Defaults to `governance`: those
+    who are given that right alone; with `compliance` nobody is."""
+    audit_retention_days: NotRequired[int]
+    """Days that the audit trail and its locked copies are kept. Defaults to 365."""
     checkpoint_retention_days: NotRequired[int]
     """Days that a run can be asked for, 1 to 365. Defaults to 30."""
     cluster: NotRequired[ClusterReference]

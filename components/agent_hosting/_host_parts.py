@@ -8,6 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from agent_hosting import _tool_link
+from agent_hosting._audit_trail import AuditExport, AuditLock, AuditTrail, audit_trail, export_trail
 from agent_hosting._packaging import Architecture, Target
 from agent_hosting._people import People
 from agent_hosting._rollout_controller import RolloutController
@@ -60,6 +61,32 @@ class HostParts:
             )
         )
 
+    def audit(self, days: int, platform: PlatformReference) -> AuditTrail:
+        """Where what the agent did is told."""
+        return audit_trail(self.name, days, platform, retain=self.retain, tags=self.tags, parent=self.parent)
+
+    def audit_export(
+        self,
+        trail: AuditTrail,
+        platform: PlatformReference,
+        variables: Mapping[str, pulumi.Input[str]],
+        topic_arn: pulumi.Input[str],
+        log_days: int,
+    ) -> AuditExport:
+        """Where it is locked."""
+        return export_trail(
+            trail,
+            platform,
+            Target.of(self.args.get("architecture")),
+            lock=AuditLock(self.args.get("audit_lock") or AuditLock.GOVERNANCE),
+            variables=variables,
+            log_days=log_days,
+            topic_arn=topic_arn,
+            retain=self.retain,
+            tags=self.tags,
+            parent=self.parent,
+        )
+
     def checkpoints(self, retention_days: int) -> CheckpointTable:
         return CheckpointTable(
             f"{self.name}-checkpoints",
@@ -96,7 +123,7 @@ class HostParts:
             opts=self._child,
         )
 
-    def budget(self, platform: PlatformReference) -> AgentBudget:
+    def budget(self, platform: PlatformReference, trail: AuditTrail) -> AgentBudget:
         return AgentBudget(
             f"{self.name}-budget",
             {
@@ -105,6 +132,9 @@ class HostParts:
                 "alert_emails": self.args.get("alert_emails") or [],
                 "platform": platform,
                 "architecture": self.args.get("architecture") or Architecture.ARM64,
+                "audit_log_group_name": trail.log_group_name,
+                "audit_log_group_arn": trail.log_group_arn,
+                "audit_retention_days": trail.days,
                 "tags": self.tags,
             },
             opts=self._child,
@@ -149,6 +179,7 @@ class HostParts:
         http_route: Mapping[str, Any] | None = None,
         argo_rollout: Mapping[str, Any] | None = None,
         network: Mapping[str, Any] | None = None,
+        trail: AuditTrail | None = None,
     ) -> RolloutController | None:
         """The controller, unless the program itself says who gets which share. `http_route` is what divides
         calls beside the record, `argo_rollout` what moves them in its place, and `network` from where their
@@ -169,8 +200,11 @@ class HostParts:
                 "platform": platform,
                 "releases": [*older, bundle.bundle_id],
                 "unfit": unfit(self.name, self.args, bundle, platform, self.parent),  # type: ignore[typeddict-item]
-                "variables": self.variables(platform, checkpoints, retention_days),
-                "statements": rights,
+                "variables": {
+                    **self.variables(platform, checkpoints, retention_days),
+                    **(trail.variables if trail else {}),
+                },
+                "statements": [*rights, *(trail.rights if trail else [])],
                 "shadow_statements": shadow_rights,
                 **({"http_route": http_route} if http_route else {}),  # type: ignore[typeddict-item]
                 **({"argo_rollout": argo_rollout} if argo_rollout else {}),  # type: ignore[typeddict-item]

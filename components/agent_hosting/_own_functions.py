@@ -104,9 +104,11 @@ class OwnFunctions:
         alarm: str,
         alarm_description: str,
         topic_arn: pulumi.Input[str],
+        minutes: int = 1,
+        failing: tuple[int, int] = (3, 5),
     ) -> None:
         """A call that failed is not repeated: the next minute's finds what it left. Where they go on failing,
-        the alarm `{name}-{alarm}` tells the topic."""
+        so many of so many in a row, the alarm `{name}-{alarm}` tells the topic."""
         aws.lambda_.FunctionEventInvokeConfig(
             f"{name}-async",
             function_name=function.name,
@@ -117,7 +119,7 @@ class OwnFunctions:
         minute = aws.cloudwatch.EventRule(
             name,
             description=description,
-            schedule_expression="rate(1 minute)",
+            schedule_expression=f"rate({minutes} minute{'s' if minutes > 1 else ''})",
             tags=self.tags,
             opts=self._child,
         )
@@ -142,9 +144,9 @@ class OwnFunctions:
             metric_name="Errors",
             dimensions={"FunctionName": function.name},
             statistic="Sum",
-            period=60,
-            evaluation_periods=5,
-            datapoints_to_alarm=3,
+            period=60 * minutes,
+            evaluation_periods=failing[1],
+            datapoints_to_alarm=failing[0],
             threshold=1,
             comparison_operator="GreaterThanOrEqualToThreshold",
             treat_missing_data="notBreaching",

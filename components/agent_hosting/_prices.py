@@ -6,6 +6,12 @@ from typing import Any
 _PRICES = ("input_usd_per_million_tokens", "output_usd_per_million_tokens")
 _WINDOW = "context_window_tokens"
 _PROVIDERS = {"bedrock": "aws", "openai": None}
+SOURCE = "genai-prices"
+
+
+def unpriced(model: dict[str, Any]) -> str | None:
+    """The first price that a model lacks; None for one that has both."""
+    return next((field for field in _PRICES if model.get(field) is None), None)
 
 
 def priced(model: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The policies of the roles around an agent's queues, in one place to read."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -22,6 +23,8 @@ class Surroundings:
     queue_key_arn: Arn
     queues: pulumi.Output[dict[str, str]]
     """ARN by bundle id."""
+    audit: Sequence[Statement] = ()
+    """Rights to write to the audit trail."""
 
     @property
     def queue_arns(self) -> pulumi.Output[list[str]]:
@@ -55,6 +58,7 @@ def work(here: Surroundings, dead_letter_queue_arns: pulumi.Output[dict[str, str
                 lambda both: [*both[0].values(), *both[1].values()]
             )
         ),
+        *here.audit,
     ]
 
 
@@ -83,6 +87,7 @@ def status(here: Surroundings, log: aws.cloudwatch.LogGroup) -> list[Statement]:
         runs.read_large_items(here.checkpoints.bucket_arn, here.agent),
         runs.send_runs(here.queue_arns),
         *here.keys(),
+        *here.audit,
     ]
 
 

@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from agent_hosting._audit_trail import AuditLock
 from agent_hosting._eks_limits import Workload
 from agent_hosting.hosting import Host
 
@@ -77,6 +78,13 @@ class ModelEntry(Entry):
     timeout_seconds: float | None = None
 
 
+class PriceEntry(Entry):
+    """What a model costs here, where `genai-prices` says otherwise or does not know it."""
+
+    input_usd_per_million_tokens: float = Field(ge=0, allow_inf_nan=False)
+    output_usd_per_million_tokens: float = Field(ge=0, allow_inf_nan=False)
+
+
 class ReleaseEntry(Entry):
     """A release with the image that holds it, for an agent on ECS or EKS."""
 
@@ -137,6 +145,8 @@ class AgentEntry(Entry):
     requests_per_second: float | None = None
     checkpoint_retention_days: int | None = None
     log_retention_days: int | None = None
+    audit_lock: AuditLock | None = None
+    audit_retention_days: int | None = None
     backlog_per_worker: float | None = None
     cpu_units: int | None = None
     dead_letter_retention_days: int | None = None

@@ -6,6 +6,7 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 
+from agent_hosting._audit_trail import AuditLock
 from agent_hosting._eks_analysis import AnalysisArgs
 from agent_hosting._eks_args import EksAgentArgs
 from agent_hosting._eks_limits import DestinationArgs, GatewayArgs, Workload
@@ -40,6 +41,11 @@ class AgentArgs(TypedDict):
     """Who is told of spending. Defaults to nobody; the brake works all the same."""
     architecture: NotRequired[Architecture]
     """Processor. Defaults to arm64: a fifth cheaper than x86_64."""
+    audit_lock: NotRequired[AuditLock]
+    """Who may take copies of the audit trail away before their days are over. Defaults to `governance`: those
+    who are given that right alone; with `compliance` nobody is."""
+    audit_retention_days: NotRequired[int]
+    """Days that the audit trail and its locked copies are kept. Defaults to 365."""
     backlog_per_worker: NotRequired[float]
     """Runs on their way, waiting or in work, for each worker: beyond it more are started. Defaults to
     `worker_concurrency`."""
@@ -190,6 +196,14 @@ class Agent(pulumi.ComponentResource):
     """Bucket of what is too large for that table."""
     checkpoint_retention_days: pulumi.Output[int]
     """Days that runs, sessions and their memory are kept."""
+    audit_log_group_name: pulumi.Output[str]
+    """Log group of the audit trail."""
+    audit_bucket_name: pulumi.Output[str]
+    """Bucket of its locked copies."""
+    audit_retention_days: pulumi.Output[int]
+    """Days that it is kept."""
+    audit_reviewer_policy_arn: pulumi.Output[str]
+    """Managed policy for those who review the trail."""
     control_table_name: pulumi.Output[str]
     """Table of releases and brakes."""
     cluster_name: pulumi.Output[str]
@@ -222,6 +236,10 @@ class Agent(pulumi.ComponentResource):
         )
         self.checkpoint_bucket_name = hosted.checkpoint_bucket_name
         self.checkpoint_retention_days = hosted.checkpoint_retention_days
+        self.audit_log_group_name = hosted.audit_log_group_name
+        self.audit_bucket_name = hosted.audit_bucket_name
+        self.audit_retention_days = hosted.audit_retention_days
+        self.audit_reviewer_policy_arn = hosted.audit_reviewer_policy_arn
         self.cluster_name = self.namespace = pulumi.Output.from_input("")
         self.service_names = self.queue_urls = self.dead_letter_queue_urls = pulumi.Output.from_input({})
         if isinstance(hosted, EksAgent):

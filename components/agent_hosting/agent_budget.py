@@ -7,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from agent_hosting import statements
+from agent_hosting._audit_trail import AuditTrail
 from agent_hosting._budget_brake import brake_function
 from agent_hosting._keys import account_id, delegate_to_account, publish_through
 from agent_hosting._packaging import ARCHITECTURES_WAY_OUT, Architecture, Target
@@ -33,6 +34,13 @@ class AgentBudgetArgs(TypedDict):
     minutes, a busy hour is not."""
     daily_limit_usd: NotRequired[float]
     """Model spend in one day that pulls the brake. Defaults to 1/4 of the month."""
+    audit_log_group_name: NotRequired[pulumi.Input[str]]
+    """Log group of the audit trail, which is told when the brake is engaged. Omit for no trail; given, so are
+    the next two."""
+    audit_log_group_arn: NotRequired[pulumi.Input[str]]
+    """ARN of that log group. Omit for no trail."""
+    audit_retention_days: NotRequired[int]
+    """Days that the trail's entries are kept. Defaults to 365."""
     architecture: NotRequired[Architecture]
     """Processor of the brake function. Defaults to arm64: a fifth cheaper than x86_64."""
     log_retention_days: NotRequired[int]
@@ -148,10 +156,22 @@ class AgentBudget(pulumi.ComponentResource):
             log_days=log_days,
             tags=tags,
             parent=self,
+            audit=_trail(agent, args, inputs),
         )
 
         self.topic_arn, self.brake_function_name, self.key_arn = topic.arn, brake.name, key.arn
         self.register_outputs({output: getattr(self, output) for output in AgentBudget.__annotations__})
+
+
+def _trail(agent: str, args: AgentBudgetArgs, inputs: Inputs) -> AuditTrail | None:
+    name, arn = args.get("audit_log_group_name"), args.get("audit_log_group_arn")
+    days = inputs.log_days("audit_retention_days", 365)
+    if name is None and arn is None:
+        return None
+    if name is None or arn is None:
+        missing = "audit_log_group_name" if name is None else "audit_log_group_arn"
+        raise inputs.refuse(missing, None, "a log group has a name and an ARN", "Give both, or neither.")
+    return AuditTrail(agent, days, name, arn, args["platform"]["control_table_arn"])
 
 
 def alert_percents(further: Sequence[float], inputs: Inputs) -> list[float]:

@@ -14,7 +14,7 @@ from agent_hosting._packaging import (
     agent_archive,
     runtime_fingerprint,
 )
-from agent_hosting._prices import priced
+from agent_hosting._prices import SOURCE, priced, unpriced
 from agent_hosting._validation import Inputs
 from agent_runtime.bundle import Bundle, ModelSpec, bundle_files, bundle_from_folder
 from agent_runtime.errors import ManifestError
@@ -129,8 +129,13 @@ def read_bundle(
 
 
 def _spec(where: str, model: ModelArgs, inputs: Inputs) -> ModelSpec:
+    found = priced(dict(model))
+    if (missing := unpriced(found)) is not None:
+        way_out = f"Give both prices under `{where}`, or under `prices` of the stack by the model's name."
+        limit = f"{SOURCE} knows no price of {found.get('name')!r}"
+        raise inputs.refuse(f"{where}.{missing}", None, limit, way_out)
     try:
-        return ModelSpec.model_validate(priced(dict(model)))
+        return ModelSpec.model_validate(found)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise inputs.refuse(

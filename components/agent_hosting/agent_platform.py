@@ -119,7 +119,8 @@ class AgentPlatform(pulumi.ComponentResource):
             hash_key="agent",
             range_key="item",
             attributes=[{"name": "agent", "type": "S"}, {"name": "item", "type": "S"}],
-            ttl={"enabled": True, "attribute_name": "expires_at"},  # of budgets that runs have shared
+            # Of heads of the audit trail, and of budgets that runs have shared.
+            ttl={"enabled": True, "attribute_name": "expires_at"},
             point_in_time_recovery={"enabled": True},
             server_side_encryption={"enabled": True, "kms_key_arn": key.arn} if key else None,
             deletion_protection_enabled=retain,

@@ -5,9 +5,10 @@ from typing import NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
+from agent_hosting._guarded_bucket import guard_bucket
 from agent_hosting._keys import delegate_to_account
 from agent_hosting._validation import Inputs
-from agent_hosting.statements import policy, tls_only
+from agent_hosting.statements import policy
 
 DUE_INDEX = "due"
 _OLD_VERSION_DAYS = 7
@@ -96,7 +97,14 @@ class CheckpointTable(pulumi.ComponentResource):
         # Named without a suffix: a bucket's name has 63 characters, and an agent's own takes 40 of them.
         bucket = aws.s3.Bucket(name, force_destroy=not retain, tags=given.get("tags"), opts=kept)
         # Its guards are kept with it: a bucket that outlives the stack must not lie open.
-        _guard_bucket(f"{name}-large", bucket, self.key_arn if own_key else None, days, kept)
+        guard_bucket(
+            f"{name}-large",
+            bucket,
+            self.key_arn if own_key else None,
+            days=days,
+            old_version_days=_OLD_VERSION_DAYS,
+            kept=kept,
+        )
         if retain:
             aws.s3.BucketVersioning(
                 f"{name}-large-versions",
@@ -116,53 +124,3 @@ class CheckpointTable(pulumi.ComponentResource):
                 "key_arn": self.key_arn,
             }
         )
-
-
-def _guard_bucket(
-    name: str,
-    bucket: aws.s3.Bucket,
-    key_arn: pulumi.Output[str] | None,
-    days: int,
-    kept: pulumi.ResourceOptions,
-) -> None:
-    """Private, owner-enforced, TLS only, encrypted, and emptied of what is past its days."""
-    aws.s3.BucketPublicAccessBlock(
-        f"{name}-private",
-        bucket=bucket.id,
-        block_public_acls=True,
-        block_public_policy=True,
-        ignore_public_acls=True,
-        restrict_public_buckets=True,
-        opts=kept,
-    )
-    aws.s3.BucketOwnershipControls(
-        f"{name}-owner", bucket=bucket.id, rule={"object_ownership": "BucketOwnerEnforced"}, opts=kept
-    )
-    by_key = (
-        {"sse_algorithm": "aws:kms", "kms_master_key_id": key_arn} if key_arn else {"sse_algorithm": "AES256"}
-    )
-    aws.s3.BucketServerSideEncryptionConfiguration(
-        f"{name}-encryption",
-        bucket=bucket.id,
-        rules=[{"apply_server_side_encryption_by_default": by_key, "bucket_key_enabled": bool(key_arn)}],  # type: ignore[dict-item]
-        opts=kept,
-    )
-    aws.s3.BucketLifecycleConfiguration(
-        f"{name}-expiry",
-        bucket=bucket.id,
-        rules=[
-            {
-                "id": "expire",
-                "status": "Enabled",
-                "filter": {"prefix": ""},
-                "expiration": {"days": days},
-                "noncurrent_version_expiration": {"noncurrent_days": _OLD_VERSION_DAYS},
-                "abort_incomplete_multipart_upload": {"days_after_initiation": 1},
-            }
-        ],
-        opts=kept,
-    )
-    whole = [bucket.arn, pulumi.Output.concat(bucket.arn, "/*")]
-    aws.s3.BucketPolicy(
-        f"{name}-policy", bucket=bucket.id, policy=policy([tls_only("s3:*", whole)]), opts=kept
-    )

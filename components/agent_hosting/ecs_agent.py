@@ -7,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from agent_hosting import _ecs_access, _queue_access
+from agent_hosting._audit_trail import AuditLock, check_audit
 from agent_hosting._container_releases import (
     check_cluster,
     check_secret_variables,
@@ -47,6 +48,11 @@ class EcsAgentArgs(TypedDict):
     """Who is told of spending. Defaults to nobody; the brake works all the same."""
     architecture: NotRequired[Architecture]
     """Processor. Defaults to arm64: a fifth cheaper than x86_64."""
+    audit_lock: NotRequired[AuditLock]
+    """Who may take copies of the audit trail away before their days are over. Defaults to `governance`: those
+    who are given that right alone; with `compliance` nobody is."""
+    audit_retention_days: NotRequired[int]
+    """Days that the audit trail and its locked copies are kept. Defaults to 365."""
     backlog_per_worker: NotRequired[float]
     """Runs on their way, waiting or in work, for each worker: beyond it more are started. Defaults to
     `worker_concurrency`."""
@@ -154,6 +160,14 @@ class EcsAgent(pulumi.ComponentResource):
     """Bucket of what is too large for that table."""
     checkpoint_retention_days: pulumi.Output[int]
     """Days that runs, sessions and their memory are kept."""
+    audit_log_group_name: pulumi.Output[str]
+    """Log group of the audit trail."""
+    audit_bucket_name: pulumi.Output[str]
+    """Bucket of its locked copies."""
+    audit_retention_days: pulumi.Output[int]
+    """Days that it is kept."""
+    audit_reviewer_policy_arn: pulumi.Output[str]
+    """Managed policy for those who review the trail."""
     control_table_name: pulumi.Output[str]
     """Table of releases, traffic and brakes."""
     cluster_name: pulumi.Output[str]
@@ -172,6 +186,7 @@ class EcsAgent(pulumi.ComponentResource):
         limits = check_ecs_limits(name, args, inputs, EcsAgentArgs.__annotations__)
         caps, schedules = check_spend(args, inputs), check_schedules(args, inputs)
         people = People.of(args, inputs)
+        audit_days = check_audit(args, inputs)
         target = Target.of(args.get("architecture"))
         release, newest = newest_release(name, args, inputs, target)
         shares = check_shares(args, release, inputs)
@@ -201,13 +216,20 @@ class EcsAgent(pulumi.ComponentResource):
             release.bundle.secrets, role.role_arn, [execution_role.role_arn] if in_variables else []
         )
         log = parts.log(platform, limits.log_days)
-        budget = parts.budget(platform)
+        trail = parts.audit(audit_days, platform)
+        budget = parts.budget(platform, trail)
         told_people = parts.people(people, budget, platform, role.role_name, target, limits.log_days)
         key = queues_key(name, tags, self)
         division = divide(name, args, Host.ECS, newest, shares, target, platform, self)
         queues = division.queues(limits.queue, limits.oldest_run_seconds, key.arn, budget.topic_arn, tags)
         here = Surroundings(
-            name, checkpoints, parts.retain, platform["control_table_arn"], key.arn, told(queues, "queue_arn")
+            name,
+            checkpoints,
+            parts.retain,
+            platform["control_table_arn"],
+            key.arn,
+            told(queues, "queue_arn"),
+            trail.rights,
         )
         may_work = keep_ledger(name, checkpoints, budget, here.control_table_arn, caps) + _ecs_access.worker(
             here,
@@ -225,7 +247,7 @@ class EcsAgent(pulumi.ComponentResource):
                 ("execution-access", execution_role, may_start.apply(policy)),
             )
         ]
-        common = parts.variables(platform, checkpoints, kept_days)
+        common = {**parts.variables(platform, checkpoints, kept_days), **trail.variables}
         common["AGENT_MAX_RECEIVES"] = str(limits.queue.max_receives)
         crew = Crew(
             agent=name,
@@ -282,6 +304,7 @@ class EcsAgent(pulumi.ComponentResource):
             budget.topic_arn,
             limits.log_days,
             limits.queue.checkpoint_retention_days,
+            trail=trail,
         )
 
         schedule_runs(
@@ -294,6 +317,7 @@ class EcsAgent(pulumi.ComponentResource):
             tags=tags,
             parent=self,
         )
+        locked = parts.audit_export(trail, platform, common, budget.topic_arn, limits.log_days)
         self.url = parts.door([submit, status], platform, limits.log_days)
         self.bundle_id, self.role_arn = pulumi.Output.from_input(newest.bundle_id), role.role_arn
         self.function_name = pulumi.Output.from_input(submit["function_name"])
@@ -306,4 +330,10 @@ class EcsAgent(pulumi.ComponentResource):
         self.queue_urls = told(queues, "queue_url")
         self.dead_letter_queue_urls = told(queues, "dead_letter_queue_url")
         self.service_names = told(workers, "service_name")
+        self.audit_log_group_name = pulumi.Output.from_input(trail.log_group_name)
+        self.audit_retention_days = pulumi.Output.from_input(trail.days)
+        self.audit_bucket_name, self.audit_reviewer_policy_arn = (
+            locked.bucket_name,
+            locked.reviewer_policy_arn,
+        )
         self.register_outputs({output: getattr(self, output) for output in EcsAgent.__annotations__})

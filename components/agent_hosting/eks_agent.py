@@ -4,6 +4,7 @@ import pulumi
 import pulumi_aws as aws
 
 from agent_hosting import _eks_access, _queue_access
+from agent_hosting._audit_trail import check_audit
 from agent_hosting._container_releases import check_shares, newest_release
 from agent_hosting._eks_analysis import check_analysis
 from agent_hosting._eks_args import EksAgentArgs
@@ -57,6 +58,14 @@ class EksAgent(pulumi.ComponentResource):
     """Bucket of what is too large for that table."""
     checkpoint_retention_days: pulumi.Output[int]
     """Days that runs, sessions and their memory are kept."""
+    audit_log_group_name: pulumi.Output[str]
+    """Log group of the audit trail."""
+    audit_bucket_name: pulumi.Output[str]
+    """Bucket of its locked copies."""
+    audit_retention_days: pulumi.Output[int]
+    """Days that it is kept."""
+    audit_reviewer_policy_arn: pulumi.Output[str]
+    """Managed policy for those who review the trail."""
     control_table_name: pulumi.Output[str]
     """Table of releases, traffic and brakes."""
     cluster_name: pulumi.Output[str]
@@ -78,6 +87,7 @@ class EksAgent(pulumi.ComponentResource):
         _check_place(name, inputs)
         caps, schedules = check_spend(args, inputs), check_schedules(args, inputs)
         people = People.of(args, inputs)
+        audit_days = check_audit(args, inputs)
         target = Target.of(args.get("architecture"))
         release, newest = newest_release(name, args, inputs, target)
         shares = check_shares(args, release, inputs)
@@ -97,13 +107,20 @@ class EksAgent(pulumi.ComponentResource):
         parts.connect_tools(release.bundle, platform, checkpoints)
         scope = parts.secrets(release.bundle.secrets, role.role_arn)
         log = parts.log(platform, limits.log_days)
-        budget = parts.budget(platform)
+        trail = parts.audit(audit_days, platform)
+        budget = parts.budget(platform, trail)
         told_people = parts.people(people, budget, platform, role.role_name, target, limits.log_days)
         key = queues_key(name, tags, self)
         division = divide(name, args, Host.EKS, newest, shares, target, platform, self)
         queues = division.queues(limits.queue, limits.oldest_run_seconds, key.arn, budget.topic_arn, tags)
         here = Surroundings(
-            name, checkpoints, parts.retain, platform["control_table_arn"], key.arn, told(queues, "queue_arn")
+            name,
+            checkpoints,
+            parts.retain,
+            platform["control_table_arn"],
+            key.arn,
+            told(queues, "queue_arn"),
+            trail.rights,
         )
         allowed = keep_ledger(name, checkpoints, budget, here.control_table_arn, caps) + _eks_access.pod(
             here,
@@ -114,7 +131,7 @@ class EksAgent(pulumi.ComponentResource):
             models=release.bundle.tiers,
         )
         access = aws.iam.RolePolicy(f"{name}-access", role=role.role_name, policy=policy(allowed), opts=child)
-        common = parts.variables(platform, checkpoints, kept_days)
+        common = {**parts.variables(platform, checkpoints, kept_days), **trail.variables}
         pods = Pods(
             agent=name,
             namespace=args.get("namespace") or "agents",
@@ -167,6 +184,7 @@ class EksAgent(pulumi.ComponentResource):
             limits.log_days,
             kept_days,
             **placement.controller_inputs(),
+            trail=trail,
         )
         placement.divide_calls(workloads, traffic, controller, admitted)
 
@@ -180,6 +198,7 @@ class EksAgent(pulumi.ComponentResource):
             tags=tags,
             parent=self,
         )
+        locked = parts.audit_export(trail, platform, common, budget.topic_arn, limits.log_days)
         self.url = parts.door([submit, status], platform, limits.log_days)
         self.bundle_id, self.role_arn = pulumi.Output.from_input(newest.bundle_id), role.role_arn
         self.function_name = pulumi.Output.from_input(submit["function_name"])
@@ -193,6 +212,12 @@ class EksAgent(pulumi.ComponentResource):
         self.queue_urls = told(queues, "queue_url")
         self.dead_letter_queue_urls = told(queues, "dead_letter_queue_url")
         self.service_names = told(workloads, "service")
+        self.audit_log_group_name = pulumi.Output.from_input(trail.log_group_name)
+        self.audit_retention_days = pulumi.Output.from_input(trail.days)
+        self.audit_bucket_name, self.audit_reviewer_policy_arn = (
+            locked.bucket_name,
+            locked.reviewer_policy_arn,
+        )
         self.register_outputs({output: getattr(self, output) for output in EksAgent.__annotations__})
 
 

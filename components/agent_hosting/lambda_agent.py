@@ -7,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from agent_hosting import _access, _manifests, _releases, _run_statements, _versions, statements
+from agent_hosting._audit_trail import AuditLock, check_audit
 from agent_hosting._host_parts import HostParts
 from agent_hosting._limits import check_limits
 from agent_hosting._names import claim
@@ -35,6 +36,11 @@ class LambdaAgentArgs(TypedDict):
     """Who is told of spending. Defaults to nobody; the brake works all the same."""
     architecture: NotRequired[Architecture]
     """Processor. Defaults to arm64: a fifth cheaper than x86_64."""
+    audit_lock: NotRequired[AuditLock]
+    """Who may take copies of the audit trail away before their days are over. Defaults to `governance`: those
+    who are given that right alone; with `compliance` nobody is."""
+    audit_retention_days: NotRequired[int]
+    """Days that the audit trail and its locked copies are kept. Defaults to 365."""
     checkpoint_retention_days: NotRequired[int]
     """Days that a run can be asked for, 1 to 365. Defaults to 30."""
     deployer_arns: NotRequired[Sequence[str]]
@@ -119,6 +125,14 @@ class LambdaAgent(pulumi.ComponentResource):
     """Bucket of what is too large for that table."""
     checkpoint_retention_days: pulumi.Output[int]
     """Days that runs, sessions and their memory are kept."""
+    audit_log_group_name: pulumi.Output[str]
+    """Log group of the audit trail."""
+    audit_bucket_name: pulumi.Output[str]
+    """Bucket of its locked copies."""
+    audit_retention_days: pulumi.Output[int]
+    """Days that it is kept."""
+    audit_reviewer_policy_arn: pulumi.Output[str]
+    """Managed policy for those who review the trail."""
     control_table_name: pulumi.Output[str]
     """Table of releases and brakes."""
     failure_queue_url: pulumi.Output[str]
@@ -131,6 +145,7 @@ class LambdaAgent(pulumi.ComponentResource):
         limits = check_limits(name, args, inputs, LambdaAgentArgs.__annotations__)
         caps, schedules = check_spend(args, inputs), check_schedules(args, inputs)
         people = People.of(args, inputs)
+        audit_days = check_audit(args, inputs)
         target = Target.of(args.get("architecture"))
         release = _releases.newest(args, inputs, target, ("source", "bundle_id", "archive"))
         child, parts = pulumi.ResourceOptions(parent=self), HostParts(name, args, self)
@@ -144,6 +159,7 @@ class LambdaAgent(pulumi.ComponentResource):
         parts.connect_tools(release.bundle, platform, checkpoints)
         scope = parts.secrets(release.bundle.secrets, identity.role_arn)
         log = parts.log(platform, limits.log_days)
+        trail = parts.audit(audit_days, platform)
         failures = aws.sqs.Queue(
             f"{name}-failures",
             message_retention_seconds=14 * 86400,
@@ -159,7 +175,7 @@ class LambdaAgent(pulumi.ComponentResource):
             policy=statements.policy([statements.tls_only("sqs:*", failures.arn)]),
             opts=child,
         )
-        budget = parts.budget(platform)
+        budget = parts.budget(platform, trail)
         told_people = parts.people(people, budget, platform, identity.role_name, target, limits.log_days)
         access = aws.iam.RolePolicy(
             f"{name}-access",
@@ -175,6 +191,7 @@ class LambdaAgent(pulumi.ComponentResource):
                 models=release.bundle.tiers,
                 encrypted_checkpoints=parts.retain,
                 budget=budget,
+                audit=trail.rights,
                 caps=caps,
             ),
             opts=child,
@@ -184,6 +201,7 @@ class LambdaAgent(pulumi.ComponentResource):
             **parts.agent_variables(scope),
             **spend_variables(caps, budget),
             **told_people,
+            **trail.variables,
             **parts.tenant_variables(),
             "AGENT_BUNDLE_ID": release.bundle.bundle_id,
             "AGENT_TURN_TIMEOUT_SECONDS": str(limits.turn_seconds),
@@ -236,7 +254,10 @@ class LambdaAgent(pulumi.ComponentResource):
             function.name,
             function.version,
             _access.copies(name, function.arn, checkpoints, encrypted_checkpoints=parts.retain),
+            trail=trail,
         )
+        common = parts.variables(platform, checkpoints, limits.retention_days)
+        locked = parts.audit_export(trail, platform, common, budget.topic_arn, limits.log_days)
         aws.lambda_.FunctionEventInvokeConfig(
             f"{name}-async",
             function_name=function.name,
@@ -272,4 +293,10 @@ class LambdaAgent(pulumi.ComponentResource):
         self.checkpoint_bucket_name = checkpoints.bucket_name
         self.checkpoint_retention_days = pulumi.Output.from_input(limits.retention_days)
         self.control_table_name = pulumi.Output.from_input(platform["control_table_name"])
+        self.audit_log_group_name = pulumi.Output.from_input(trail.log_group_name)
+        self.audit_retention_days = pulumi.Output.from_input(trail.days)
+        self.audit_bucket_name, self.audit_reviewer_policy_arn = (
+            locked.bucket_name,
+            locked.reviewer_policy_arn,
+        )
         self.register_outputs({output: getattr(self, output) for output in LambdaAgent.__annotations__})

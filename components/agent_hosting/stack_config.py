@@ -17,6 +17,7 @@ from agent_hosting._stack_entries import (
     JwtEntry,
     ModelEntry,
     NotifyEntry,
+    PriceEntry,
     ProfileEntry,
     ReleaseEntry,
 )
@@ -42,6 +43,8 @@ class StackConfig(Entry):
     """Fields of `AgentClusterArgs` for agents on EKS, checked where they are used."""
     architecture: Literal["arm64", "x86_64", "this-machine"] = "arm64"
     deployer_arns: tuple[str, ...] = ()
+    prices: dict[str, PriceEntry] = Field(default_factory=dict[str, PriceEntry])
+    """By the name of a model that an agent's `model` names, unless it gives prices itself."""
     release_store: str = "releases"
     """Folder of packed releases, as AGENT/BUNDLE.zip."""
 
@@ -113,8 +116,8 @@ class StackConfig(Entry):
             "jwt": self.jwt.model_dump() if self.jwt else None,
             "tool_versions": self._tool_versions(name),
             "run_profile": entry.run_profile.model_dump(exclude_none=True) if entry.run_profile else None,
-            "model": entry.model.model_dump(exclude_none=True) if entry.model else None,
-            "models": {tier: model.model_dump(exclude_none=True) for tier, model in entry.models.items()}
+            "model": self._model(entry.model) if entry.model else None,
+            "models": {tier: self._model(model) for tier, model in entry.models.items()}
             if entry.models
             else None,
             "host": entry.host.value if entry.host else None,
@@ -123,6 +126,10 @@ class StackConfig(Entry):
             "shares": entry.shares or ({"newest": 1.0} if entry.source else None),
         }
         return AgentArgs(**{key: value for key, value in args.items() if value is not None})  # type: ignore[typeddict-item]
+
+    def _model(self, model: ModelEntry) -> dict[str, Any]:
+        price = self.prices.get(model.name)
+        return {**(price.model_dump() if price else {}), **model.model_dump(exclude_none=True)}
 
     def _tool_versions(self, name: str) -> dict[str, str] | None:
         """What the environment offers: the gateway's versions to its callers, and what the entry says."""
@@ -202,6 +209,8 @@ def _entry_at(path: tuple[Any, ...]) -> type[BaseModel]:
         return StackConfig
     if path[0] == "agents" and len(path) == 2:
         return AgentEntry
+    if path[0] == "prices":
+        return PriceEntry
     if "releases" in path:
         return ReleaseEntry
     if path[-2:-1] == ("models",):

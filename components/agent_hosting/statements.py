@@ -235,6 +235,7 @@ def boundary() -> list[Statement]:
                 "logs:CreateLogStream",
                 "logs:DescribeLogGroups",
                 "logs:DescribeLogStreams",
+                "logs:GetLogEvents",
                 "logs:PutLogEvents",
                 "s3:GetObject",
                 "s3:PutObject",

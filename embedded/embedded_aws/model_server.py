@@ -13,6 +13,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+MODELS: Final = ("embedded-v1", "embedded-large-v1")
+"""Two names for the same answers, so that tiers can be tried."""
 _MAX_BODY_BYTES: Final = 1024 * 1024
 _TOKEN: Final = re.compile(r"\w+|[^\w\s]")
 _PASSAGE: Final = re.compile(r"^\[(\d+)\](.*?)(?=^\[\d+\]|^Question:|\Z)", re.MULTILINE | re.DOTALL)
@@ -41,7 +43,7 @@ class ModelServer:
     changed while the server runs, as a provider does who revokes a key.
     """
 
-    def __init__(self, api_key: str | None = None, models: Iterable[str] = ("embedded-v1",)) -> None:
+    def __init__(self, api_key: str | None = None, models: Iterable[str] = MODELS) -> None:
         self.api_key = api_key
         self._models = tuple(models)
 

@@ -186,9 +186,9 @@ class Progress:
         if self._compact_every and number % self._compact_every == 0 and not is_replayed:
             self._compact(number)
 
-    def use(self, scope: Scope, used: Usage) -> None:
-        """Count what a model call used."""
-        self.tally.model_called(used)
+    def use(self, scope: Scope, used: Usage, window: int | None = None) -> None:
+        """Count what a model call used; `window` is how many tokens its model reads at most."""
+        self.tally.model_called(used, window)
         with self._lock:
             scope.used += used
             self.usage += used

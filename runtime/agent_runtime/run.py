@@ -139,6 +139,7 @@ class Run:
         self._interruption = interruption
         self._clock = clock
         self._audit = audit
+        self._retries = Retries(sleep=sleep, may_pause=lambda seconds: seconds < remaining_seconds())
         self._calling = Calling(
             self,
             local=local_tools or {},
@@ -146,8 +147,8 @@ class Run:
             audit=audit,
             guards=bundle.guards or GuardSpec(),
             tripped=self._circling,
+            pause=self._retries.pause,
         )
-        self._retries = Retries(sleep=sleep, may_pause=lambda seconds: seconds < remaining_seconds())
 
     @property
     def memory(self) -> Memory:
@@ -360,7 +361,8 @@ class Run:
             each=self._counted,
             retries=self._retries,
         )
-        self.progress.use(self.progress.scope(), reply.usage)
+        tier = self.bundle.tiers.get(reply.tier, self.bundle.model)
+        self.progress.use(self.progress.scope(), reply.usage, tier.context_window_tokens)
         return reply
 
     def _budget_left(self) -> float:

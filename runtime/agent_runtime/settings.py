@@ -80,6 +80,13 @@ class TableSettings(BaseModel):
             raise SettingsError(f"{names.get(field, 'the environment')}: {first['msg']}") from None
 
 
+class AuditSettings(TableSettings):
+    """Surroundings of the function that exports the audit trail."""
+
+    audit_bucket: str = Field(min_length=1)
+    """Bucket whose objects are locked."""
+
+
 class DoorSettings(TableSettings):
     """Surroundings of the functions in front of the queues."""
 
@@ -100,6 +107,13 @@ class Settings(TableSettings):
     """Secret ARN by the name the agent uses."""
     model_endpoint: str | None = None
     """Base URL of an OpenAI-compatible server, such as `https://models.example/v1`."""
+    tool_gateway: str | None = None
+    """Base URL of the gateway that tools with `destination: gateway` are called by. Absent: there is none."""
+    tool_gateway_token_url: str | None = None
+    """Where the agent gets its own tokens for it, with the secret `tool-gateway`, and what it says there:"""
+    tool_gateway_client: str = ""
+    tool_gateway_audience: str = ""
+    tool_gateway_scope: str = ""
     tools: frozenset[str] | None = None
     """Tools of the bundle that may be used here, divided by commas. Absent: all of them."""
     compact_every: int = Field(default=0, ge=0)
@@ -122,7 +136,7 @@ class Settings(TableSettings):
     task_root: str = "."
     """Folder that holds the agent and its bundle.json."""
 
-    @field_validator("model_endpoint")
+    @field_validator("model_endpoint", "tool_gateway", "tool_gateway_token_url")
     @classmethod
     def _is_private(cls, value: str | None) -> str | None:
         return None if value is None else _private_url(value).rstrip("/")

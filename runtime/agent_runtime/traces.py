@@ -38,6 +38,7 @@ class Tally:
         self._errors = 0
         self._refusals = 0
         self._largest_input = 0
+        self._largest_share = 0.0
         self._steps = 0
         self._whole_steps = 0
 
@@ -57,11 +58,15 @@ class Tally:
         with self._lock:
             self._refusals += 1
 
-    def model_called(self, used: Usage) -> None:
-        """Model calls in one step. Where a replayed step made several, their mean stands for the largest."""
+    def model_called(self, used: Usage, window: int | None = None) -> None:
+        """Model calls in one step, of a model with this window. Where a replayed step made several, their
+        mean stands for the largest."""
         with self._lock:
             each = used.input_tokens // max(1, used.model_calls)
-            self._largest_input = max(self._largest_input, each)
+            if window is None:
+                self._largest_input = max(self._largest_input, each)
+            else:
+                self._largest_share = max(self._largest_share, each / window)
 
     def completed(self, name: str, used: Usage) -> None:
         """A step with its record. It is whole with its name and, where it called a model, its tokens."""
@@ -74,6 +79,7 @@ class Tally:
         """What was counted so far."""
         with self._lock:
             share = self._largest_input / context_window_tokens if context_window_tokens else 0.0
+            share = max(share, self._largest_share)
             return RunTrace(
                 tool_calls=self._calls,
                 tool_errors=self._errors,

@@ -118,11 +118,6 @@ def test_an_environment_replaces_the_tiers_that_it_names(tmp_path: Path) -> None
         ({**MODEL, "provider": "other"}, "model.provider is 'other'", "'bedrock' or 'openai'"),
         ({**MODEL, "temprature": 1}, "model.temprature is 1", "Extra inputs are not permitted"),
         ({**MODEL, "max_output_tokens": 0}, "model.max_output_tokens is 0", "greater than or equal to 1"),
-        (
-            {"provider": "openai", "name": "unheard-of-v1"},
-            "model.input_usd_per_million_tokens is",
-            "Field required",
-        ),
     ],
 )
 def test_a_model_that_cannot_be_counted_or_pinned_is_refused(
@@ -132,6 +127,14 @@ def test_a_model_that_cannot_be_counted_or_pinned_is_refused(
     assert said.startswith(f"AgentBundle 'bundle': {given}")
     assert limit in said
     assert said.endswith("Correct the model of this environment.")
+
+
+def test_a_model_without_a_price_is_told_by_its_name_with_the_ways_out(source: str) -> None:
+    model = {"provider": "openai", "name": "unheard-of-v1", "input_usd_per_million_tokens": 1}
+    said = refused(making(AgentBundle, "bundle", source, model=model))
+    assert "model.output_usd_per_million_tokens" in said
+    assert "genai-prices knows no price of 'unheard-of-v1'" in said
+    assert said.endswith("or under `prices` of the stack by the model's name.")
 
 
 def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:

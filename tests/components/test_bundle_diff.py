@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,6 +37,19 @@ def test_each_part_tells_its_own_differences(project: Project, tmp_path: Path) -
     assert found["code"] == ["~ agent.yaml", "+ more.py"]
     assert [line.split(":")[0] for line in found["tools"]] == ["book"]
     assert set(found) == {"prompts", "model", "max_steps", "code", "tools"}
+
+
+def test_tiers_tell_their_differences_field_by_field(project: Project, tmp_path: Path) -> None:
+    small, other = {**MODEL, "max_output_tokens": 100}, {**MODEL, "name": "model-2026-09-01"}
+    routing = [{"tier": "small", "task": "sort"}, {"tier": "large"}]
+    tiers: list[dict[str, Any]] = [{"small": small, "large": MODEL}, {"small": small, "large": other}]
+    folders = [
+        agent_folder(tmp_path / str(n), model=None, models=models, routing=routing)
+        for n, models in enumerate(tiers)
+    ]
+    found = difference(*(bundle_at(project, str(folder)) for folder in folders))
+    assert found["models"] == ["large.name: model-2026-01-01 -> model-2026-09-01"]
+    assert set(found) == {"model", "models", "code"}
 
 
 def test_a_release_is_found_by_its_id_and_by_its_zip(project: Project, tmp_path: Path) -> None:

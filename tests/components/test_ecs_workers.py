@@ -93,6 +93,8 @@ def test_the_worker_is_told_where_everything_is(source: str) -> None:
         "AGENT_CHECKPOINT_BUCKET": program.outputs_of("CheckpointTable")["bucket_name"],
         "AGENT_CHECKPOINT_RETENTION_DAYS": "30",
         "AGENT_CONTROL_TABLE": "control",
+        "AGENT_AUDIT_LOG_GROUP": "handbook-audit-0a1b2c3",
+        "AGENT_AUDIT_RETENTION_DAYS": "365",
         "AGENT_SECRETS": json.dumps({"api-key": SECRET}),
         "AGENT_MODEL_ENDPOINT": "https://models.example.com/v1",
         "AGENT_TOOLS": "search",

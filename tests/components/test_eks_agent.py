@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.components.audit_parts import AUDIT_PARTS
 from tests.components.eks_agents import eks_agent, environment, objects, only
 from tests.components.recorder import Program
 from tests.components.samples import CLUSTER, PLATFORM, agent_folder, bundle_id
@@ -69,6 +70,7 @@ def test_an_agent_is_made_of_these_parts(source: str, plain: Program) -> None:
         ("Permission", "handbook-reaper-permission"),
         ("MetricAlarm", "handbook-reaper-errors"),
         ("FrontDoor", "handbook-door"),
+        *AUDIT_PARTS,
     }
 
 
@@ -159,6 +161,7 @@ def test_a_pod_is_told_all_that_a_worker_is_and_how_it_serves(source: str, plain
         *("AGENT_POD_IP", "AGENT_POD_NAME", "AGENT_PORT", "AGENT_QUEUE_URL", "AGENT_RELEASE_URL"),
         *("AGENT_SAMPLE_BASIS_POINTS", "AGENT_SECRETS", "AGENT_STOP_SECONDS", "AGENT_TENANT_SHARE"),
         *("AGENT_ALERT_TOPIC", "AGENT_SPEND"),
+        *("AGENT_AUDIT_LOG_GROUP", "AGENT_AUDIT_RETENTION_DAYS"),
         *(
             "AGENT_TURN_TIMEOUT_SECONDS",
             "AGENT_VISIBILITY_SECONDS",

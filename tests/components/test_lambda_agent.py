@@ -8,6 +8,7 @@ import pytest
 
 from agent_hosting import LambdaAgent
 from agent_hosting.front_door import STATUS_ROUTES
+from tests.components.audit_parts import AUDIT_PARTS
 from tests.components.recorder import ACCOUNT, DEPLOYER, REGION, Program, run
 from tests.components.samples import BEDROCK, JWT, MODEL, PLATFORM, agent_folder, bundle_id, making
 
@@ -60,6 +61,7 @@ def test_an_agent_is_made_of_these_parts(source: str, plain: Program) -> None:
         ("RolloutController", "handbook-rollout"),
         ("TableItem", "handbook-traffic-record"),
         ("FrontDoor", "handbook-door"),
+        *AUDIT_PARTS,
     }
 
 
@@ -125,7 +127,11 @@ def test_the_runtime_is_told_where_everything_is(source: str) -> None:
     assert told["AGENT_TURN_TIMEOUT_SECONDS"] == "29"
     assert told["AGENT_MODEL_ENDPOINT"] == "https://models.example.com/v1"
     assert (told["AGENT_TENANTS"], told["AGENT_TOOLS"]) == ("acme,zeta", "search")
-    assert program.one("Bucket").name in told["AGENT_CHECKPOINT_BUCKET"]
+    assert program.one("Bucket", "handbook-checkpoints").name in told["AGENT_CHECKPOINT_BUCKET"]
+    assert (told["AGENT_AUDIT_LOG_GROUP"], told["AGENT_AUDIT_RETENTION_DAYS"]) == (
+        "handbook-audit-0a1b2c3",
+        "365",
+    )
 
 
 def test_the_runtime_gets_arns_of_secrets_and_no_value(plain: Program) -> None:
@@ -137,6 +143,9 @@ def test_what_is_left_out_is_not_told(plain: Program) -> None:
     assert {"AGENT_TENANTS", "AGENT_TOOLS"}.isdisjoint(variables(plain))
 
 
+AUDIT = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:LogGroup/handbook-audit-0a1b2c3"
+
+
 def test_the_role_may_do_exactly_this(source: str) -> None:
     program = agent(source, platform=PLATFORM)
     checkpoints = program.outputs_of("CheckpointTable")
@@ -146,6 +155,9 @@ def test_the_role_may_do_exactly_this(source: str) -> None:
     assert {sid: statement["Resource"] for sid, statement in found.items()} == {
         "WriteOwnLogs": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:LogGroup/handbook-log-0a1b2c3:*",
         "SendTraces": "*",
+        "WriteAudit": f"{AUDIT}:*",
+        "NeverEraseAudit": [AUDIT, f"{AUDIT}:*"],
+        "TellAuditHeads": PLATFORM["control_table_arn"],
         "UseOwnCheckpoints": checkpoints["table_arn"],
         "KeepOwnThreads": checkpoints["table_arn"],
         "FindDueSpend": f"{checkpoints['table_arn']}/index/due",
@@ -165,6 +177,7 @@ def test_the_role_may_do_exactly_this(source: str) -> None:
         "UseOwnCheckpoints": "handbook#*",
         "ReadOwnBrake": "handbook",
         "FindDueSpend": "handbook#spend",
+        "TellAuditHeads": "handbook#audit",
         "ShareBudgets": "handbook#tree",
     }
     for sid, table_key in keys.items():
@@ -264,7 +277,8 @@ def test_data_outlives_the_stack_unless_told_otherwise(source: str, plain: Progr
 def test_a_large_item_is_kept_twice_as_long_as_the_run_that_it_belongs_to(source: str) -> None:
     program = agent(source, checkpoint_retention_days=7)
     assert variables(program)["AGENT_CHECKPOINT_RETENTION_DAYS"] == "7"
-    assert program.one("BucketLifecycleConfiguration").inputs["rules"][0]["expiration"] == {"days": 14}
+    expiry = program.one("BucketLifecycleConfiguration", "handbook-checkpoints-large-expiry")
+    assert expiry.inputs["rules"][0]["expiration"] == {"days": 14}
 
 
 def test_data_that_need_not_last_is_encrypted_by_awss_own_keys_and_the_role_needs_no_key(source: str) -> None:

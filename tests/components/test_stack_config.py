@@ -60,9 +60,7 @@ def test_a_valid_stack_is_read_with_its_defaults() -> None:
 
 
 AGENT = "agents.handbook"
-AGENT_FIELDS = (
-    "no such field; known are alert_emails, analysis, backlog_per_worker, checkpoint_retention_days, "
-)
+AGENT_FIELDS = "no such field; known are alert_emails, analysis, audit_lock, audit_retention_days, "
 
 
 @pytest.mark.parametrize(
@@ -351,6 +349,8 @@ def test_every_field_of_an_agent_reaches_the_component() -> None:
         "requests_per_second": 3,
         "checkpoint_retention_days": 7,
         "log_retention_days": 30,
+        "audit_lock": "compliance",
+        "audit_retention_days": 731,
         "monthly_budget_usd": 7,
         "rollout": {"scores": ["grounding"]},
         "host": "lambda",
@@ -432,3 +432,32 @@ def test_the_cluster_of_a_stack_gets_the_platforms_boundary_only_where_it_makes_
     ):
         config = VALID | ({"cluster": cluster} if cluster else {})
         assert read_stack("dev", given(config)).cluster_args(boundary) == wanted
+
+
+def test_a_price_of_the_stack_counts_for_the_models_of_its_name_unless_they_have_one() -> None:
+    prices = {"input_usd_per_million_tokens": 3.0, "output_usd_per_million_tokens": 15.0}
+    model = {"provider": "openai", "name": "own-model-v1"}
+    for own in ({}, {"input_usd_per_million_tokens": 1.0}):
+        config = copy.deepcopy(VALID)
+        config["prices"] = {"own-model-v1": prices, "another-v1": prices}
+        config["agents"]["handbook"]["model"] = {**model, **own}
+        found = args_of(config)["model"]
+        assert {name: found[name] for name in prices} == {**prices, **own}
+
+
+@pytest.mark.parametrize(
+    ("price", "path"),
+    [
+        (
+            {"input_usd_per_million_tokens": -1, "output_usd_per_million_tokens": 1},
+            "input_usd_per_million_tokens",
+        ),
+        ({"input_usd_per_million_tokens": 1}, "output_usd_per_million_tokens"),
+        ({"usd": 1}, "usd"),
+    ],
+)
+def test_a_price_that_is_none_is_refused_by_its_path(price: dict[str, Any], path: str) -> None:
+    config = copy.deepcopy(VALID)
+    config["prices"] = {"own-model-v1": price}
+    with pytest.raises(pulumi.RunError, match=rf"prices\.own-model-v1.*{path}"):
+        read_stack("dev", given(config))

@@ -226,6 +226,54 @@ def test_the_last_alert_stops_one_agent_until_a_person_lets_it_go(
     assert _until(lambda: ask(handbook, token), 200)[0] == 200
 
 
+def _audit(deployment: Deployment, *words: str, ok: bool = True) -> Any:
+    said = deployment.run("audit", *words, "--json", ok=ok)
+    return json.loads(said)
+
+
+def test_what_agents_and_people_did_is_on_the_trail_and_found_when_it_is_tampered_with(
+    deployment: Deployment, agents: dict[str, Any], review: Review
+) -> None:
+    token = deployment.run("token", "--tenant", "acme").strip()
+    _, body = ask(agents["handbook"]["local_url"], token)
+    (read,) = _audit(deployment, "show", "handbook", "--run", body["run_id"])
+    assert (read["kind"], read["what"]["secret"]) == ("secret-read", "model-api-key")
+    stopped = _audit(deployment, "show", "review", "--kind", "run-stopped")
+    assert all(entry["what"] == {"how": "cancelled"} and entry["who"] for entry in stopped)
+    released = _audit(deployment, "show", "handbook", "--kind", "brake-released")
+    assert [entry["what"] for entry in released] == [{"why": "the alert was a test's own"}]
+    assert len(_audit(deployment, "show", "handbook", "--kind", "brake-engaged")) == 1
+
+    group, role = agents["handbook"]["audit_log_group_name"], agents["handbook"]["role_arn"]
+    own = deployment.client("logs", role_arn=role)
+    stream = read["entry"].rpartition("/")[0]
+    assert _refused(lambda: own.delete_log_stream(logGroupName=group, logStreamName=stream))
+    assert _refused(lambda: own.delete_log_group(logGroupName=group))
+    bucket = agents["handbook"]["audit_bucket_name"]
+    thief = deployment.client("s3", role_arn=role)
+    assert _refused(lambda: thief.list_objects_v2(Bucket=bucket))
+
+    rules = deployment.client("events").list_rules(NamePrefix="handbook-audit-export")["Rules"]
+    url = f"http://127.0.0.1:{deployment.cloud()['gateway_port']}/_embedded/schedules/run"
+    fired = urllib.request.Request(f"{url}?rule={rules[0]['Name']}", method="POST")
+    with urllib.request.urlopen(fired, timeout=60) as answer:
+        assert json.loads(answer.read()) == {"called": 1}
+    ends = time.monotonic() + 60
+    while (told := _audit(deployment, "verify", "handbook"))["exported"] == 0:
+        assert time.monotonic() < ends, told
+        time.sleep(1)
+    assert (told["whole"], told["findings"]) == (True, [])
+
+    locked = deployment.client("s3").list_object_versions(Bucket=bucket)["Versions"]
+    for version in locked:
+        keys = {"Key": version["Key"], "VersionId": version["VersionId"]}
+        assert _refused(lambda keys=keys: deployment.client("s3").delete_object(Bucket=bucket, **keys))
+    # What no role of the agent can do, the administrator of the account does: it is found.
+    deployment.client("s3").delete_object(Bucket=bucket, Key=f"handbook/manifests/{1:08d}.json")
+    told = _audit(deployment, "verify", "handbook", ok=False)
+    assert ("manifest/1", "export") in {(found["entry"], found["where"]) for found in told["findings"]}
+
+
 def test_a_tenant_at_its_cap_waits_and_the_agent_at_its_own_is_braked(
     deployment: Deployment, agents: dict[str, Any]
 ) -> None:

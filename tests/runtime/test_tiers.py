@@ -54,11 +54,11 @@ class Providers:
         self.requests: list[ModelRequest] = []
         self.seconds: list[float] = []
 
-    def complete(self, given: ModelSpec, request: ModelRequest) -> Completion:
-        self.asked.append(given.name.removesuffix("-v1"))
+    def complete(self, spec: ModelSpec, request: ModelRequest) -> Completion:
+        self.asked.append(spec.name.removesuffix("-v1"))
         self.requests.append(request)
         self.seconds.append(request.remaining_seconds())
-        answers = self.answers.get(given.name.removesuffix("-v1"), ["fine"])
+        answers = self.answers.get(spec.name.removesuffix("-v1"), ["fine"])
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         if isinstance(answer, BaseException):
             raise answer
@@ -236,6 +236,21 @@ def test_a_long_conversation_loses_its_oldest_turns_and_the_record_says_so(
     again = tiered.work(agent)
     assert again.replayed == ["think"]
     assert again.run.progress.usage.dropped_tokens == worked.output["dropped_tokens"] > 0
+
+
+def test_how_full_the_window_was_is_told_by_the_window_of_the_tier_that_was_called(
+    tiered: Durable, providers: Providers
+) -> None:
+    providers.answers["large"] = [Completion("fine", 500, 10)]
+    providers.answers["small"] = [Completion("fine", 5000, 10)]  # whose window nobody has told
+
+    def agent(run: Run) -> dict[str, Any]:
+        run.model(messages=ASK, name="first")
+        return {}
+
+    assert tiered.work(agent).run.progress.tally.trace(2000, None).context_utilisation == 0.25
+    tiered.run_id = "1" * 32
+    assert tiered.work(ask(task="classify")).run.progress.tally.trace(None, None).context_utilisation is None
 
 
 def test_a_message_that_is_too_long_alone_is_an_error_and_no_call(

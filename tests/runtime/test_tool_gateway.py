@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_runtime import brake
+from agent_runtime.gateway.answers import Answers
 from agent_runtime.gateway.calls import Identity, ToolCall
 from agent_runtime.gateway.declared import Caller, GatewayTool, why_not
 from agent_runtime.gateway.permissions import may_see, tenant_of
@@ -133,6 +135,37 @@ def test_a_key_acts_once_and_is_answered_the_same_again(world: GatewayWorld) -> 
     assert world.reached == 1
 
 
+@pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
+def test_eight_calls_at_once_with_one_key_act_once(world: GatewayWorld) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda _: world.post("note", {"a": 1}, idempotency_key="k"), range(8)))
+    assert world.reached == 1
+    kinds = {body.get("type", "result") for _, body in replies}
+    assert kinds <= {"result", KIND + "call-in-progress"}
+    assert world.post("note", {"a": 1}, idempotency_key="k") == (200, {"result": {"found": True}})
+    assert world.reached == 1
+
+
+@pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
+def test_calls_at_once_go_over_no_rate(world: GatewayWorld) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(lambda _: world.post("rare")[0], range(8)))
+    assert sorted(statuses) == [200] * 2 + [429] * 6
+
+
+def test_a_call_whose_gateway_died_is_taken_over_only_where_the_tool_knows_the_key(
+    world: GatewayWorld,
+) -> None:
+    answers = Answers(world.table, 30, world.aws.clock)
+    for tool, repeatable in (("note", False), ("sure", True)):
+        answers.begin(AGENT, "acme", tool, tool, {}, seconds=20, repeatable=repeatable)
+        going_on = world.post(tool, idempotency_key=tool)
+        refused(world, going_on, 409, "call-in-progress")
+    world.aws.clock.now += 30
+    refused(world, world.post("note", idempotency_key="note"), 409, "in-doubt")
+    assert world.post("sure", idempotency_key="sure")[0] == 200
+
+
 def test_a_key_of_one_tenant_finds_no_answer_of_another(world: GatewayWorld) -> None:
     world.post("note", {"a": 1}, idempotency_key="k")
     run_id, _ = world.begin_run("other", 2)
@@ -179,7 +212,8 @@ def test_an_approval_lets_one_call_through_once(world: GatewayWorld) -> None:
     other = world.post("refund", {"order": "AB-2"}, **given)
     refused(world, other, 403, "approval-refused")
     assert world.post("refund", arguments, **given)[0] == 200
-    assert world.post("refund", arguments, **given)[0] == 200  # the answer that is kept
+    by_id = {**given, "approval": f"{world.run_id}.{approval}"}
+    assert world.post("refund", arguments, **by_id)[0] == 200  # the answer that is kept
     again = world.post("refund", arguments, approval=approval, idempotency_key="another")
     assert again[1]["type"] == KIND + "approval-refused"
     assert world.reached == 1

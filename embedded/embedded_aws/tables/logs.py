@@ -51,7 +51,7 @@ ROWS = (
                 lower=True,
             ),
         ),
-        recorded=frozenset({"skipDestroy"}),
+        recorded=frozenset({"skipDestroy", "deletionProtectionEnabled"}),
         defaults={"retentionInDays": 0},
     ),
 )

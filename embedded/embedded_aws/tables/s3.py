@@ -33,11 +33,16 @@ def _empty(client: Client, name: str, state: Properties) -> None:
         return
     for page in client.get_paginator("list_object_versions").paginate(Bucket=name):
         for found in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
-            client.delete_object(Bucket=name, Key=found["Key"], VersionId=found["VersionId"])
+            # Locked ones too, as far as a right can open the lock.
+            past = {"BypassGovernanceRetention": True} if state.get("objectLockEnabled") else {}
+            client.delete_object(Bucket=name, Key=found["Key"], VersionId=found["VersionId"], **past)
 
 
 def _in_region(properties: Properties) -> Properties:
-    return {"bucket": properties.get("bucket"), "createBucketConfiguration": {"locationConstraint": REGION}}
+    made = {"bucket": properties.get("bucket"), "createBucketConfiguration": {"locationConstraint": REGION}}
+    if properties.get("objectLockEnabled"):
+        made["objectLockEnabledForBucket"] = True
+    return made
 
 
 def _setting_row(
@@ -103,6 +108,18 @@ def _encryption_outputs(found: Any) -> Properties:
     return {"rules": rules}
 
 
+def _lock(properties: Properties) -> Properties:
+    rule = {"defaultRetention": properties["rule"]["defaultRetention"]}
+    held = {"objectLockEnabled": "Enabled", "rule": rule}
+    return {"bucket": properties.get("bucket"), "objectLockConfiguration": held}
+
+
+def _lock_outputs(found: Any) -> Properties:
+    default = found["ObjectLockConfiguration"].get("Rule", {}).get("DefaultRetention", {})
+    kept = {name.lower(): default[name] for name in ("Mode", "Days", "Years") if default.get(name)}
+    return {"objectLockEnabled": "Enabled", **({"rule": {"defaultRetention": kept}} if kept else {})}
+
+
 def _lifecycle(properties: Properties) -> Properties:
     rules = [
         {("ID" if k == "id" else k): v for k, v in rule.items()}
@@ -150,7 +167,19 @@ ROWS = (
         name=AutoName("bucket", longest=63),
         settings=(Setting(("tags",), _write_tags),),
         before_delete=_empty,
+        prepared=frozenset({"objectLockEnabled"}),
+        replaces=frozenset({"objectLockEnabled"}),
         recorded=frozenset({"forceDestroy"}),
+    ),
+    _setting_row(
+        "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",
+        "ObjectLockConfiguration",
+        answer="ObjectLockConfiguration",
+        renames={},
+        prepare=_lock,
+        prepared=frozenset({"rule", "objectLockEnabled"}),
+        outputs=_lock_outputs,
+        delete=None,
     ),
     _setting_row(
         "aws:s3/bucketPolicy:BucketPolicy",

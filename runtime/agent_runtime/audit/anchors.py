@@ -8,7 +8,7 @@ from typing import Any, Final
 from agent_runtime.errors import AuditUnavailable
 
 SCHEMA_VERSION: Final = 1
-HEAD: Final = "head#"
+HEAD, EXPORT = "head#", "export"
 SPARE_DAYS: Final = 7
 """That a head is kept beyond its entries: CloudWatch deletes those up to three days late."""
 _NAMES: Final = {"#agent": "agent", "#seq": "seq", "#hash": "hash"}
@@ -26,6 +26,18 @@ class Head:
     moved_at: int
     exported: int = 0
     """Entries that lie in a locked export."""
+    exported_at: int = 0
+    """When the last of them was written."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """How far the export goes: the number and the hash of its last manifest, 0 and none before the first;
+    `complete_at` is when it last held all that there was, in milliseconds since 1970."""
+
+    number: int = 0
+    sha256: str = ""
+    complete_at: int = 0
 
 
 class HeadAhead(AuditUnavailable):
@@ -72,17 +84,46 @@ class Anchors:
         except self._client.exceptions.ConditionalCheckFailedException as error:
             raise HeadAhead(f"the head of the chain {writer} is ahead of entry {seq}") from error
 
-    def exported(self, writer: str, upto: int) -> None:
-        """Say that the entries to `upto` lie in a locked export. Never goes back."""
+    def exported(self, writer: str, upto: int, at: int) -> None:
+        """Say that the entries to `upto`, written at `at`, lie in a locked export. Never goes back."""
         try:
             self._send(
                 "update_item",
                 Key=self._key(f"{HEAD}{writer}"),
-                UpdateExpression="SET exported = :upto",
+                UpdateExpression="SET exported = :upto, exported_at = :at",
                 ConditionExpression="attribute_exists(#agent) AND "
                 "(attribute_not_exists(exported) OR exported < :upto)",
                 ExpressionAttributeNames={"#agent": "agent"},
-                ExpressionAttributeValues={":upto": {"N": str(upto)}},
+                ExpressionAttributeValues={":upto": {"N": str(upto)}, ":at": {"N": str(at)}},
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return
+
+    def export(self) -> Exported:
+        """How far the export goes."""
+        item = self._send("get_item", Key=self._key(EXPORT), ConsistentRead=True).get("Item")
+        if item is None:
+            return Exported()
+        return Exported(int(item["number"]["N"]), item["sha256"]["S"], int(item["complete_at"]["N"]))
+
+    def move_export(self, before: Exported, after: Exported) -> None:
+        """Say that the export goes further, unless another call of the exporter has said so. The item is
+        kept for as long as there are exports."""
+        try:
+            self._send(
+                "update_item",
+                Key=self._key(EXPORT),
+                UpdateExpression="SET #number = :number, sha256 = :sha256, complete_at = :complete, "
+                "schema_version = :version",
+                ConditionExpression="attribute_not_exists(#agent) OR #number <= :before",
+                ExpressionAttributeNames={"#agent": "agent", "#number": "number"},
+                ExpressionAttributeValues={
+                    ":number": {"N": str(after.number)},
+                    ":sha256": {"S": after.sha256},
+                    ":complete": {"N": str(after.complete_at)},
+                    ":before": {"N": str(before.number)},
+                    ":version": {"N": str(SCHEMA_VERSION)},
+                },
             )
         except self._client.exceptions.ConditionalCheckFailedException:
             return
@@ -140,4 +181,5 @@ def _head(item: Any) -> Head:
         int(item["began_at"]["N"]),
         int(item["moved_at"]["N"]),
         int(item.get("exported", {}).get("N", 0)),
+        int(item.get("exported_at", {}).get("N", 0)),
     )

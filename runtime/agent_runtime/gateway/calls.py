@@ -8,7 +8,7 @@
 | `run_id`, `tenant` | the run that calls, and whose it is: needed from agents |
 | `step` | the run's step, for the audit trail |
 | `idempotency_key` | needed for tools that act: the same key acts once, and gets the same answer |
-| `approval` | path of the approval's step (`path_text`), for destructive tools |
+| `approval` | id of the approval of this very call, or the path within it, for destructive tools |
 
 A tool that acts by the user's own token gets that in the header `agent-user-token`. The answer is
 `{"result": …}`, or a problem document whose type says why nothing was reached.

@@ -71,8 +71,8 @@ class Runs:
         Raises `Problem` 403 where a person has not approved of this very call, and where another call was
         made with it.
         """
-        try:
-            place = path_text(path_from(path))
+        try:  # the approval's id will do, too: it is the path behind the run's id
+            place = path_text(path_from(path.removeprefix(f"{run_id}.")))
         except ValueError:
             raise _unapproved("`approval` is no path of a step") from None
         run = f"{agent}#{tenant}#{run_id}"

@@ -25,6 +25,7 @@ from agent_runtime.settings import Settings
 from agent_runtime.spend.alerts import Alerts
 from agent_runtime.spend.ledger import Ledger
 from agent_runtime.telemetry.spans import NO_SPANS, Spans
+from agent_runtime.tools.calling import Gateway
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ def start(settings: Settings, *, owner: str = "", address: str = "") -> HostPart
         audit=audit,
         escalate=settings.escalate,
         notices=_notices(settings, store),
+        gateway=_gateway(settings, secret_reader),
     )
     sampler = Sampler(SampleStore(store.table, settings.agent_name), settings.sample_basis_points)
     return HostParts(bundle, store, runner, brake, dynamodb, sampler, audit)
@@ -100,6 +102,25 @@ def _notices(settings: Settings, store: CheckpointStore) -> Notices | None:
     if not settings.notice_topic:
         return None
     return Notices(store.table, settings.agent_name, lazily("sns"), settings.notice_topic)
+
+
+def _gateway(settings: Settings, secrets: SecretReader) -> Gateway | None:
+    """What calls the tools that agents share; None without a gateway."""
+    if settings.tool_gateway is None:
+        return None
+    if settings.tool_gateway_token_url is None:
+        raise SettingsError("AGENT_TOOL_GATEWAY_TOKEN_URL is needed beside AGENT_TOOL_GATEWAY")
+    from agent_runtime.tools.gateway import GatewayClient
+    from agent_runtime.tools.workload import WorkloadTokens
+
+    tokens = WorkloadTokens(
+        settings.tool_gateway_token_url,
+        settings.tool_gateway_client,
+        secrets,
+        audience=settings.tool_gateway_audience,
+        scope=settings.tool_gateway_scope,
+    )
+    return GatewayClient(settings.tool_gateway, tokens)
 
 
 def _spans(settings: Settings, bundle: Bundle, secrets: SecretReader) -> Spans:

@@ -1,6 +1,6 @@
 """The function of one tool behind a gateway: `module:function` of the tools' folder, called with a `ToolUse`.
 
-It alone has the tool's role. What it returns is JSON; a `ToolFailed` says that nothing was done.
+It alone has the tool's role. What it returns is JSON; a `ToolFailed` says that nothing was done, and why.
 """
 
 import importlib
@@ -11,12 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent_runtime.errors import AgentRuntimeError, SettingsError
+from agent_runtime.errors import SettingsError, ToolFailed
 from agent_runtime.secrets import SecretReader, SecretValue
 
-
-class ToolFailed(AgentRuntimeError):
-    """The tool did nothing, and this is why: the caller may try again, and a model reads the text."""
+__all__ = ["ToolFailed", "ToolHost", "ToolUse", "handler", "load_tool"]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
@@ -43,6 +43,9 @@ class ToolCall:
     step: str
     idempotency_key: str
     approval: str | None = None
+    pause: Callable[[float], bool] = lambda _: False
+    """Waits for so many seconds before another try; False, at once, where the run has no retry or time
+    left."""
 
 
 class Gateway(Protocol):
@@ -66,11 +69,13 @@ class Calling:
         audit: Trail,
         guards: GuardSpec,
         tripped: "Tripped",
+        pause: Callable[[float], bool],
     ) -> None:
         self._run, self._local, self._gateway, self._audit = run, local, gateway, audit
         self._declared: Final = {spec.name: spec for spec in run.bundle.tools}
         self._watch = Watch(guards)
         self._tripped = tripped
+        self._pause = pause
         self._trips = 0
 
     def waited(self) -> None:
@@ -157,7 +162,9 @@ class Calling:
                 answer = self._local[spec.name].call(given, key)
             else:
                 assert self._gateway is not None
-                call = ToolCall(spec, given, self._run.run_id, self._run.tenant, _place(), key, approval)
+                call = ToolCall(
+                    spec, given, self._run.run_id, self._run.tenant, _place(), key, approval, self._pause
+                )
                 answer = self._gateway.call(call)
         except Exception as error:
             self._record(spec.name, given, outcome=type(error).__name__)
