@@ -17,27 +17,21 @@ environment = pulumi.get_stack()
 config = pulumi.Config(NAMESPACE)
 stack = read_stack(environment, CONFIG.get())
 root = Path(__file__).parent.parent
-
 declared = {name: stack.agent_args(name, environment, root, config) for name in stack.agents}
 hosts = {name: host_of(name, args) for name, args in declared.items()}
 shared: Any = {"retain_data": stack.retain_data, "tags": {"environment": environment}}
-in_containers = Host.ECS in hosts.values()
-platform = AgentPlatform("platform", AgentPlatformArgs(containers=in_containers, **shared))
+platform = AgentPlatform("platform", AgentPlatformArgs(containers=Host.ECS in hosts.values(), **shared))
 cluster = None
 if Host.EKS in hosts.values():
     own = stack.cluster_args(platform.boundary_arn)
     cluster = AgentCluster("cluster", AgentClusterArgs(**{**shared, **own}))
-gateway_args = stack.tool_gateway_args(root, config, reference_to(platform))
-gateway = None
-if gateway_args is not None:
-    tagged: Any = {**gateway_args, "tags": {"environment": environment}}
-    gateway = ToolGateway("tools", tagged)
-    pulumi.export(
-        "tool_gateway", {output: getattr(gateway, output) for output in ToolGateway.__annotations__}
-    )
+tools = stack.tool_gateway_args(root, config, reference_to(platform), shared["tags"])
+gateway = ToolGateway("tools", tools) if tools else None
+if gateway:
+    pulumi.export("tool_gateway", {"url": gateway.url, "log_group_name": gateway.log_group_name})
 for name, args in declared.items():
-    if gateway is not None and gateway_args is not None and name in gateway_args["callers"]:
-        args["tool_gateway"] = reference_to_tools(gateway, gateway_args)
+    if gateway and tools and name in tools["callers"]:
+        args["tool_gateway"] = reference_to_tools(gateway, tools)
     args["platform"] = reference_to(platform)
     if cluster is not None and hosts[name] is Host.EKS:
         args["cluster"] = reference_to_cluster(cluster)

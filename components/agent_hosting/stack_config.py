@@ -54,7 +54,9 @@ class StackConfig(Entry):
         makes_network = not given.get("network") and not given.get("existing")
         return {**({"boundary_arn": boundary_arn} if makes_network else {}), **given}
 
-    def tool_gateway_args(self, root: Path, config: pulumi.Config, platform: Any) -> ToolGatewayArgs | None:
+    def tool_gateway_args(
+        self, root: Path, config: pulumi.Config, platform: Any, tags: Any = None
+    ) -> ToolGatewayArgs | None:
         """Arguments of the component for the agents' tool gateway, if there is one."""
         entry = self.tool_gateway
         if entry is None or self.jwt is None:
@@ -77,6 +79,7 @@ class StackConfig(Entry):
             "architecture": self.architecture,
             "deployer_arns": list(self.deployer_arns),
             **({"source": str(root / entry.source)} if entry.source else {}),
+            **({"tags": tags} if tags else {}),
         }
         return ToolGatewayArgs(**args)  # type: ignore[typeddict-item]
 
