@@ -11,6 +11,7 @@ from agent_hosting import _tool_link
 from agent_hosting._audit_trail import AuditExport, AuditLock, AuditTrail, audit_trail, export_trail
 from agent_hosting._observe import check_observe, observe_variables, secrets_of, watch
 from agent_hosting._packaging import Architecture, Target
+from agent_hosting._people import People
 from agent_hosting._rollout_controller import RolloutController
 from agent_hosting._rollout_plan import sample_basis_points
 from agent_hosting._tools import unfit
@@ -153,6 +154,29 @@ class HostParts:
                 "tags": self.tags,
             },
             opts=self._child,
+        )
+
+    def people(
+        self,
+        people: People,
+        budget: AgentBudget,
+        platform: PlatformReference,
+        role_name: pulumi.Input[str],
+        target: Target,
+        log_days: int,
+    ) -> dict[str, pulumi.Input[str]]:
+        """Who is told of what waits for a person; variables of the program that runs the agent."""
+        return people.make(
+            self.name,
+            budget=budget,
+            platform=platform,
+            role_name=role_name,
+            target=target,
+            log_days=log_days,
+            retain=self.retain,
+            deployer_arns=self.args.get("deployer_arns"),
+            tags=self.tags,
+            parent=self.parent,
         )
 
     def rollout(

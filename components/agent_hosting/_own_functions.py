@@ -10,7 +10,7 @@ import pulumi_aws as aws
 
 from agent_hosting._packaging import Target, functions_archive
 from agent_hosting.agent_identity import AgentIdentity
-from agent_hosting.statements import Statement, read_variables
+from agent_hosting.statements import Statement, policy, read_variables
 
 Statements = pulumi.Input[Sequence[Statement]]
 
@@ -45,10 +45,11 @@ class OwnFunctions:
         network: Any = None,
         archive: tuple[Path, str] | None = None,
         memory_mb: int = 512,
+        role: AgentIdentity | None = None,
     ) -> aws.lambda_.Function:
         """The function whose handler is that of the runtime's `module`; `rights` gives what its role may do,
         `at_once` how many calls run at one time, `network` the subnets and security groups that it enters.
-        `archive` defaults to the runtime with its packages."""
+        `archive` defaults to the runtime with its packages, `role` to one that is made here."""
         log = aws.cloudwatch.LogGroup(
             f"{name}-log",
             retention_in_days=self.log_days,
@@ -57,15 +58,20 @@ class OwnFunctions:
             opts=self._child,
         )
         allowed = pulumi.Output.all(rights(log), read_variables(self.key_arn))
-        identity = AgentIdentity(
+        allowed_here = allowed.apply(lambda both: [*both[0], *both[1]])
+        identity = role or AgentIdentity(
             name,
-            {
-                "boundary_arn": self.boundary_arn,
-                "statements": allowed.apply(lambda both: [*both[0], *both[1]]),
-                "tags": self.tags,
-            },
+            {"boundary_arn": self.boundary_arn, "statements": allowed_here, "tags": self.tags},
             opts=self._child,
         )
+        access: pulumi.Resource = identity
+        if role is not None:
+            access = aws.iam.RolePolicy(
+                f"{name}-policy",
+                role=role.role_name,
+                policy=allowed_here.apply(lambda found: policy(list(found))),
+                opts=self._child,
+            )
         path, sha256 = archive or functions_archive(self.target)
         return aws.lambda_.Function(
             name,
@@ -86,7 +92,7 @@ class OwnFunctions:
             kms_key_arn=self.key_arn,
             vpc_config=network,
             tags=self.tags,
-            opts=pulumi.ResourceOptions(parent=self.parent, depends_on=[identity]),
+            opts=pulumi.ResourceOptions(parent=self.parent, depends_on=[access]),
         )
 
     def call_each_minute(

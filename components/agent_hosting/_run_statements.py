@@ -94,7 +94,71 @@ def operate(control_table_arn: Arn, region: pulumi.Input[str], account: pulumi.I
         },
         read_metrics(),
         read_alarms("", region, account),
+        *see_to_runs(control_table_arn, region, account),
     ]
+
+
+def see_to_runs(
+    control_table_arn: Arn, region: pulumi.Input[str], account: pulumi.Input[str]
+) -> list[Statement]:
+    """What a person needs to look at runs, stop them, let them go on and answer what they ask. Agents come
+    and go, so that their tables and queues are named by how the components name them."""
+    tables, queues = (
+        pulumi.Output.concat(f"arn:aws:{service}:", region, ":", account, f":{name}")
+        for service, name in (
+            ("dynamodb", "table/*-checkpoints-???????"),
+            # AGENT-BUNDLE-RANDOM, and no dead-letter queue.
+            ("sqs", "*-????????????-???????"),
+        )
+    )
+    return [
+        {
+            "Sid": "SeeToRuns",
+            "Effect": "Allow",
+            # No deletions: a run that is stopped keeps its steps.
+            "Action": [
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:Query",
+                "dynamodb:Scan",
+                "dynamodb:UpdateItem",
+            ],
+            "Resource": [tables, pulumi.Output.concat(tables, "/index/due")],
+        },
+        {"Sid": "WakeRuns", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queues},
+        {
+            "Sid": "EngageBrakes",
+            "Effect": "Allow",
+            "Action": "dynamodb:UpdateItem",
+            "Resource": control_table_arn,
+        },
+        _keys_of("Tables", "dynamodb", ["kms:Decrypt"], "aws:dynamodb:tableName", "*-checkpoints-???????",
+                 region, account),
+        _keys_of("Queues", "sqs", ["kms:Decrypt", "kms:GenerateDataKey"], "aws:sqs:arn", queues,
+                 region, account),
+    ]  # fmt: skip
+
+
+def _keys_of(
+    what: str,
+    service: str,
+    actions: list[str],
+    context: str,
+    encrypts: Arn,
+    region: pulumi.Input[str],
+    account: pulumi.Input[str],
+) -> Statement:
+    """Keys by what they encrypt, by way of its service alone: their own names say nothing."""
+    return {
+        "Sid": f"UseKeysOf{what}",
+        "Effect": "Allow",
+        "Action": actions,
+        "Resource": pulumi.Output.concat("arn:aws:kms:", region, ":", account, ":key/*"),
+        "Condition": {
+            "StringEquals": {"kms:ViaService": pulumi.Output.concat(f"{service}.", region, ".amazonaws.com")},
+            "StringLike": {f"kms:EncryptionContext:{context}": encrypts},
+        },
+    }
 
 
 def read_members(control_table_arn: Arn, members: Sequence[str]) -> Statement:

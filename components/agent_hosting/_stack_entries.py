@@ -93,6 +93,17 @@ class ReleaseEntry(Entry):
     """`repository@sha256:…`."""
 
 
+class NotifyEntry(Entry):
+    """Who is told of what waits for a person."""
+
+    emails: tuple[str, ...] = ()
+    webhook: bool = False
+    """Whether a chat is told; its address is a secret: `pulumi config set --secret
+    agent-hosting:AGENT.webhook-url URL`."""
+    topic_arn: str | None = None
+    topic_key_arn: str | None = None
+
+
 FORMS = ("an id", "an entry")
 Listed = Annotated[
     Annotated[BundleId, Tag(FORMS[0])] | Annotated[ReleaseEntry, Tag(FORMS[1])],
@@ -143,6 +154,9 @@ class AgentEntry(Entry):
     max_workers: int | None = None
     queue_retention_days: int | None = None
     secret_variables: dict[str, SecretName] | None = None
+    escalate: dict[str, Any] | None = None
+    """Fields of `EscalateArgs`, checked where they are used."""
+    notify: NotifyEntry | None = None
     observe: dict[str, Any] | None = None
     """Fields of `ObserveArgs`, checked where they are used."""
     schedules: dict[str, dict[str, Any]] | None = None

@@ -13,6 +13,7 @@ from agent_hosting._eks_limits import DestinationArgs, GatewayArgs, Workload
 from agent_hosting._names import claim
 from agent_hosting._observe import ObserveArgs
 from agent_hosting._packaging import Architecture
+from agent_hosting._people import EscalateArgs, NotifyArgs
 from agent_hosting._rollout_plan import RolloutArgs
 from agent_hosting._schedules import ScheduleArgs
 from agent_hosting._spend import SpendArgs
@@ -66,6 +67,8 @@ class AgentArgs(TypedDict):
     one."""
     environment: NotRequired[str]
     """Name of the environment, for tags and logs. Defaults to `default`."""
+    escalate: NotRequired[EscalateArgs]
+    """Thresholds at which a run is handed to a person. Defaults to none."""
     gateway: NotRequired[GatewayArgs]
     """Gateway of the cluster through which callers inside of the network reach the pods at once. Defaults to
     none: then they call the HTTP API, whose turns go through the queue."""
@@ -99,6 +102,9 @@ class AgentArgs(TypedDict):
     """Base URL of an OpenAI-compatible server. Needed where the model's provider is `openai`."""
     namespace: NotRequired[str]
     """Namespace of the cluster, one of its `namespaces`. Defaults to `agents`."""
+    notify: NotRequired[NotifyArgs]
+    """Who is told of what waits for a person: questions, escalations, parked runs and brakes. Defaults to
+    nobody; `agent-hosting approvals list` and `runs list` show them all the same."""
     observe: NotRequired[ObserveArgs]
     """Traces, alarms, dashboard and redaction. Defaults to the defaults of each field."""
     platform: NotRequired[PlatformReference]

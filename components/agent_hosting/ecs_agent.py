@@ -22,6 +22,7 @@ from agent_hosting._manifests import keep
 from agent_hosting._names import claim
 from agent_hosting._observe import ObserveArgs
 from agent_hosting._packaging import Architecture, Target
+from agent_hosting._people import EscalateArgs, NotifyArgs, People
 from agent_hosting._queue_access import Surroundings
 from agent_hosting._queue_division import divide, told
 from agent_hosting._queue_functions import Functions
@@ -66,6 +67,8 @@ class EcsAgentArgs(TypedDict):
     """Roles that deploy. Defaults to whoever deploys now: name them when several do."""
     environment: NotRequired[str]
     """Name of the environment, for tags and logs. Defaults to `default`."""
+    escalate: NotRequired[EscalateArgs]
+    """Thresholds at which a run is handed to a person. Defaults to none."""
     jwt: NotRequired[JwtArgs]
     """Whose tokens open the HTTP API. Omit for no HTTP API: then IAM lets callers invoke the alias."""
     log_retention_days: NotRequired[int]
@@ -84,6 +87,9 @@ class EcsAgentArgs(TypedDict):
     """Replaces those tiers of the manifest's `models` that it names; likewise for a release by `source`."""
     model_endpoint: NotRequired[str]
     """Base URL of an OpenAI-compatible server. Needed where the model's provider is `openai`."""
+    notify: NotRequired[NotifyArgs]
+    """Who is told of what waits for a person: questions, escalations, parked runs and brakes. Defaults to
+    nobody; `agent-hosting approvals list` and `runs list` show them all the same."""
     observe: NotRequired[ObserveArgs]
     """Traces, alarms, dashboard and redaction. Defaults to the defaults of each field."""
     platform: NotRequired[PlatformReference]
@@ -182,6 +188,7 @@ class EcsAgent(pulumi.ComponentResource):
         super().__init__("agent-hosting:index:EcsAgent", name, {}, opts)
         limits = check_ecs_limits(name, args, inputs, EcsAgentArgs.__annotations__)
         caps, schedules = check_spend(args, inputs), check_schedules(args, inputs)
+        people = People.of(args, inputs)
         audit_days = check_audit(args, inputs)
         target = Target.of(args.get("architecture"))
         release, newest = newest_release(name, args, inputs, target)
@@ -214,6 +221,7 @@ class EcsAgent(pulumi.ComponentResource):
         log = parts.log(platform, limits.log_days)
         trail = parts.audit(audit_days, platform)
         budget = parts.budget(platform, trail)
+        told_people = parts.people(people, budget, platform, role.role_name, target, limits.log_days)
         parts.watch(role.role_name, budget)
         key = queues_key(name, tags, self)
         division = divide(name, args, Host.ECS, newest, shares, target, platform, self)
@@ -254,6 +262,7 @@ class EcsAgent(pulumi.ComponentResource):
                 **common,
                 **parts.agent_variables(scope),
                 **spend_variables(caps, budget),
+                **told_people,
                 **limits.variables,
             },
             secret_variables={

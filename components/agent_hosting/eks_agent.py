@@ -18,6 +18,7 @@ from agent_hosting._kubernetes import Objects, provider_of
 from agent_hosting._manifests import keep
 from agent_hosting._names import claim
 from agent_hosting._packaging import Target
+from agent_hosting._people import People
 from agent_hosting._queue_access import Surroundings
 from agent_hosting._queue_division import divide, told
 from agent_hosting._queue_functions import Functions
@@ -85,6 +86,7 @@ class EksAgent(pulumi.ComponentResource):
         limits = check_eks_limits(name, args, inputs, EksAgentArgs.__annotations__)
         _check_place(name, inputs)
         caps, schedules = check_spend(args, inputs), check_schedules(args, inputs)
+        people = People.of(args, inputs)
         audit_days = check_audit(args, inputs)
         target = Target.of(args.get("architecture"))
         release, newest = newest_release(name, args, inputs, target)
@@ -107,6 +109,7 @@ class EksAgent(pulumi.ComponentResource):
         log = parts.log(platform, limits.log_days)
         trail = parts.audit(audit_days, platform)
         budget = parts.budget(platform, trail)
+        told_people = parts.people(people, budget, platform, role.role_name, target, limits.log_days)
         parts.watch(role.role_name, budget)
         key = queues_key(name, tags, self)
         division = divide(name, args, Host.EKS, newest, shares, target, platform, self)
@@ -140,6 +143,7 @@ class EksAgent(pulumi.ComponentResource):
                 **common,
                 **parts.agent_variables(scope),
                 **spend_variables(caps, budget),
+                **told_people,
                 **parts.tenant_variables(),
                 **_told(name, args, log, self),
             },

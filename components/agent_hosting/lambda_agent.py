@@ -13,6 +13,7 @@ from agent_hosting._limits import check_limits
 from agent_hosting._names import claim
 from agent_hosting._observe import ObserveArgs
 from agent_hosting._packaging import Architecture, Target
+from agent_hosting._people import EscalateArgs, NotifyArgs, People
 from agent_hosting._releases import Release
 from agent_hosting._rollout_plan import RolloutArgs
 from agent_hosting._schedules import ScheduleArgs, check_schedules, schedule_runs
@@ -47,6 +48,8 @@ class LambdaAgentArgs(TypedDict):
     """Roles that deploy. Defaults to whoever deploys now: name them when several do."""
     environment: NotRequired[str]
     """Name of the environment, for tags and logs. Defaults to `default`."""
+    escalate: NotRequired[EscalateArgs]
+    """Thresholds at which a run is handed to a person. Defaults to none."""
     jwt: NotRequired[JwtArgs]
     """Whose tokens open the HTTP API. Omit for no HTTP API: then IAM lets callers invoke the alias."""
     log_retention_days: NotRequired[int]
@@ -59,6 +62,9 @@ class LambdaAgentArgs(TypedDict):
     """Replaces those tiers of the manifest's `models` that it names; likewise for a release by `source`."""
     model_endpoint: NotRequired[str]
     """Base URL of an OpenAI-compatible server. Needed where the model's provider is `openai`."""
+    notify: NotRequired[NotifyArgs]
+    """Who is told of what waits for a person: questions, escalations, parked runs and brakes. Defaults to
+    nobody; `agent-hosting approvals list` and `runs list` show them all the same."""
     observe: NotRequired[ObserveArgs]
     """Traces, alarms, dashboard and redaction. Defaults to the defaults of each field."""
     platform: NotRequired[PlatformReference]
@@ -141,6 +147,7 @@ class LambdaAgent(pulumi.ComponentResource):
         super().__init__("agent-hosting:index:LambdaAgent", name, {}, opts)
         limits = check_limits(name, args, inputs, LambdaAgentArgs.__annotations__)
         caps, schedules = check_spend(args, inputs), check_schedules(args, inputs)
+        people = People.of(args, inputs)
         audit_days = check_audit(args, inputs)
         target = Target.of(args.get("architecture"))
         release = _releases.newest(args, inputs, target, ("source", "bundle_id", "archive"))
@@ -172,6 +179,7 @@ class LambdaAgent(pulumi.ComponentResource):
             opts=child,
         )
         budget = parts.budget(platform, trail)
+        told_people = parts.people(people, budget, platform, identity.role_name, target, limits.log_days)
         parts.watch(identity.role_name, budget)
         access = aws.iam.RolePolicy(
             f"{name}-access",
@@ -196,6 +204,7 @@ class LambdaAgent(pulumi.ComponentResource):
             **parts.variables(platform, checkpoints, limits.retention_days),
             **parts.agent_variables(scope),
             **spend_variables(caps, budget),
+            **told_people,
             **trail.variables,
             **parts.tenant_variables(),
             "AGENT_BUNDLE_ID": release.bundle.bundle_id,

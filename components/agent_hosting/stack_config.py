@@ -16,6 +16,7 @@ from agent_hosting._stack_entries import (
     Entry,
     JwtEntry,
     ModelEntry,
+    NotifyEntry,
     PriceEntry,
     ProfileEntry,
     ReleaseEntry,
@@ -104,6 +105,7 @@ class StackConfig(Entry):
             "host",
             "run_profile",
             "model",
+            "notify",
             "models",
         }
         args: dict[str, Any] = {
@@ -122,6 +124,7 @@ class StackConfig(Entry):
             if entry.models
             else None,
             "host": entry.host.value if entry.host else None,
+            "notify": _notify(entry, config, name),
             # A working tree has no rollout controller beside it: it serves at once unless told otherwise.
             "shares": entry.shares or ({"newest": 1.0} if entry.source else None),
         }
@@ -217,7 +220,9 @@ def _entry_at(path: tuple[Any, ...]) -> type[BaseModel]:
         return ModelEntry
     if path[0] == "tool_gateway":
         return ToolGatewayEntry if len(path) == 1 else CallerEntry
-    return {"jwt": JwtEntry, "run_profile": ProfileEntry, "model": ModelEntry}[path[-1]]
+    return {"jwt": JwtEntry, "run_profile": ProfileEntry, "model": ModelEntry, "notify": NotifyEntry}[
+        path[-1]
+    ]
 
 
 def _parsed(json: Any, text: str) -> Any:
@@ -226,6 +231,19 @@ def _parsed(json: Any, text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
+
+
+def _notify(entry: AgentEntry, config: pulumi.Config, agent: str) -> dict[str, Any] | None:
+    """The address of a chat opens it to whoever has it, so that it stands among the secrets."""
+    if entry.notify is None:
+        return None
+    found = entry.notify.model_dump(
+        mode="json", exclude={"webhook"}, exclude_none=True, exclude_defaults=True
+    )
+    return {
+        **found,
+        **({"webhook_url": _secret(config, agent, "webhook-url")} if entry.notify.webhook else {}),
+    }
 
 
 def _secret(config: pulumi.Config, agent: str, secret: str) -> pulumi.Input[str]:

@@ -1,5 +1,7 @@
 """What the agents of one environment share."""
 
+import fnmatch
+
 import pulumi
 import pytest
 
@@ -89,6 +91,38 @@ def test_an_operator_may_put_records_and_move_aliases_and_can_neither_change_nor
     assert made["MoveTraffic"]["Action"] == ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
     assert made["MoveAliases"]["Action"] == ["lambda:GetAlias", "lambda:UpdateAlias"]
     assert {sid for sid in made if made[sid]["Resource"] == "*"} == {"ReadMetrics"}
+
+
+def test_an_operator_sees_to_runs_by_the_names_of_their_tables_and_queues_and_deletes_nothing() -> None:
+    made = run(making(AgentPlatform, "shared")).one("Policy", "shared-operator").statements()
+    tables = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/*-checkpoints-???????"
+    assert made["SeeToRuns"]["Resource"] == [tables, f"{tables}/index/due"]
+    assert "dynamodb:DeleteItem" not in str(made)
+    assert made["WakeRuns"]["Action"] == "sqs:SendMessage"
+    assert made["WakeRuns"]["Resource"] == f"arn:aws:sqs:{REGION}:{ACCOUNT}:*-????????????-???????"
+    assert made["EngageBrakes"]["Action"] == "dynamodb:UpdateItem"
+    assert made["UseKeysOfTables"]["Condition"] == {
+        "StringEquals": {"kms:ViaService": f"dynamodb.{REGION}.amazonaws.com"},
+        "StringLike": {"kms:EncryptionContext:aws:dynamodb:tableName": "*-checkpoints-???????"},
+    }
+    assert made["UseKeysOfQueues"]["Condition"]["StringLike"] == {
+        "kms:EncryptionContext:aws:sqs:arn": made["WakeRuns"]["Resource"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("queue", "fits"),
+    [
+        ("review-0123456789ab-0a1b2c3", True),
+        ("a-long-name-0123456789ab-0a1b2c3", True),
+        ("review-0123456789ab-dead-0a1b2c3", False),
+        ("review-failures-0a1b2c3", False),
+    ],
+)
+def test_an_operator_wakes_queues_of_releases_and_sends_no_dead_letters(queue: str, fits: bool) -> None:
+    made = run(making(AgentPlatform, "shared")).one("Policy", "shared-operator").statements()
+    pattern = made["WakeRuns"]["Resource"].rpartition(":")[2]
+    assert fnmatch.fnmatchcase(queue, pattern) is fits
 
 
 def test_for_containers_it_has_a_cluster_with_insights_and_both_kinds_of_capacity_in_a_private_network() -> (

@@ -23,6 +23,7 @@ VARIANTS: list[dict[str, Any]] = [
     {"schedules": {"nightly": {"expression": "rate(1 day)", "input": {}}}},
     {"rollout": {"shadow": {"minimum_runs": 3, "minimum_agreement": 0.3}}},
     {"model": BEDROCK, "model_endpoint": None},
+    {"notify": {"webhook_url": "https://hooks.example.com/services/x"}},
 ]
 
 

@@ -300,6 +300,26 @@ def test_a_release_may_come_with_its_image_and_so_may_a_working_tree() -> None:
     assert tree == {"source": str(Path("/project/examples/agent")), "image": IMAGE}
 
 
+@pytest.mark.parametrize(
+    ("notify", "expected"),
+    [
+        ({"emails": ["ops@example.com"]}, {"emails": ["ops@example.com"]}),
+        ({"topic_arn": "arn:t", "webhook": False}, {"topic_arn": "arn:t"}),
+        ({"webhook": True}, {"webhook_url": ""}),
+    ],
+)
+def test_who_is_told_reaches_the_component_and_the_chats_address_comes_from_a_secret(
+    notify: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    assert args_of(changed(f"{AGENT}.notify", notify))["notify"] == expected
+
+
+def test_a_chats_address_in_the_yaml_is_refused() -> None:
+    said = told(changed(f"{AGENT}.notify", {"webhook_url": "https://hooks.example.com"}))
+    assert "notify.webhook_url" in said
+    assert "no such field; known are emails, topic_arn, topic_key_arn, webhook" in said
+
+
 def test_every_field_of_an_agent_reaches_the_component() -> None:
     config = copy.deepcopy(VALID)
     fields: dict[str, Any] = {
@@ -344,6 +364,7 @@ def test_every_field_of_an_agent_reaches_the_component() -> None:
         "observe": {"redact": ["acct_[0-9]+"]},
         "schedules": {"nightly": {"expression": "rate(1 day)", "input": {"question": "why?"}}},
         "spend": {"tenant": {"day_usd": 1}},
+        "escalate": {"max_steps": 40},
         "spot_share": 0.5,
         "stop_seconds": 60,
         "tenant_share": 0.25,
@@ -368,7 +389,7 @@ def test_every_field_of_an_agent_reaches_the_component() -> None:
     for field, value in fields.items():
         held = found[field]
         assert (list(held) if isinstance(held, tuple) else held) == value, field
-    left_out = {"source", "image", "releases", "run_profile", "model", "secrets"}
+    left_out = {"source", "image", "releases", "run_profile", "model", "secrets", "notify"}
     assert set(AgentEntry.model_fields) - left_out == set(fields), "a field that this test does not know"
     assert found["run_profile"]["longest_run_seconds"] == 20
     assert (found["environment"], found["retain_data"], found["architecture"]) == ("dev", True, "arm64")

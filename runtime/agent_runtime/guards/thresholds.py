@@ -10,8 +10,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent_runtime.records import Path
-
+Path = tuple[int, ...]
 KINDS: Final = ("max_steps", "max_run_seconds", "failed_tool_share")
 _PLACE: Final = 11
 """Second number of the questions' paths, which begin with 0; those of caps on spending are below."""
