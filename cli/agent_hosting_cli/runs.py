@@ -81,7 +81,8 @@ class Runs:
 
         def go() -> str:
             bundles = frozenset(one.queues) if one.queues else None
-            bundle_id = resume(one.store, there, run_id, by=by, why=why, bundles=bundles)
+            trail = one.deployed.trail
+            bundle_id = resume(one.store, there, run_id, by=by, why=why, bundles=bundles, audit=trail)
             if bundle_id is None:
                 return "when its caller asks again with the same key"
             one.wake(there, run_id, bundle_id)

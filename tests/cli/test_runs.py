@@ -19,6 +19,7 @@ from agent_runtime.brake import BrakeReader
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.open_runs import Wanted
 from agent_runtime.records import RunStatus
+from tests.runtime.audit_world import Told
 from tests.runtime.pretended import BUCKET, CONTROL, TABLE, Aws, pretended_aws
 from tests.runtime.stores import dynamodb_local_fixture  # noqa: F401
 
@@ -239,6 +240,20 @@ def test_a_stopped_run_is_resumed_and_its_queue_told(world: World) -> None:
     assert "the run is QUEUED, and only one that is PARKED" in str(again.exception)
     done = world.command("runs", "resume", turn, "--why", "mended", "--json")
     assert json.loads(done.stdout)["goes_on"] == "when its caller asks again with the same key"
+
+
+def test_who_stopped_a_run_and_let_it_go_on_is_on_the_trail(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trail = Told()
+    monkeypatch.setattr(Deployed, "trail", trail)
+    run_id = world.submit(1)
+    world.command("runs", "stop", "--run", run_id, "--why", "too dear", "--yes")
+    world.command("runs", "resume", run_id, "--why", "mended")
+    assert [(entry["kind"], entry["run_id"], entry["why"]) for entry in trail.entries] == [
+        ("run-stopped", run_id, "too dear"),
+        ("run-resumed", run_id, "mended"),
+    ]
 
 
 @pytest.mark.parametrize(

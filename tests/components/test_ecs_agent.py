@@ -5,6 +5,7 @@ import json
 import pytest
 
 from agent_hosting.front_door import STATUS_ROUTES
+from tests.components.audit_parts import AUDIT_PARTS
 from tests.components.ecs_agents import ecs_agent, environment
 from tests.components.recorder import Program, Recorded
 from tests.components.samples import agent_folder, bundle_id
@@ -67,6 +68,7 @@ def test_an_agent_is_made_of_these_parts(source: str, plain: Program) -> None:
         ("Permission", "handbook-reaper-permission"),
         ("MetricAlarm", "handbook-reaper-errors"),
         ("FrontDoor", "handbook-door"),
+        *AUDIT_PARTS,
     }
 
 
@@ -148,6 +150,8 @@ def test_the_functions_are_told_every_queue_and_those_behind_the_door_who_is_let
         assert ("AGENT_SPEND" in told) is (label != "reaper")
         told.pop("AGENT_SPEND", None)
         assert set(told) == {
+            "AGENT_AUDIT_LOG_GROUP",
+            "AGENT_AUDIT_RETENTION_DAYS",
             "AGENT_NAME",
             "AGENT_ENVIRONMENT",
             "AGENT_CHECKPOINT_TABLE",

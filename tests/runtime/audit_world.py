@@ -9,6 +9,7 @@ import boto3
 from agent_runtime.audit.anchors import Anchors, Head
 from agent_runtime.audit.verify import Checked, Line, verify_chains
 from agent_runtime.audit.writer import AuditTrail
+from agent_runtime.errors import AuditUnavailable
 from tests.runtime.faulty import FaultyClient
 from tests.runtime.pretended import CONTROL, Aws
 
@@ -53,3 +54,20 @@ class AuditWorld:
         """As it looks ten minutes after."""
         now = int(self.aws.clock() * 1000) + later_ms
         return verify_chains(self.lines(), self.heads(), where="log", now=now, retention_ms=365 * DAY_MS)
+
+
+class Told:
+    """A trail that remembers, or is down."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.entries: list[dict[str, Any]] = []
+
+    def record(self, kind: str, **said: Any) -> None:
+        if self.down and kind != "approval-asked":
+            raise AuditUnavailable("down")
+        self.entries.append({"kind": kind, **said})
+
+    def flush(self) -> None:
+        if self.down:
+            raise AuditUnavailable("down")

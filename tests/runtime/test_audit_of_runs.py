@@ -11,25 +11,9 @@ from agent_runtime.people import cancel, decide
 from agent_runtime.records import RunRequest, RunStatus
 from agent_runtime.run import Run
 from agent_runtime.runner import Runner
+from tests.runtime.audit_world import Told
 
 RUN = "0" * 32
-
-
-class Told:
-    """A trail that remembers, or is down."""
-
-    def __init__(self) -> None:
-        self.down = False
-        self.entries: list[dict[str, Any]] = []
-
-    def record(self, kind: str, **said: Any) -> None:
-        if self.down and kind != "approval-asked":
-            raise AuditUnavailable("down")
-        self.entries.append({"kind": kind, **said})
-
-    def flush(self) -> None:
-        if self.down:
-            raise AuditUnavailable("down")
 
 
 @pytest.fixture
