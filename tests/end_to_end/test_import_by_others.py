@@ -69,7 +69,7 @@ def test_a_stack_of_three_lines_deploys_from_the_wheel_in_an_empty_environment(t
         stop(owner)
     kinds = [resource["type"] for resource in state["deployment"]["resources"]]
     assert "agent-hosting:index:LambdaAgent" in kinds
-    assert kinds.count("aws:lambda/function:Function") == 3, "the agent, its brake and its rollout"
+    assert kinds.count("aws:lambda/function:Function") == 4, "agent, brake, rollout and export"
     site = _run(python, "-c", "import agent_hosting; print(agent_hosting.__file__)", cwd=tmp_path).strip()
     assert str(tmp_path) in site
     pack = "from agent_hosting_policies.testing import findings; print(findings(lambda: None))"
