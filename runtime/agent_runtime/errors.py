@@ -324,6 +324,10 @@ class ToolUnavailable(ToolError):
     """The tool, or the gateway before it, may answer later."""
 
 
+class ToolThrottled(ToolUnavailable):
+    """The tool takes no more calls of this kind for a while; it is not down."""
+
+
 class ToolRefused(ToolError):
     """A call of a tool that may not be made: nothing was reached."""
 

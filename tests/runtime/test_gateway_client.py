@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from agent_runtime.errors import ToolError, ToolFailed, ToolGatewayUnavailable, ToolRefused, ToolUnavailable
+from agent_runtime.errors import (
+    ToolError,
+    ToolFailed,
+    ToolGatewayUnavailable,
+    ToolRefused,
+    ToolThrottled,
+    ToolUnavailable,
+)
 from agent_runtime.run import Run
 from agent_runtime.secrets import SecretValue
 from agent_runtime.tool_spec import ToolSpec
@@ -115,6 +122,11 @@ def test_what_passes_is_tried_again_with_the_same_key(world: World, first: Answe
     assert world.call(first, DONE) == {"sent": True}
     assert len({request["idempotency_key"] for request in world.gateway.requests}) == 1
     assert len(world.gateway.requests) == 2
+
+
+def test_who_is_held_to_a_rate_is_told_so_and_not_that_the_tool_is_down(world: World) -> None:
+    assert isinstance(world.error(problem("429 Slow down", "rate-limited")), ToolThrottled)
+    assert not isinstance(world.error(problem("503 Down", "tool-unavailable")), ToolThrottled)
 
 
 def test_a_gateway_that_says_when_is_not_asked_before(world: World) -> None:

@@ -10,6 +10,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as conventions
 from opentelemetry.trace import SpanKind, StatusCode
 
+from agent_runtime import tool
 from agent_runtime.approvals import Decision
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import ModelUnavailable
@@ -21,6 +22,7 @@ from agent_runtime.telemetry import semantics
 from agent_runtime.telemetry.otel import OtelSpans
 from agent_runtime.telemetry.traceparent import TraceParent, of_run
 from agent_runtime.telemetry.working import tell_end
+from agent_runtime.tool_spec import ToolSpec
 from tests.runtime.lambdas import Api, Event
 
 RUN = "1" * 32
@@ -121,6 +123,30 @@ def test_a_model_call_carries_the_conventions_and_no_word_of_what_was_said(trace
     everything = repr([dict(span.attributes or {}) for span in told.values()])
     assert "secret" not in everything
     assert "why" not in everything
+
+
+@tool
+def look(word: str) -> str:
+    return word
+
+
+def test_a_call_of_a_tool_is_a_span_in_its_step_and_tells_no_argument(
+    traced: Traced, make_bundle: Any
+) -> None:
+    traced.bundle = make_bundle(tools=(ToolSpec(name="look", effect="read"),))
+
+    def agent(run: Run) -> dict[str, Any]:
+        return {"found": run.tool("look", word="private")}
+
+    traced.run(agent)
+    told = traced.told()
+    called = told["execute_tool look"]
+    assert above(called) == ids(told["step look"]).span_id
+    assert dict(called.attributes or {}) == {
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": "look",
+        "gen_ai.tool.type": "function",
+    }
 
 
 def test_our_names_are_those_of_the_conventions() -> None:

@@ -92,7 +92,7 @@ def start(settings: Settings, *, owner: str = "", address: str = "") -> HostPart
         audit=audit,
         escalate=settings.escalate,
         notices=_notices(settings, store),
-        gateway=_gateway(settings, secret_reader),
+        gateway=_gateway(settings, secret_reader, circuits),
     )
     sampler = Sampler(SampleStore(store.table, settings.agent_name), settings.sample_basis_points)
     return HostParts(bundle, store, runner, brake, dynamodb, sampler, audit)
@@ -104,13 +104,14 @@ def _notices(settings: Settings, store: CheckpointStore) -> Notices | None:
     return Notices(store.table, settings.agent_name, lazily("sns"), settings.notice_topic)
 
 
-def _gateway(settings: Settings, secrets: SecretReader) -> Gateway | None:
+def _gateway(settings: Settings, secrets: SecretReader, circuits: Circuits) -> Gateway | None:
     """What calls the tools that agents share; None without a gateway."""
     if settings.tool_gateway is None:
         return None
     if settings.tool_gateway_token_url is None:
         raise SettingsError("AGENT_TOOL_GATEWAY_TOKEN_URL is needed beside AGENT_TOOL_GATEWAY")
     from agent_runtime.tools.gateway import GatewayClient
+    from agent_runtime.tools.guarded import GuardedGateway
     from agent_runtime.tools.workload import WorkloadTokens
 
     tokens = WorkloadTokens(
@@ -120,7 +121,7 @@ def _gateway(settings: Settings, secrets: SecretReader) -> Gateway | None:
         audience=settings.tool_gateway_audience,
         scope=settings.tool_gateway_scope,
     )
-    return GatewayClient(settings.tool_gateway, tokens)
+    return GuardedGateway(GatewayClient(settings.tool_gateway, tokens), circuits)
 
 
 def _spans(settings: Settings, bundle: Bundle, secrets: SecretReader) -> Spans:

@@ -18,6 +18,8 @@ from agent_runtime.guard_spec import GuardSpec
 from agent_runtime.guards.loops import Call, Watch, rows
 from agent_runtime.records import Path, path_text
 from agent_runtime.scopes import current_scope
+from agent_runtime.telemetry import semantics
+from agent_runtime.telemetry.spans import open_span
 from agent_runtime.tool_spec import TOOL_NAME, ToolSpec
 from agent_runtime.tools.arguments import approval_name, checked
 from agent_runtime.tools.local import LocalTool
@@ -158,14 +160,8 @@ class Calling:
     def _call(self, spec: ToolSpec, given: dict[str, Any], key: str = "", approval: str | None = None) -> Any:
         self._record(spec.name, given, effect=spec.effect, destination=spec.destination)
         try:
-            if spec.destination == "local":
-                answer = self._local[spec.name].call(given, key)
-            else:
-                assert self._gateway is not None
-                call = ToolCall(
-                    spec, given, self._run.run_id, self._run.tenant, _place(), key, approval, self._pause
-                )
-                answer = self._gateway.call(call)
+            with open_span(semantics.tool(spec.name)):
+                answer = self._answer(spec, given, key, approval)
         except Exception as error:
             self._record(spec.name, given, outcome=type(error).__name__)
             if isinstance(error, ToolRefused):
@@ -174,6 +170,14 @@ class Calling:
         if spec.effect != "read":
             self._record(spec.name, given, outcome="done")
         return answer
+
+    def _answer(self, spec: ToolSpec, given: dict[str, Any], key: str, approval: str | None) -> Any:
+        if spec.destination == "local":
+            return self._local[spec.name].call(given, key)
+        assert self._gateway is not None
+        run = self._run
+        call = ToolCall(spec, given, run.run_id, run.tenant, _place(), key, approval, self._pause)
+        return self._gateway.call(call)
 
     def _refused(self, name: str, refusal: ToolRefused) -> Any:
         """A refusal is a step, so that a replay meets what was met before, whatever the environment allows by

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
-from agent_runtime.errors import ToolFailed, ToolRefused, ToolUnavailable
+from agent_runtime.errors import ToolFailed, ToolRefused, ToolThrottled, ToolUnavailable
 from agent_runtime.secrets import SecretValue
 from agent_runtime.tools.calling import ToolCall
 
@@ -26,6 +26,8 @@ _MARGIN_SECONDS: Final = 5.0
 _SHOWN: Final = 300
 _AGAIN: Final = frozenset({409, 429, 500, 503, 504})
 """With 409 only where the gateway says when: another call with this key goes on."""
+_BUSY: Final = frozenset({409, 429})
+"""Of this caller alone, and no word of the tool."""
 
 
 class Tokens(Protocol):
@@ -75,9 +77,8 @@ class GatewayClient:
             pause = max(self._pause(failures), reply.retry_after)
             if failures == ATTEMPTS or not call.pause(pause):
                 said = reply.status or "no answer"
-                raise ToolUnavailable(
-                    f"the tool {call.spec.name!r} is unavailable ({said}, {failures} tries)"
-                )
+                kind = ToolThrottled if reply.status in _BUSY else ToolUnavailable
+                raise kind(f"the tool {call.spec.name!r} is unavailable ({said}, {failures} tries)")
 
     def _pause(self, failures: int) -> float:
         """Full jitter: workers that failed together do not come back together."""
