@@ -18,7 +18,7 @@ from moto.server import ThreadedMotoServer
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import growth, policies, queued, rollbacks
+from tests.bench import growth, policies, queued, rollbacks, telemetry
 from tests.bench.rows import paired
 from tests.bench.world import make_store
 
@@ -35,7 +35,7 @@ def main() -> None:
     ]
     with tempfile.TemporaryDirectory() as folder:
         world = Path(folder)
-        rows = [*imports, *_step(), *queued.rows(world, _say), *growth.rows(_say)]
+        rows = [*imports, *_step(), *telemetry.rows(), *queued.rows(world, _say), *growth.rows(_say)]
         rows += rollbacks.rows(world, _say)
         rows += policies.rows(world, _say)
     table = Table("figure", "ours", "peer or floor", "ratio", "target", "met")
