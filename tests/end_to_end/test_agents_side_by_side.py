@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests import secret_scanner
 from tests.end_to_end.asks import ask, send
 from tests.end_to_end.deployments import Deployment
 from tests.end_to_end.review import Review, pids
@@ -187,20 +188,23 @@ def test_a_tenant_finds_its_own_runs_alone_and_strangers_are_kept_out(
     assert send(elsewhere)[0] == 404
 
 
-def test_no_secret_value_lies_in_state_logs_or_items(deployment: Deployment, agents: dict[str, Any]) -> None:
-    value = b"local-key"
-    kept = deployment.root / ".agent-hosting"
-    written = [
-        p for p in kept.rglob("*") if p.is_file() and p.suffix in (".json", ".log", ".jsonl", ".out", ".bak")
-    ]
-    assert any("stacks" in str(p) for p in written)
-    assert [p for p in written if value in p.read_bytes()] == []
-    logs = deployment.client("logs")
-    for agent in agents.values():
-        events = logs.filter_log_events(logGroupName=agent["log_group_name"])["events"]
-        assert value.decode() not in json.dumps(events)
-        items = deployment.client("dynamodb").scan(TableName=agent["checkpoint_table_name"])["Items"]
-        assert value.decode() not in str(items)
+def test_no_secret_value_lies_in_state_logs_items_objects_or_messages(
+    deployment: Deployment, agents: dict[str, Any]
+) -> None:
+    queues = [url for agent in agents.values() for url in (agent.get("queue_urls") or {}).values()]
+    places = {
+        "files": secret_scanner.files(deployment.root / ".agent-hosting"),
+        "logs": secret_scanner.logs(deployment.client("logs")),
+        "items": secret_scanner.items(deployment.client("dynamodb")),
+        "objects": secret_scanner.objects(deployment.client("s3")),
+        "messages": secret_scanner.messages(deployment.client("sqs"), queues),
+    }
+    written = {kind: list(found) for kind, found in places.items()}
+    assert written["logs"]
+    assert written["items"]
+    assert any("stacks" in name for name, _ in written["files"]), "Pulumi's state is among the files"
+    for found in written.values():
+        assert secret_scanner.places_of("local-key", found) == []
 
 
 def test_the_last_alert_stops_one_agent_until_a_person_lets_it_go(
