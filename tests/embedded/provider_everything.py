@@ -38,6 +38,9 @@ aws.dynamodb.TableItem("item", table_name=table.name, hash_key=table.hash_key, r
                        item=json.dumps({"run": {"S": "r-1"}, "step": {"N": "1"}, "note": {"S": "first"}}))
 
 bucket = aws.s3.Bucket("bucket", force_destroy=True, tags={"team": "agents"})
+locked = aws.s3.Bucket("locked", force_destroy=True, object_lock_enabled=True)
+aws.s3.BucketObjectLockConfiguration(
+    "lock", bucket=locked.id, rule={"default_retention": {"mode": "GOVERNANCE", "days": 1}})
 aws.s3.BucketVersioning("versioning", bucket=bucket.id, versioning_configuration={"status": "Enabled"})
 aws.s3.BucketPublicAccessBlock("block", bucket=bucket.id, block_public_acls=True, block_public_policy=True,
                                ignore_public_acls=True, restrict_public_buckets=True)
