@@ -37,5 +37,6 @@ def test_a_lock_can_be_lengthened() -> None:
     name, _ = made(BUCKET, bucket="locked", objectLockEnabled=True)
     lock, held = made(LOCK, bucket=name, rule=RULE)
     longer = {"defaultRetention": {"mode": "GOVERNANCE", "days": 30}}
-    changed = calls_of(LOCK).update(lock, held, {"bucket": name, "rule": longer})
+    old, new = {"bucket": name, "rule": RULE}, {"bucket": name, "rule": longer}
+    changed = calls_of(LOCK).update(lock, held, old, new, frozenset({"rule"}))
     assert changed["rule"] == longer
