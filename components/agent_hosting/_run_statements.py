@@ -103,12 +103,13 @@ def see_to_runs(
 ) -> list[Statement]:
     """What a person needs to look at runs, stop them, let them go on and answer what they ask. Agents come
     and go, so that their tables and queues are named by how the components name them."""
-    tables, queues = (
+    tables, queues, trails = (
         pulumi.Output.concat(f"arn:aws:{service}:", region, ":", account, f":{name}")
         for service, name in (
             ("dynamodb", "table/*-checkpoints-???????"),
             # AGENT-BUNDLE-RANDOM, and no dead-letter queue.
             ("sqs", "*-????????????-???????"),
+            ("logs", "log-group:*-audit-???????:*"),
         )
     )
     return [
@@ -131,6 +132,13 @@ def see_to_runs(
             "Effect": "Allow",
             "Action": "dynamodb:UpdateItem",
             "Resource": control_table_arn,
+        },
+        {
+            # What people do is on the trail, too, before it is done: in chains of their own, that only grow.
+            "Sid": "WriteAudit",
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": trails,
         },
         _keys_of("Tables", "dynamodb", ["kms:Decrypt"], "aws:dynamodb:tableName", "*-checkpoints-???????",
                  region, account),

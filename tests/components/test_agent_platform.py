@@ -101,6 +101,8 @@ def test_an_operator_sees_to_runs_by_the_names_of_their_tables_and_queues_and_de
     assert made["WakeRuns"]["Action"] == "sqs:SendMessage"
     assert made["WakeRuns"]["Resource"] == f"arn:aws:sqs:{REGION}:{ACCOUNT}:*-????????????-???????"
     assert made["EngageBrakes"]["Action"] == "dynamodb:UpdateItem"
+    assert made["WriteAudit"]["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+    assert made["WriteAudit"]["Resource"] == f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:*-audit-???????:*"
     assert made["UseKeysOfTables"]["Condition"] == {
         "StringEquals": {"kms:ViaService": f"dynamodb.{REGION}.amazonaws.com"},
         "StringLike": {"kms:EncryptionContext:aws:dynamodb:tableName": "*-checkpoints-???????"},
