@@ -37,6 +37,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-v
 _MARGIN_SECONDS: Final = 10
 """Kept of the stop time, for the last writes."""
 _BRAKED_SECONDS: Final = 5
+_WAKE_SECONDS: Final = 0.5
 
 
 class Measure(Protocol):
@@ -151,7 +152,9 @@ class Worker:
         ]
         for thread in threads:
             thread.start()
-        self._stopping.wait()
+        # The system may give a signal to any thread, and Python handles it in this one once this one wakes.
+        while not self._stopping.wait(_WAKE_SECONDS):
+            pass
         ends = self._clock() + self._limits.stop_seconds - _MARGIN_SECONDS
         _log.info("draining", extra={"runs": len(self._held.under_way)})
         threads[0].join(POLL_SECONDS + 1)
