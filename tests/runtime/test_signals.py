@@ -11,8 +11,8 @@ from agent_runtime.hosts.worker import Limits, Worker
 
 class Queue:
     def receive(self, *_):
+        time.sleep(1)  # by then the main thread waits, which nobody can see from here
         signal.pthread_kill(threading.get_ident(), signal.SIGTERM)  # to this thread, not the main one
-        time.sleep(1)
         return []
     def hide(self, *_): ...
     def delete(self, *_): ...
