@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from agent_runtime.approvals import Decision
-from agent_runtime.audit.trail import NOT_KEPT, Trail, told
+from agent_runtime.audit.trail import NOT_KEPT, Trail
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import ApprovalRefused, CheckpointUnavailable, ResumeRefused, RunUnknown
 from agent_runtime.guards.questions import lift
@@ -55,22 +55,12 @@ class Stop:
     """How long its worker may not yet have noticed; 0 where nobody worked on it."""
 
 
-def stop(
-    store: CheckpointStore, tenant: str, run_id: str, *, by: str, why: str, audit: Trail = NOT_KEPT
-) -> Stop:
+def stop(store: CheckpointStore, tenant: str, run_id: str, *, by: str, why: str) -> Stop:
     """Stop the tenant's run: it keeps its steps, and goes on when it is resumed. One that was stopped before
     stays so, one that has ended stays as it is.
 
-    Raises `RunUnknown` and `CheckpointUnavailable`, and once it is done `AuditUnavailable`.
+    Raises `RunUnknown` and `CheckpointUnavailable`.
     """
-    head = store.find_head(tenant, run_id)
-    if head is None or RunStatus(head["status"]) in ENDED or head.get("held") == STOPPED:
-        return _stop(store, tenant, run_id, by, why)
-    with told(audit, "run-stopped", run_id=run_id, tenant=tenant, who=by, how="stopped", why=why[:500]):
-        return _stop(store, tenant, run_id, by, why)
-
-
-def _stop(store: CheckpointStore, tenant: str, run_id: str, by: str, why: str) -> Stop:
     for _ in range(_TRIES):
         head = store.find_head(tenant, run_id)
         if head is None:
