@@ -7,6 +7,7 @@ import pulumi_aws as aws
 
 from agent_hosting import statements
 from agent_hosting._audit_trail import AuditTrail
+from agent_hosting._lost_messages import alarm_on_any
 from agent_hosting._own_functions import OwnFunctions
 from agent_hosting._packaging import Target, runtime_archive
 from agent_hosting.agent_platform import PlatformReference
@@ -113,19 +114,11 @@ def _lost_alerts(
         policy=statements.policy([send, statements.tls_only("sqs:*", lost.arn)]),
         opts=child,
     )
-    aws.cloudwatch.MetricAlarm(
+    alarm_on_any(
         f"{name}-lost-alerts",
-        alarm_description=f"An alert that should stop agent {agent} was lost, or failed in its brake.",
-        namespace="AWS/SQS",
-        metric_name="ApproximateNumberOfMessagesVisible",
-        dimensions={"QueueName": lost.name},
-        statistic="Maximum",
-        period=60,
-        evaluation_periods=1,
-        threshold=1,
-        comparison_operator="GreaterThanOrEqualToThreshold",
-        treat_missing_data="notBreaching",  # SQS sends no metrics for a queue that nobody uses
-        alarm_actions=[topic.arn],
+        lost,
+        description=f"An alert that should stop agent {agent} was lost, or failed in its brake.",
+        topic_arn=topic.arn,
         tags=tags,
         opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[publishing])),
     )

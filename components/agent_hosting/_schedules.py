@@ -11,6 +11,7 @@ import pulumi_aws as aws
 
 from agent_hosting import statements
 from agent_hosting._keys import account_id
+from agent_hosting._lost_messages import alarm_on_any
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_identity import AgentIdentity
 from agent_hosting.agent_platform import PlatformReference
@@ -204,19 +205,11 @@ def _lost_calls(
         policy=statements.policy([statements.tls_only("sqs:*", lost.arn)]),
         opts=child,
     )
-    aws.cloudwatch.MetricAlarm(
+    alarm_on_any(
         f"{agent}-lost-schedules",
-        alarm_description=f"Scheduled runs of {agent} could not be begun.",
-        namespace="AWS/SQS",
-        metric_name="ApproximateNumberOfMessagesVisible",
-        dimensions={"QueueName": lost.name},
-        statistic="Maximum",
-        period=60,
-        evaluation_periods=1,
-        threshold=1,
-        comparison_operator="GreaterThanOrEqualToThreshold",
-        treat_missing_data="notBreaching",  # SQS sends no metrics for a queue that nobody uses
-        alarm_actions=[topic_arn],
+        lost,
+        description=f"Scheduled runs of {agent} could not be begun.",
+        topic_arn=topic_arn,
         tags=tags,
         opts=child,
     )

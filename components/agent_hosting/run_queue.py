@@ -1,10 +1,11 @@
 """The queue of one release, and where its dead letters go."""
 
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
+from agent_hosting._lost_messages import alarm_on_any
 from agent_hosting._queue_limits import check_queue
 from agent_hosting._validation import Inputs
 from agent_hosting.statements import policy, tls_only
@@ -105,34 +106,30 @@ class RunQueue(pulumi.ComponentResource):
                 policy=policy([tls_only("sqs:*", guarded.arn)]),
                 opts=child,
             )
-        alarm: Any = {
-            "namespace": "AWS/SQS",
-            "comparison_operator": "GreaterThanOrEqualToThreshold",
-            "evaluation_periods": 1,
-            "statistic": "Maximum",
-            "treat_missing_data": "notBreaching",  # SQS sends no metrics for a queue that nobody uses
-            "alarm_actions": [args["alarm_topic_arn"]],
-            "tags": tags,
-            "opts": child,
-        }
-        aws.cloudwatch.MetricAlarm(
+        alarm_on_any(
             f"{name}-dead-letters",
-            alarm_description=f"Runs of {name} failed {limits.max_receives} times, or could not be read.",
-            metric_name="ApproximateNumberOfMessagesVisible",
-            dimensions={"QueueName": dead.name},
-            threshold=1,
-            period=60,
-            **alarm,
+            dead,
+            description=f"Runs of {name} failed {limits.max_receives} times, or could not be read.",
+            topic_arn=args["alarm_topic_arn"],
+            tags=tags,
+            opts=child,
         )
         if oldest:
             aws.cloudwatch.MetricAlarm(
                 f"{name}-oldest",
                 alarm_description=f"A run of {name} has been on its way for more than {oldest:g} s.",
+                namespace="AWS/SQS",
                 metric_name="ApproximateAgeOfOldestMessage",
                 dimensions={"QueueName": queue.name},
-                threshold=oldest,
+                statistic="Maximum",
                 period=300,
-                **alarm,
+                evaluation_periods=1,
+                threshold=oldest,
+                comparison_operator="GreaterThanOrEqualToThreshold",
+                treat_missing_data="notBreaching",  # SQS sends no metrics for a queue that nobody uses
+                alarm_actions=[args["alarm_topic_arn"]],
+                tags=tags,
+                opts=child,
             )
 
         self.queue_url, self.queue_arn, self.queue_name = queue.url, queue.arn, queue.name
