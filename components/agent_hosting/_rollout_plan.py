@@ -74,6 +74,9 @@ class RolloutArgs(TypedDict):
     """What sends a release back at once. Defaults to those of each."""
     scores: NotRequired[Sequence[str]]
     """Metrics of the gate that runs report by `run.score`. Defaults to none."""
+    alpha: NotRequired[float]
+    """Chance of sending back a release that is no worse, above 0 and below 0.5, in each comparison of each
+    step. Defaults to 0.05."""
     running_runs: NotRequired[str]
     """What runs do whose release is sent back: `finish` there, or `stop` at their next step. Defaults to
     `finish`."""
@@ -93,7 +96,7 @@ def plan_of(agent: str, host: Host, releases: Sequence[str], args: Any, inputs: 
         document["steps"] = [_step(step) for step in given["steps"]]
     gate = {"thresholds": given.get("thresholds"), "minimum_samples": given.get("minimum_samples")}
     document["gate"] = {name: value for name, value in gate.items() if value is not None}
-    as_they_are = ("watch_seconds", "drift_window_seconds", "limits", "scores", "shadow", "group")
+    as_they_are = ("watch_seconds", "drift_window_seconds", "limits", "scores", "shadow", "group", "alpha")
     document |= {name: given[name] for name in as_they_are if name in given}
     if "running_runs" in given:
         document["running"] = given["running_runs"]

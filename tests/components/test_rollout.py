@@ -170,6 +170,7 @@ def test_the_record_begins_with_what_the_alias_serves_and_is_then_left_alone(sou
         ({"limits": {"window_seconds": 90}}, "multiple of 60"),
         ({"scores": ["charm"]}, "scores names charm, for which the gate has no threshold"),
         ({"thresholds": {"grounding": {}}}, "give either `at_least` or `at_most`"),
+        ({"alpha": 0.7}, "rollout.alpha is 0.7"),
         ({"running_runs": "pause"}, "rollout.running is 'pause'"),
         ({"speed": 1}, "rollout.speed"),
         ({"drift_window_seconds": 90}, "multiple of 60"),

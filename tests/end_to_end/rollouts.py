@@ -22,6 +22,8 @@ ROLLOUT: dict[str, Any] = {
     "thresholds": {"grounding": {"at_least": 0.9}},
     "scores": ["grounding"],
     "sample_percent": 100,
+    # Limits find what is spoilt here. Of a few runs on a busy machine the first ones are slower.
+    "alpha": 1e-9,
     "shadow": {"minimum_runs": 3, "minimum_agreement": 0.3},
     "limits": {"window_seconds": 60, "minimum_runs": 3, "mean_latency_ms": 60_000},
 }

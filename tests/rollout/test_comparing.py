@@ -107,6 +107,33 @@ def test_a_mean_is_worse_where_chance_does_not_explain_it(
     assert (mean_is_worse(candidate, stable) < 0.05) is is_worse
 
 
+@pytest.mark.parametrize(
+    ("runs", "value", "chance"),
+    [
+        (2, 6.314, 0.05),
+        (3, 2.920, 0.05),
+        (6, 2.015, 0.05),
+        (11, 1.812, 0.05),
+        (31, 2.457, 0.01),
+        (2_000, 1.645, 0.05),
+    ],
+)
+def test_few_runs_need_more_to_be_worse_as_the_table_of_students_t_says(
+    runs: int, value: float, chance: float
+) -> None:
+    variance = 1.0
+    mean = 1_000 + value * (variance / runs) ** 0.5
+    squares = variance * (runs - 1) + runs * mean * mean
+    still = Amounts(9_000, 9_000_000.0, 9_000_000_000.0)
+    found = mean_is_worse(Amounts(runs, runs * mean, squares), still, margin=0.0)
+    assert found == pytest.approx(chance, abs=0.0005)
+
+
+def test_three_slower_runs_on_a_busy_machine_send_nothing_back() -> None:
+    busy = summed([3_400.0, 3_930.0, 4_460.0])
+    assert mean_is_worse(busy, amounts(102, 2_940), least=100.0) > 0.05
+
+
 VALUES = st.lists(st.floats(0, 1_000), min_size=2, max_size=20)
 
 
