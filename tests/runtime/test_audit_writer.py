@@ -90,6 +90,16 @@ def test_an_act_is_refused_while_the_trail_cannot_be_written(world: AuditWorld) 
     assert world.verify().findings == []
 
 
+def test_how_an_act_came_out_waits_while_the_trail_cannot_be_written(world: AuditWorld) -> None:
+    trail = world.trail()
+    trail.record("tool-call", effect="write", tool="send")
+    world.logs.before["put_log_events"] = down
+    trail.record("tool-call", tool="send", outcome="done")  # it is done: nobody may be asked whether it was
+    world.logs.before.clear()
+    trail.flush()
+    assert [entry["what"].get("outcome") for entry in kept(world)] == [None, "done"]
+
+
 def test_an_act_is_refused_while_its_head_cannot_be_written(world: AuditWorld) -> None:
     trail = world.trail()
     trail.record("secret-read")
@@ -228,6 +238,7 @@ def test_what_may_wait_is_little() -> None:
     assert not must_be_kept("tool-call", {"effect": "read"})
     assert must_be_kept("tool-call", {"effect": "write"})
     assert must_be_kept("tool-call", {})
+    assert not must_be_kept("tool-call", {"outcome": "done"})
     assert not must_be_kept("secret-read", {"again": True})
 
 

@@ -36,7 +36,8 @@ class Trail(Protocol):
         """Note what is about to be done; the entry comes before its act.
 
         `kind` is one of `KINDS`. What `must_be_kept` is kept before this returns, everything else by `flush`
-        at the latest. A tool-call says its `effect`: read, write or destructive.
+        at the latest. A tool-call says its `effect`, read, write or destructive, before it, and its `outcome`
+        after it.
 
         Raises `AuditUnavailable` if it must be kept and cannot be: then do not act. It parks the run. What
         must be done all the same, such as a stop, goes into a `with told(...)`.
@@ -64,9 +65,11 @@ NOT_KEPT: Final[Trail] = _NotKept()
 
 def must_be_kept(kind: str, what: dict[str, What]) -> bool:
     """Whether the act has to wait until its entry lies where nobody can take it back: all of them, but reads
-    by tools, a secret that the same run has read before, and what the table of runs tells as well."""
+    by tools, how a call came out, a secret that the same run has read before, and what the table of runs
+    tells as well."""
     if kind == "tool-call":
-        return what.get("effect") != "read"
+        # With its outcome it has happened: a run that parked now would not know that it was done.
+        return "outcome" not in what and what.get("effect") != "read"
     if kind == "secret-read":
         return what.get("again") is not True
     return kind not in _MAY_WAIT

@@ -197,7 +197,7 @@ class Calling:
 
     def _record(self, name: str, given: dict[str, Any] | None, **what: str) -> None:
         """On the trail, once it is about to happen: raises `AuditUnavailable` for one that acts. How it came
-        out has no `effect`, since it is too late to stop it."""
+        out may wait, since it is too late to stop it."""
         arguments = {} if given is None else {"arguments": _hash(given)}
         run = self._run
         self._audit.record(
