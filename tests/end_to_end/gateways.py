@@ -58,6 +58,7 @@ tools:
   - {name: payroll, effect: read, destination: gateway}
   - {name: note, effect: write, destination: gateway}
   - {name: refund, effect: destructive, destination: gateway}
+  - {name: mine, effect: read, destination: gateway, user_delegated: true}
 """
 
 
@@ -143,10 +144,13 @@ class Gateway:
         payload = json.dumps(body).encode() if raw is None else raw
         return send(urllib.request.Request(f"{self.url}/tools/{tool}", payload, headers))
 
-    def run(self, *calls: tuple[str, dict[str, Any]], key: str | None = None) -> tuple[int, dict[str, Any]]:
+    def run(
+        self, *calls: tuple[str, dict[str, Any]], key: str | None = None, user_token: str = ""
+    ) -> tuple[int, dict[str, Any]]:
         """A run of the agent, which makes these calls one after another."""
         asked = [{"tool": tool, "arguments": arguments} for tool, arguments in calls]
-        return ask(self.agent["local_url"], self.callers_token, {"input": {"calls": asked}}, key)
+        more = {"agent-user-token": user_token} if user_token else {}
+        return ask(self.agent["local_url"], self.callers_token, {"input": {"calls": asked}}, key, **more)
 
     def told(self) -> list[dict[str, Any]]:
         """The gateway's own lines: one of its log and one of metrics for each call."""
@@ -190,6 +194,7 @@ def declare(deployment: Deployment, address: str) -> None:
                 "refund": {**tool, "effect": "destructive", "roles": ["support"]},
                 "payroll": {**tool, "roles": ["finance"]},
                 "fetch": {**tool, "url_arguments": ["page"]},
+                "mine": {**tool, "user_delegated": True},
                 "rare": {**tool, "rate_per_minute": 1},
                 "stock": {
                     "version": "1.0.0",

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests import secret_scanner
 from tests.end_to_end.asks import send
 from tests.end_to_end.deployments import Deployment
 from tests.end_to_end.gateways import Gateway, Server, declare
@@ -223,6 +224,26 @@ def test_a_destructive_call_reaches_its_tool_once_a_person_has_approved_of_it(ga
     (answer,) = gateway.run(call, key="refund-2")[1]["output"]["answers"]
     assert "nobody approved" in answer["refused"]
     assert len(gateway.server.reached) == before + 1
+
+
+def test_the_callers_own_token_reaches_the_tool_and_is_found_nowhere(gateway: Gateway) -> None:
+    before, token = len(gateway.server.reached), "users-own-token-4711"
+    _, run = gateway.run(("mine", {}), ("lookup", {"order": "AB-1"}), user_token=token)
+    assert [list(answer) for answer in run["output"]["answers"]] == [["said"], ["said"]]
+    told = [told["authorization"] for _, told in gateway.server.reached[before:]]
+    assert told == [f"Bearer {token}", "local-key"]
+    (answer,) = gateway.run(("mine", {}))[1]["output"]["answers"]
+    assert "call again, with the header agent-user-token" in answer["refused"]
+    assert len(gateway.server.reached) == before + 2
+    client = gateway.deployment.client
+    written = [
+        *secret_scanner.files(gateway.deployment.root / ".agent-hosting"),
+        *secret_scanner.logs(client("logs")),
+        *secret_scanner.items(client("dynamodb")),
+        *secret_scanner.objects(client("s3")),
+    ]
+    assert secret_scanner.places_of(token, written) == []
+    assert secret_scanner.places_of(run["run_id"], written) != []
 
 
 def test_nothing_was_refused_by_aws_and_every_right_was_used(gateway: Gateway) -> None:
