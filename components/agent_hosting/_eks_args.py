@@ -83,6 +83,9 @@ class EksAgentArgs(TypedDict):
     """Replaces those tiers of the manifest's `models` that it names; likewise for a release by `source`."""
     model_endpoint: NotRequired[str]
     """Base URL of an OpenAI-compatible server. Needed where the model's provider is `openai`."""
+    model_endpoints: NotRequired[dict[str, str]]
+    """The same by tier, for tiers that another server has: a fallback elsewhere survives the loss of one.
+    Defaults to none."""
     namespace: NotRequired[str]
     """Namespace of the cluster, one of its `namespaces`. Defaults to `agents`."""
     notify: NotRequired[NotifyArgs]

@@ -136,6 +136,7 @@ class AgentEntry(Entry):
     models: dict[str, ModelEntry] | None = None
     """In place of those tiers of the manifest that it names."""
     model_endpoint: Address | None = None
+    model_endpoints: dict[str, Address] | None = None
     shares: dict[str, float] | None = None
     rollout: dict[str, Any] | None = None
     """Fields of `RolloutArgs`, checked where they are used."""

@@ -62,6 +62,9 @@ class LambdaAgentArgs(TypedDict):
     """Replaces those tiers of the manifest's `models` that it names; likewise for a release by `source`."""
     model_endpoint: NotRequired[str]
     """Base URL of an OpenAI-compatible server. Needed where the model's provider is `openai`."""
+    model_endpoints: NotRequired[dict[str, str]]
+    """The same by tier, for tiers that another server has: a fallback elsewhere survives the loss of one.
+    Defaults to none."""
     notify: NotRequired[NotifyArgs]
     """Who is told of what waits for a person: questions, escalations, parked runs and brakes. Defaults to
     nobody; `agent-hosting approvals list` and `runs list` show them all the same."""

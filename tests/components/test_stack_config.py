@@ -342,6 +342,7 @@ def test_every_field_of_an_agent_reaches_the_component() -> None:
             }
         },
         "model_endpoint": "https://models.example.com/v1",
+        "model_endpoints": {"large": "https://other.example.com/v1"},
         "shares": {"newest": 0.05, "stable": 0.95},
         "memory_mb": 1024,
         "turn_timeout_seconds": 20,
