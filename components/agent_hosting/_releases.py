@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from agent_hosting._draining import guard
 from agent_hosting._lookups import release_item
-from agent_hosting._model_endpoints import check_endpoints
+from agent_hosting._models import check_models
 from agent_hosting._packaging import Target, agent_archive
 from agent_hosting._tools import WAY_OUT, check_versions, unmet
 from agent_hosting._validation import Inputs
@@ -157,7 +157,7 @@ def _check_environment(args: Any, bundle: Bundle, inputs: Inputs) -> None:
         raise inputs.refuse(
             "tool_versions", offered, f"`shares` gives it runs at once, but {missing}", WAY_OUT
         )
-    check_endpoints(args, bundle, inputs)
+    check_models(args, bundle, inputs)
 
 
 def record(

@@ -78,13 +78,6 @@ class ModelEntry(Entry):
     timeout_seconds: float | None = None
 
 
-class PriceEntry(Entry):
-    """What a model costs here, where `genai-prices` says otherwise or does not know it."""
-
-    input_usd_per_million_tokens: float = Field(ge=0, allow_inf_nan=False)
-    output_usd_per_million_tokens: float = Field(ge=0, allow_inf_nan=False)
-
-
 class ReleaseEntry(Entry):
     """A release with the image that holds it, for an agent on ECS or EKS."""
 

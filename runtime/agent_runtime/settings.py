@@ -11,6 +11,7 @@ from agent_runtime.addresses import private_url
 from agent_runtime.bundle import BUNDLE_FILE, Bundle
 from agent_runtime.errors import SettingsError
 from agent_runtime.guards.thresholds import Thresholds
+from agent_runtime.model_prices import ModelPrice
 from agent_runtime.spend.caps import SpendCaps
 from agent_runtime.telemetry.spec import ObserveSpec
 
@@ -54,6 +55,7 @@ class TableSettings(BaseModel):
         "spend",
         "escalate",
         "model_endpoints",
+        "model_prices",
         "observe",
         mode="before",
         check_fields=False,
@@ -109,6 +111,8 @@ class Settings(TableSettings):
     """Base URL of an OpenAI-compatible server, such as `https://models.example/v1`."""
     model_endpoints: dict[str, str] = Field(default_factory=dict)
     """The same by tier, as JSON, for tiers that another server has."""
+    model_prices: dict[str, ModelPrice] = Field(default_factory=dict)
+    """By the model's name, as JSON, in the place of the bundle's."""
     tool_gateway: str | None = None
     """Base URL of the gateway that tools with `destination: gateway` are called by. Absent: there is none."""
     tool_gateway_token_url: str | None = None

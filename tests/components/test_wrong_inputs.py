@@ -311,6 +311,12 @@ CASES: dict[str, Case] = {
         "model_endpoints.small is 'https://models.example.com/v1'; tiers whose provider is 'openai' "
         "are default. Name one of them, or drop it.",
     ),
+    "half a price": (
+        LambdaAgent,
+        {"prices": {"m-v1": {"input_usd_per_million_tokens": 3}}},
+        "prices.m-v1.output_usd_per_million_tokens is None; Field required. Give US dollars for a "
+        "million tokens.",
+    ),
     # Hosts.
     "an unknown host": (Agent, {"host": "gpu"}, "host is 'gpu'; it is one of lambda, ecs, eks. "),
     "neither profile nor host": (

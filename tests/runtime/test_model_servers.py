@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from agent_runtime.bundle import ModelSpec
 from agent_runtime.checkpoint_table import CheckpointTable
 from agent_runtime.errors import SettingsError
 from agent_runtime.guards.circuits import Circuits
 from agent_runtime.hosts.providers import Address, models_of
+from agent_runtime.model_prices import ModelPrice, repriced
 from agent_runtime.models.client import ModelClient, ModelReply
 from agent_runtime.retries import Retries
 from agent_runtime.settings import Settings
@@ -28,12 +30,12 @@ MODELS = {"here": {**MODEL, "fallback": ("elsewhere",)}, "elsewhere": MODEL}
 
 @pytest.fixture
 def models(durable: Durable) -> Callable[..., ModelClient]:
-    def make(addresses: dict[str, Address]) -> ModelClient:
+    def make(addresses: dict[str, Address], **more: Any) -> ModelClient:
         bundle = durable.make_bundle(models=MODELS, model=MODELS["here"], routing=({"tier": "here"},))
         aws = durable.aws
         table = CheckpointTable(aws.dynamodb, TABLE)
         circuits = Circuits(table, "answers", clock=aws.clock, monotonic=aws.clock)
-        return models_of(bundle, addresses.__getitem__, aws.secrets(), 20, circuits)
+        return models_of(bundle, addresses.__getitem__, aws.secrets(), 20, circuits, **more)
 
     return make
 
@@ -65,6 +67,23 @@ def test_a_server_that_is_down_opens_no_circuit_of_the_same_model_elsewhere(
     replies = [ask(client) for _ in range(5)]
     assert {reply.tier for reply in replies} == {"elsewhere"}
     assert len(down.bodies) == 5, "its circuit is open, and nobody asks it any more"
+
+
+def test_a_call_costs_what_the_environment_says_whatever_the_bundle_does(
+    models: Callable[..., ModelClient], serve: Callable[[Any], str]
+) -> None:
+    address = Address(serve(StubModel((200, GOOD))))
+    addresses = {"here": address, "elsewhere": address}
+    price = ModelPrice(input_usd_per_million_tokens=1, output_usd_per_million_tokens=4)
+    assert ask(models(addresses)).cost_usd == pytest.approx(0.006)
+    assert ask(models(addresses, prices={"same-v1": price})).cost_usd == pytest.approx(0.003)
+    assert ask(models(addresses, prices={"other-v1": price})).cost_usd == pytest.approx(0.006)
+
+
+def test_no_price_of_the_bundle_is_left_beside_one_of_the_environment() -> None:
+    spec = ModelSpec.model_validate({**MODEL, "cache": True, "cache_read_usd_per_million_tokens": 0.2})
+    price = ModelPrice(input_usd_per_million_tokens=1, output_usd_per_million_tokens=4)
+    assert repriced(spec, {"same-v1": price}).cache_read_usd_per_million_tokens is None
 
 
 def test_the_environment_names_a_server_for_a_tier() -> None:

@@ -1,11 +1,13 @@
 """Which provider calls a bundle's models; each is imported only where it is used."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from agent_runtime.bundle import Bundle, ModelSpec
 from agent_runtime.guards.circuits import Circuits
 from agent_runtime.hosts.clients import lazily
+from agent_runtime.model_prices import ModelPrice, repriced
 from agent_runtime.models.client import ModelClient, Provider
 from agent_runtime.models.tier import TRY_SECONDS, Tier
 from agent_runtime.secrets import SecretReader
@@ -25,11 +27,13 @@ def models_of(
     secrets: SecretReader,
     seconds: float,
     circuits: Circuits | None = None,
+    prices: Mapping[str, ModelPrice] = MappingProxyType({}),
 ) -> ModelClient:
-    """Calls the models of `bundle`; `address_of` is asked for each tier that has one, and raises what it
-    does."""
+    """Calls the models of `bundle` at `prices` by their names; `address_of` is asked for each tier that has
+    one, and raises what it does."""
 
     def tier(name: str, spec: ModelSpec) -> Tier:
+        spec = repriced(spec, prices)
         # A try of Bedrock cannot be told its time: a tier that others come after leaves them theirs.
         most = seconds / (1 + len(spec.fallback))
         if spec.provider == "bedrock":

@@ -81,7 +81,7 @@ def start(settings: Settings, *, owner: str = "", address: str = "") -> HostPart
         store=store,
         brake=brake,
         secrets=secret_reader,
-        models=models_of(bundle, address_of, secret_reader, seconds, circuits),
+        models=models_of(bundle, address_of, secret_reader, seconds, circuits, settings.model_prices),
         ledger=ledger,
         alerts=alerts,
         tools=settings.tools,
