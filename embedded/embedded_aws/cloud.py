@@ -64,8 +64,10 @@ class Cloud:
         self._http_server = _server(ports.http, cast(Wsgi, self._through_http))
         self._provider_port = ports.provider
         endpoint = f"http://{HOST}:{self._gateway_server.server_port}"
+        http = f"http://{HOST}:{self._http_server.server_port}"
         self._functions = Functions(
             endpoint_url=endpoint,
+            http_url=http,
             issue=self._authorizer.issue,
             python=lambda_python,
             log=_log.info,
@@ -85,6 +87,7 @@ class Cloud:
         self._tasks = Tasks(
             account=ACCOUNT,
             endpoint_url=endpoint,
+            http_url=http,
             issue=self._authorizer.issue,
             python=container_python,
             log=_log.info,
@@ -92,6 +95,7 @@ class Cloud:
         self._kubernetes = Kubernetes(
             state,
             gateway_url=endpoint,
+            http_url=http,
             authorizer=self._authorizer,
             records=self._records,
             admin=ADMIN,
@@ -108,7 +112,6 @@ class Cloud:
         )
         moto = DomainDispatcherApplication(create_backend_app)  # type: ignore[no-untyped-call]
         self._gateway = Gateway(cast(Wsgi, moto), self._authorizer, self._functions)
-        http = f"http://{HOST}:{self._http_server.server_port}"
         self._issuer = Issuer(f"{http}/_embedded/issuer", state / "issuer-key.json")
         self._apis = HttpApis(functions=self._functions, issuer=self._issuer, log=_log.info, account=ACCOUNT)
         self._model = ModelServer()

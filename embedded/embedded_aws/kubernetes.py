@@ -35,6 +35,7 @@ class Kubernetes:
         state: Path,
         *,
         gateway_url: str,
+        http_url: str,
         authorizer: Authorizer,
         records: Records,
         admin: str,
@@ -42,7 +43,7 @@ class Kubernetes:
         log: Say,
     ) -> None:
         """`admin` is access key and secret key of whoever created the clusters; `python` runs the pods."""
-        self._state, self._gateway_url = state / "kubernetes", gateway_url
+        self._state, self._gateway_url, self._http_url = state / "kubernetes", gateway_url, http_url
         self._written = state / "kubernetes.json"
         self._written.unlink(missing_ok=True)  # one that was killed could not take its own away
         self._authorizer, self._admin, self._records = authorizer, admin, records
@@ -135,6 +136,7 @@ class Kubernetes:
             records=self._records,
             issue=self._authorizer.issue,
             endpoint_url=self._gateway_url,
+            http_url=self._http_url,
             python=self._python,
             log=self._log,
             clock=time.time,

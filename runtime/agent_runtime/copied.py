@@ -1,7 +1,7 @@
 """What the agent's function is given in a copy of a run: its model answers anew, and nothing acts outside."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, ClassVar, Final, ParamSpec, TypeVar
 
 from agent_runtime.copies import Recording
 from agent_runtime.errors import GuardUpheld
@@ -14,14 +14,16 @@ T = TypeVar("T")
 
 class CopiedRun(Run):
     """Effects, and steps with the name of a tool, are answered from the record of the run that is copied;
-    tools that the manifest marks `read_only` are called. All of these raise `CopyDiverged` beside what those
-    of `Run` raise.
+    tools that the manifest marks `read_only` are called, but for those that act by a caller's own token,
+    which a copy has not. All of these raise `CopyDiverged` beside what those of `Run` raise.
     """
+
+    is_copy: ClassVar[bool] = True
 
     def __init__(self, recording: Recording, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.recording: Final = recording
-        tools = {tool.name: tool.read_only for tool in self.bundle.tools}
+        tools = {tool.name: tool.read_only and not tool.user_delegated for tool in self.bundle.tools}
         self._acting = {name for name, read_only in tools.items() if not read_only}
         self._reading = tools.keys() - self._acting
 

@@ -13,6 +13,7 @@ from agent_runtime.errors import CheckpointBlobLost, CheckpointSchemaUnknown
 
 if TYPE_CHECKING:
     from agent_runtime.blobs import BlobStore
+    from agent_runtime.secrets import SecretValue
 
 SCHEMA_VERSION: Final = 1
 HEAD: Final = "run"
@@ -100,6 +101,8 @@ class RunRequest:
     """The caller's span, as the W3C writes it; empty for none."""
     parent: str | None = None
     """Reference to the pot of the tree of runs at whose expense it runs, too."""
+    user_token: "SecretValue | None" = field(default=None, repr=False, compare=False)
+    """The caller's own, for tools that act by it: nobody writes it down."""
 
 
 @dataclass(frozen=True)

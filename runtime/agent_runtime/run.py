@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, ClassVar, Final, ParamSpec, TypeVar
 
 from agent_runtime.approvals import Approval, Approvals, Decision
 from agent_runtime.audit.trail import NOT_KEPT, Trail
@@ -59,6 +59,8 @@ NOT_INTERRUPTED: Final[Callable[[], str | None]] = lambda: None  # noqa: E731  a
 class Run:
     """One execution of an agent: steps come in an order that depends on the input and earlier results."""
 
+    is_copy: ClassVar[bool] = False
+
     def __init__(
         self,
         opened: OpenedRun,
@@ -82,8 +84,10 @@ class Run:
         gateway: Gateway | None = None,
         local_tools: Mapping[str, LocalTool] | None = None,
         escalate: Thresholds | None = None,
+        user_token: SecretValue | None = None,
     ) -> None:
-        """`interruption` gives the reason why the worker wants the run back to the queue, if it does."""
+        """`interruption` gives the reason why the worker wants the run back to the queue, if it does;
+        `user_token` is the waiting caller's own, for tools that act by it."""
         self.input: Final[Any] = opened.record.input
         self.run_id: Final = opened.record.run_id
         self.tenant: Final = opened.record.tenant
@@ -148,6 +152,7 @@ class Run:
             guards=bundle.guards or GuardSpec(),
             tripped=self._circling,
             pause=self._retries.pause,
+            user_token=user_token,
         )
 
     @property

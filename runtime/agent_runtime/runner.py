@@ -42,7 +42,7 @@ from agent_runtime.progress import as_json
 from agent_runtime.records import Lease, OpenedRun, RunRecord, RunRequest, RunStatus, Usage
 from agent_runtime.run import NOT_INTERRUPTED, Run
 from agent_runtime.scopes import Scope, current_scope
-from agent_runtime.secrets import SecretReader
+from agent_runtime.secrets import SecretReader, SecretValue
 from agent_runtime.sessions import Sessions
 from agent_runtime.snapshots import Snapshots
 from agent_runtime.spend.alerts import Alerts
@@ -211,16 +211,21 @@ class Runner:
         if opened.lease is None:
             return ended(opened.record)
         try:
-            return self._worked(opened, opened.lease, remaining_seconds, turn)
+            return self._worked(opened, opened.lease, remaining_seconds, turn, request.user_token)
         except LeaseLost:
             let_go(self._store, opened.lease)
             raise
 
     def _worked(
-        self, opened: OpenedRun, lease: Lease, remaining_seconds: Callable[[], float], turn: Turn | None
+        self,
+        opened: OpenedRun,
+        lease: Lease,
+        remaining_seconds: Callable[[], float],
+        turn: Turn | None,
+        user_token: SecretValue | None,
     ) -> RunOutcome:
         """A run that is ours is worked on, and how it stands is written down."""
-        run = self.open(opened, lease, remaining_seconds=remaining_seconds, turn=turn)
+        run = self.open(opened, lease, remaining_seconds=remaining_seconds, turn=turn, user_token=user_token)
         output, error = self.call(run)
         outcome = self.outcome(run, output, error, turn)
         error = outcome.error
@@ -254,6 +259,7 @@ class Runner:
         remaining_seconds: Callable[[], float],
         interruption: Callable[[], str | None] = NOT_INTERRUPTED,
         turn: Turn | None = None,
+        user_token: SecretValue | None = None,
     ) -> Run:
         """What the agent's function is given."""
         recording = recording_of(self._store, opened.record)
@@ -280,6 +286,7 @@ class Runner:
             gateway=self._gateway,
             local_tools=self._local_tools,
             escalate=self._escalate if recording is None else None,
+            user_token=user_token,
         )
 
     def call(self, run: Run) -> tuple[Any, Exception | None]:

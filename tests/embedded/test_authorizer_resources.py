@@ -10,7 +10,7 @@ from embedded_aws.authorizer.request import parse, signature
 from embedded_aws.authorizer.resources import needs_of
 from tests.embedded.authorizer_world import ENDPOINT, World, arn, captured, world
 
-LEADING = "dynamodb:leadingkeys"
+LEADING, ATTRIBUTES = "dynamodb:leadingkeys", "dynamodb:attributes"
 TABLE = arn("dynamodb", "table/t")
 MODEL = "arn:aws:bedrock:eu-west-1::foundation-model/maker.model-v1:0"
 PROFILE = arn("bedrock", "inference-profile/eu.maker.model-v1:0")
@@ -321,7 +321,7 @@ def test_a_batch_needs_each_table_with_all_of_its_partitions(aws: World, table: 
     assert (first.action, first.resource, first.context) == (
         "dynamodb:BatchGetItem",
         TABLE,
-        {LEADING: ("a#1", "b#1")},
+        {LEADING: ("a#1", "b#1"), ATTRIBUTES: ("pk", "sk")},
     )
     assert (second.resource, second.context) == (arn("dynamodb", "table/missing"), {})
     writes = {"t": [{"PutRequest": {"Item": key("a#1")}}, {"DeleteRequest": {"Key": key("b#2")}}]}

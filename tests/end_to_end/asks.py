@@ -10,9 +10,11 @@ from typing import Any
 QUESTION = "How often is the status page updated during a SEV1?"
 
 
-def ask(url: str, token: str, body: Any = None, key: str | None = None) -> tuple[int, dict[str, Any]]:
-    """(status, body) of one POST /runs."""
-    headers = {"content-type": "application/json", "authorization": f"Bearer {token}"}
+def ask(
+    url: str, token: str, body: Any = None, key: str | None = None, **more: str
+) -> tuple[int, dict[str, Any]]:
+    """(status, body) of one POST /runs; `more` are further headers."""
+    headers = {"content-type": "application/json", "authorization": f"Bearer {token}", **more}
     if key:
         headers["idempotency-key"] = key
     payload = json.dumps(body if body is not None else {"input": {"question": QUESTION}}).encode()

@@ -10,6 +10,7 @@ from typing import Any
 from tests.end_to_end.deployments import Deployment
 
 _SECONDS = 200
+_MOST_RUNS = 40
 
 
 class Review:
@@ -51,6 +52,26 @@ class Review:
             time.sleep(0.1)
         return found
 
+    def spend_until(self, holds: Callable[[], bool]) -> None:
+        """Has runs done, one after the other, until it holds; one that is stopped by then stays so."""
+        for number in range(_MOST_RUNS):
+            if holds():
+                return
+            body = {"input": {"question": "Ready?"}}
+            status, answer = self.call("POST", "/runs", body, f"spends {number}")
+            if status == 202:
+                self.wait(answer["run_id"], lambda run: run["status"] in ("DONE", "PARKED"))
+        raise AssertionError(f"{_MOST_RUNS} runs were not enough")
+
+    def until_braked(self) -> dict[str, Any]:
+        """The problem that a new run gets, once the door has noticed the brake."""
+        for number in range(_MOST_RUNS):
+            status, answer = self.call("POST", "/runs", {"input": {"question": "Ready?"}}, f"braked {number}")
+            if status == 429:
+                return answer
+            time.sleep(1)  # what is let in meanwhile waits for the release, and costs
+        raise AssertionError("the door lets runs in")
+
     def steps(self, run_id: str) -> list[tuple[str, str]]:
         """(sort key, name) of each completed step in the table."""
         outputs = self._deployment.status()["agents"]["review"]
@@ -75,3 +96,13 @@ class Review:
 
 def pids(deployment: Deployment) -> list[int]:
     return [worker["pid"] for worker in json.loads(deployment.run("workers", "review", "--json"))]
+
+
+def spend_alarm(deployment: Deployment, agent: str) -> str:
+    """State of the alarm on what the agent spends in an hour, by what is measured until now."""
+    url = f"http://127.0.0.1:{deployment.cloud()['gateway_port']}/_embedded/alarms/run"
+    with urllib.request.urlopen(urllib.request.Request(url, b"", method="POST"), timeout=60):
+        pass
+    found = deployment.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{agent}-budget-spend-hour")
+    (alarm,) = found["MetricAlarms"]
+    return str(alarm["StateValue"])

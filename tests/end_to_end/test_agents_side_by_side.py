@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from tests import secret_scanner
 from tests.end_to_end.asks import ask, send
 from tests.end_to_end.deployments import Deployment
-from tests.end_to_end.review import Review, pids
+from tests.end_to_end.review import Review, pids, spend_alarm
 from tests.end_to_end.rights import assert_used
 
 pytestmark = pytest.mark.end_to_end
@@ -44,6 +44,8 @@ def agents(deployment: Deployment) -> dict[str, Any]:
         held["handbook"]["requests_per_second"] = 1000
         held["second"] = {**held["handbook"], "tenants": ["acme", "thrifty"]}
         held["second"]["spend"] = {"tenant": {"day_usd": 0.002}, "agent": {"day_usd": 0.003}}
+        # Its alarm on an hour's spend is at 0.01, and its ledger lets it spend more: a run costs 0.0014.
+        held["review"] |= {"monthly_budget_usd": 0.2, "spend": {"agent": {"hour_usd": 0.2, "day_usd": 0.2}}}
     deployment.run("up")
     return deployment.status()["agents"]
 
@@ -302,6 +304,30 @@ def test_a_tenant_at_its_cap_waits_and_the_agent_at_its_own_is_braked(
             key = {"pk": {"S": pk}, "sk": {"S": day}}
             deployment.client("dynamodb").delete_item(TableName=table, Key=key)
         deployment.run("brake", "release", "second", "--why", "the test is over")
+
+
+def test_the_alarm_on_what_was_spent_stops_runs_and_they_go_on_from_their_last_step(
+    deployment: Deployment, review: Review
+) -> None:
+    run_id = review.begin("under way when the alarm comes", seconds_per_check=5)
+    review.wait(run_id, lambda run: len(run["steps"]) >= 3)
+    review.spend_until(lambda: spend_alarm(deployment, "review") == "ALARM")
+    problem = review.until_braked()
+    assert "alarm review-budget-spend-hour" in problem["reason"]
+    stopped = review.wait(run_id, lambda run: run["status"] == "PARKED")
+    kept = review.steps(run_id)
+    assert 3 <= len(kept) < 20, "it was stopped on its way, with its steps"
+    assert "alarm review-budget-spend-hour" in json.dumps(stopped), "and is told why"
+
+    deployment.run("brake", "release", "review", "--why", "the runs were a test's own")
+    (engaged,) = _audit(deployment, "show", "review", "--kind", "brake-engaged")
+    assert "alarm review-budget-spend-hour" in engaged["what"]["reason"]
+    (released,) = _audit(deployment, "show", "review", "--kind", "brake-released")
+    assert released["what"] == {"why": "the runs were a test's own"}
+    deployment.run("runs", "resume", run_id, "--why", "not to wait for its next try")
+    review.wait(run_id, lambda run: len(run["steps"]) > len(kept))
+    assert review.steps(run_id)[: len(kept)] == kept, "none of them is done again"
+    assert review.call("POST", f"/runs/{run_id}/cancel")[0] == 200
 
 
 def _until(call: Any, wanted: int, kind: str = "") -> tuple[int, dict[str, Any]]:

@@ -1,164 +1,32 @@
 """A tool gateway by its real ports: what it lets through acts once, what it refuses reaches nothing."""
 
-import base64
-import io
 import json
 import re
-import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from agent_runtime.blobs import BlobStore
-from agent_runtime.checkpoints import CheckpointStore
-from embedded_aws.http_apis.issuer import CLIENT_SECRET, Issuer
+from tests import secret_scanner
 from tests.end_to_end.asks import send
 from tests.end_to_end.deployments import Deployment
+from tests.end_to_end.gateways import Gateway, Server, declare
 from tests.end_to_end.rights import assert_used
 from tests.servers import Quiet, Threaded, make_server, serving
 
 pytestmark = pytest.mark.end_to_end
 
 KIND = "urn:agent-hosting:problem:"
-ORDER = {
-    "type": "object",
-    "properties": {"order": {"type": "string", "pattern": "^[A-Z]{2}-[0-9]+$"}},
-    "required": ["order"],
-    "additionalProperties": False,
-}
-FUNCTIONS = """
-from agent_runtime.hosts.tool import ToolFailed
-
-def stock(use):
-    if use.arguments["order"] == "XX-0":
-        raise ToolFailed("there is no such order")
-    return {"order": use.arguments["order"], "tenant": use.tenant}
-"""
-
-
-class Server:
-    """A server of tools outside of the cloud, which keeps what reached it."""
-
-    def __init__(self) -> None:
-        self.reached: list[tuple[str, dict[str, Any]]] = []
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        size = int(environ.get("CONTENT_LENGTH") or 0)
-        body = environ["wsgi.input"].read(size) if size else b""
-        if environ["PATH_INFO"] != "/health":
-            told = {"authorization": environ.get("HTTP_AUTHORIZATION"), "body": json.loads(body)}
-            self.reached.append((environ["PATH_INFO"], told))
-        start_response("200 OK", [("content-type", "application/json")])
-        return [json.dumps({"done": len(self.reached)}).encode()]
-
-
-class Gateway:
-    """The deployed gateway, an agent's run, and tokens of the issuer."""
-
-    def __init__(self, deployment: Deployment, server: Server) -> None:
-        self.deployment, self.server = deployment, server
-        cloud = deployment.cloud()
-        self.http = f"http://127.0.0.1:{cloud['http_port']}"
-        (api,) = [
-            api
-            for api in deployment.client("apigatewayv2").get_apis()["Items"]
-            if api["Name"].startswith("tools-door")
-        ]
-        self.url = f"{self.http}/{api['ApiId']}"
-        self.token = self.workload("agent-handbook")
-        self.run_id = self.begin_run("acme", 1)
-
-    def workload(self, client: str, audience: str = "tools") -> str:
-        pair = base64.b64encode(f"{client}:{CLIENT_SECRET}".encode()).decode()
-        form = urllib.parse.urlencode({"grant_type": "client_credentials", "audience": audience})
-        headers = {"authorization": f"Basic {pair}", "content-type": "application/x-www-form-urlencoded"}
-        url = f"{self.http}/_embedded/issuer/oauth2/token"
-        status, document = send(urllib.request.Request(url, form.encode(), headers))
-        assert status == 200
-        return document["access_token"]
-
-    def signed(self, lifetime_seconds: int, **claims: str) -> str:
-        key = self.deployment.root / ".agent-hosting" / "cloud" / "issuer-key.json"
-        issuer = Issuer(f"{self.http}/_embedded/issuer", key)
-        return issuer.token(
-            audience="tools", subject="agent-handbook", claims=claims, lifetime_seconds=lifetime_seconds
-        )
-
-    def begin_run(self, tenant: str, number: int) -> str:
-        """A run in work, as the agent's worker would have it."""
-        agent = self.deployment.status()["agents"]["handbook"]
-        blobs = BlobStore(self.deployment.client("s3"), agent["checkpoint_bucket_name"])
-        dynamodb = self.deployment.client("dynamodb")
-        store = CheckpointStore(dynamodb, agent["checkpoint_table_name"], blobs, agent="handbook")
-        run_id = f"{number:032x}"
-        store.open_run(run_id=run_id, tenant=tenant, input={}, bundle_id="a" * 12, lease_seconds=3000)
-        return run_id
-
-    def call(
-        self,
-        tool: str,
-        arguments: Any = None,
-        *,
-        token: str | None = None,
-        raw: bytes | None = None,
-        **fields: Any,
-    ) -> tuple[int, dict[str, Any]]:
-        body = {"run_id": self.run_id, "tenant": "acme", "arguments": arguments or {}, **fields}
-        headers = {"content-type": "application/json", "authorization": f"Bearer {token or self.token}"}
-        payload = json.dumps(body).encode() if raw is None else raw
-        return send(urllib.request.Request(f"{self.url}/tools/{tool}", payload, headers))
-
-    def logged(self, prefix: str) -> str:
-        logs = self.deployment.client("logs")
-        text = io.StringIO()
-        for group in logs.describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]:
-            for event in logs.filter_log_events(logGroupName=group["logGroupName"])["events"]:
-                text.write(event["message"] + "\n")
-        return text.getvalue()
 
 
 @pytest.fixture(scope="module")
 def gateway(deployment: Deployment) -> Iterator[Gateway]:
     server = Server()
     with serving(make_server("127.0.0.1", 0, server, Threaded, Quiet)) as address:
-        _declare(deployment, address)
+        declare(deployment, address)
         deployment.run("up")
         yield Gateway(deployment, server)
-
-
-def _declare(deployment: Deployment, address: str) -> None:
-    folder = deployment.root / "tools"
-    folder.mkdir()
-    (folder / "orders.py").write_text(FUNCTIONS)
-    tool = {"version": "1.0.0", "effect": "read", "url": f"{address}/tool"}
-    with deployment.edit() as config:
-        agents = config["agent-hosting:agents"]
-        del agents["review"]
-        config["agent-hosting:tool_gateway"] = {
-            "source": "tools",
-            "destinations": [address.removeprefix("http://")],
-            "secrets": ["crm-key"],
-            "callers": {
-                "handbook": {"client_id": "agent-handbook", "roles": ["support"]},
-                "desk": {"client_id": "desk", "is_agent": False},
-            },
-            "tools": {
-                "lookup": {**tool, "input_schema": ORDER, "authorization_secret": "crm-key"},
-                "note": {**tool, "effect": "write"},
-                "refund": {**tool, "effect": "destructive", "roles": ["support"]},
-                "payroll": {**tool, "roles": ["finance"]},
-                "fetch": {**tool, "url_arguments": ["page"]},
-                "rare": {**tool, "rate_per_minute": 1},
-                "stock": {
-                    "version": "1.0.0",
-                    "effect": "read",
-                    "input_schema": ORDER,
-                    "entrypoint": "orders:stock",
-                },
-            },
-        }
 
 
 def test_a_call_reaches_a_server_or_a_function_as_declared(gateway: Gateway) -> None:
@@ -209,9 +77,7 @@ def test_what_is_refused_reaches_nothing_and_is_logged_and_counted(
     )
     assert (answered, problem.get("type")) == (status, KIND + kind), problem
     assert len(gateway.server.reached) == before
-    lines = [
-        json.loads(line) for line in gateway.logged("tools-gateway").splitlines() if line.startswith("{")
-    ]
+    lines = gateway.told()
     assert [line for line in lines if line.get("outcome") == kind and "logger" in line]
     assert [line for line in lines if line.get("outcome") == kind and line.get("GatewayRefused") == 1]
 
@@ -284,6 +150,100 @@ def test_an_mcp_client_finds_and_calls_the_same_tools(gateway: Gateway) -> None:
     assert done.structured_content == {"order": "AB-3", "tenant": "acme"}
     assert refused.is_error
     assert refused.structured_content["type"] == KIND + "arguments-refused"
+
+
+def _audited(deployment: Deployment, run_id: str) -> list[dict[str, Any]]:
+    shown = deployment.run("audit", "show", "handbook", "--run", run_id, "--kind", "tool-call", "--json")
+    return [entry["what"] for entry in json.loads(shown)]
+
+
+def test_a_run_reads_and_writes_by_the_gateway_and_both_trails_tell(gateway: Gateway) -> None:
+    before = len(gateway.server.reached)
+    status, run = gateway.run(
+        ("lookup", {"order": "AB-7"}), ("stock", {"order": "AB-8"}), ("note", {"text": "hello"})
+    )
+    assert (status, run["status"]) == (200, "DONE"), run
+    done = [{"done": before + 1}, {"order": "AB-8", "tenant": "acme"}, {"done": before + 2}]
+    assert run["output"]["answers"] == [{"said": one} for one in done]
+    assert [told["body"] for _, told in gateway.server.reached[before:]] == [
+        {"order": "AB-7"},
+        {"text": "hello"},
+    ]
+    run_id = run["run_id"]
+    entries = _audited(gateway.deployment, run_id)
+    assert [(e["tool"], e.get("effect"), e.get("outcome")) for e in entries] == [
+        ("lookup", "read", None),
+        ("stock", "read", None),
+        ("note", "write", None),
+        ("note", None, "done"),
+    ]
+    calls = [line for line in gateway.told() if line.get("run_id") == run_id and "asked" in line]
+    assert [(c["tool"], c["outcome"], c["agent"], c["tenant"], c["step"]) for c in calls] == [
+        ("lookup", "ok", "handbook", "acme", "000001"),
+        ("stock", "ok", "handbook", "acme", "000002"),
+        ("note", "ok", "handbook", "acme", "000003"),
+    ]
+
+
+def test_a_run_is_told_what_the_gateway_refuses_it_and_goes_on(gateway: Gateway) -> None:
+    before = len(gateway.server.reached)
+    _, run = gateway.run(("payroll", {}), ("lookup", {"order": "AB-9"}))
+    refused, found = run["output"]["answers"]
+    assert "tool-forbidden" in refused["refused"]
+    assert found == {"said": {"done": before + 1}}
+    outcomes = [entry.get("outcome") for entry in _audited(gateway.deployment, run["run_id"])]
+    assert outcomes == [None, "ToolRefused", None]
+
+
+def test_a_destructive_call_reaches_its_tool_once_a_person_has_approved_of_it(gateway: Gateway) -> None:
+    before = len(gateway.server.reached)
+    call = ("refund", {"order": "AB-5", "eur": 20})
+    status, waits = gateway.run(call, key="refund-1")
+    assert (status, waits["status"]) == (202, "WAITING_APPROVAL"), waits
+    assert len(gateway.server.reached) == before
+    (asked,) = json.loads(gateway.deployment.run("approvals", "list", "--json"))
+    assert asked["run_id"] == waits["run_id"]
+    assert "AB-5" in asked["summary"]
+    gateway.deployment.run("approvals", "approve", asked["approval_id"])
+    status, run = gateway.run(call, key="refund-1")
+    assert (status, run["output"]) == (200, {"answers": [{"said": {"done": before + 1}}]}), run
+    ((_, told),) = gateway.server.reached[before:]
+    assert told["body"] == {"order": "AB-5", "eur": 20}
+    assert gateway.run(call, key="refund-1")[1]["output"] == run["output"]
+    assert len(gateway.server.reached) == before + 1
+    said = json.loads(gateway.deployment.run("audit", "show", "handbook", "--run", run["run_id"], "--json"))
+    assert [entry["kind"] for entry in said if entry["kind"] != "secret-read"] == [
+        "approval-asked",
+        "approval-decided",
+        "tool-call",
+        "tool-call",
+    ]
+    gateway.run(call, key="refund-2")
+    (asked,) = json.loads(gateway.deployment.run("approvals", "list", "--json"))
+    gateway.deployment.run("approvals", "deny", asked["approval_id"])
+    (answer,) = gateway.run(call, key="refund-2")[1]["output"]["answers"]
+    assert "nobody approved" in answer["refused"]
+    assert len(gateway.server.reached) == before + 1
+
+
+def test_the_callers_own_token_reaches_the_tool_and_is_found_nowhere(gateway: Gateway) -> None:
+    before, token = len(gateway.server.reached), "users-own-token-4711"
+    _, run = gateway.run(("mine", {}), ("lookup", {"order": "AB-1"}), user_token=token)
+    assert [list(answer) for answer in run["output"]["answers"]] == [["said"], ["said"]]
+    told = [told["authorization"] for _, told in gateway.server.reached[before:]]
+    assert told == [f"Bearer {token}", "local-key"]
+    (answer,) = gateway.run(("mine", {}))[1]["output"]["answers"]
+    assert "call again, with the header agent-user-token" in answer["refused"]
+    assert len(gateway.server.reached) == before + 2
+    client = gateway.deployment.client
+    written = [
+        *secret_scanner.files(gateway.deployment.root / ".agent-hosting"),
+        *secret_scanner.logs(client("logs")),
+        *secret_scanner.items(client("dynamodb")),
+        *secret_scanner.objects(client("s3")),
+    ]
+    assert secret_scanner.places_of(token, written) == []
+    assert secret_scanner.places_of(run["run_id"], written) != []
 
 
 def test_nothing_was_refused_by_aws_and_every_right_was_used(gateway: Gateway) -> None:

@@ -11,6 +11,7 @@ from agent_runtime.hosts.pinned import Pins
 from agent_runtime.run import Run
 from agent_runtime.samples import Sampler, SampleStore
 from agent_runtime.telemetry.spans import NO_SPANS, Spans
+from agent_runtime.tools.calling import Gateway
 from tests.runtime.pretended import CONTROL
 
 Event = Callable[..., dict[str, Any]]
@@ -45,6 +46,7 @@ class Api:
         self.caps: dict[str, Any] | None = None
         self.environ: dict[str, str] = {}
         self.spans: Spans = NO_SPANS
+        self.gateway: Gateway | None = None
 
     def __call__(self, event: dict[str, Any]) -> tuple[int, dict[str, Any], dict[str, str]]:
         reply = self.raw(event)
@@ -53,7 +55,12 @@ class Api:
     def raw(self, event: dict[str, Any]) -> dict[str, Any]:
         host = LambdaHost(
             self.aws.runner(
-                lambda run: self.agent(run), self.model, self.bundle, caps=self.caps, spans=self.spans
+                lambda run: self.agent(run),
+                self.model,
+                self.bundle,
+                caps=self.caps,
+                spans=self.spans,
+                gateway=self.gateway,
             ),
             self.aws.store(),
             agent="answers",

@@ -22,6 +22,7 @@ from agent_runtime.secrets import SecretReader
 from agent_runtime.spend.caps import SpendCaps
 from agent_runtime.spend.ledger import Ledger
 from agent_runtime.telemetry.spans import NO_SPANS, Spans
+from agent_runtime.tools.calling import Gateway
 from tests.runtime.stores import emptied
 
 TABLE, BUCKET, CONTROL = "checkpoints", "checkpoint-blobs", "control"
@@ -123,6 +124,7 @@ class Aws:
         store: CheckpointStore | None = None,
         caps: dict[str, Any] | None = None,
         spans: Spans = NO_SPANS,
+        gateway: Gateway | None = None,
     ) -> Runner:
         return Runner(
             agent,
@@ -133,6 +135,7 @@ class Aws:
             models=ModelClient(bundle.model, provider),
             ledger=None if caps is None else self.ledger(caps),
             spans=spans,
+            gateway=gateway,
         )
 
 

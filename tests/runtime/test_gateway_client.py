@@ -38,11 +38,13 @@ class Gateway:
         self.answers: list[Answer | None] = [DONE]
         self.requests: list[dict[str, Any]] = []
         self.tokens: list[str] = []
+        self.user_tokens: list[str | None] = []
         self.paths: list[str] = []
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
         self.requests.append(json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))))
         self.tokens.append(environ["HTTP_AUTHORIZATION"])
+        self.user_tokens.append(environ.get("HTTP_AGENT_USER_TOKEN"))
         self.paths.append(environ["PATH_INFO"])
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if answer is None:
@@ -89,6 +91,16 @@ class World:
 @pytest.fixture
 def world(serve: Callable[[Any], str]) -> World:
     return World(serve)
+
+
+def test_the_users_token_goes_in_a_header_of_its_own_and_is_shown_nowhere(world: World) -> None:
+    token = SecretValue("users-own-4711")
+    call = ToolCall(SPEC, {}, RUN, "acme", "000001", "k", None, world.pause, token)
+    assert "users-own" not in repr(call)
+    assert world.client.call(call) == {"sent": True}
+    assert world.gateway.user_tokens == ["users-own-4711"]
+    world.call()
+    assert world.gateway.user_tokens == ["users-own-4711", None]
 
 
 def test_a_call_names_its_run_its_key_and_its_approval(world: World) -> None:

@@ -48,7 +48,9 @@ class Session:
 class Pod:
     """A server host in this process, whose worker reads no queue."""
 
-    def __init__(self, aws: Any, model: Any, bundle: Any, event: Event) -> None:
+    def __init__(
+        self, aws: Any, model: Any, bundle: Any, event: Event, agent: Any = answer, gateway: Any = None
+    ) -> None:
         self.aws, self._event = aws, event
         self.sent: list[RunMessage] = []
         self.activity = Activity(300, aws.clock)
@@ -63,7 +65,7 @@ class Pod:
         self.worker: Any = Worker(
             aws.queue(),
             store,
-            aws.runner(answer, model, bundle, store),
+            aws.runner(agent, model, bundle, store, gateway=gateway),
             aws.brake(),
             bundle_id=bundle.bundle_id,
             limits=Limits(turn_slots=4, tenant_turns=2),
@@ -127,6 +129,7 @@ def test_a_tenant_that_has_nothing_left_to_spend_is_refused_and_nothing_is_writt
         (QUESTION | {"tenant": "evil"}, {}),
         (QUESTION | {"session": ""}, {}),
         (QUESTION, {"Idempotency-Key": "x" * 256}),
+        (QUESTION, {"Agent-User-Token": "Bearer abc"}),
         ({"input": "x" * MAX_REQUEST_BYTES}, {}),
     ],
 )
@@ -162,7 +165,7 @@ class Crowded:
     def has_turn(self, tenant: str, run_id: str) -> bool:
         return False
 
-    def turn(self, message: RunMessage) -> Future[JobDone]:
+    def turn(self, message: RunMessage, user_token: Any = None) -> Future[JobDone]:
         raise NoRoom
 
 
@@ -306,11 +309,13 @@ def test_a_call_is_handed_on_with_its_callers_token_and_its_key(pod: Pod, other:
     served = other(lambda handler: reply(handler, 200, b'{"run_id": "r", "status": "DONE"}'))
     pod.sessions = Session(served.url, pod.bundle_id)
     headers = {"Authorization": "Bearer abc", "Idempotency-Key": "k-1", "Cookie": "c", "Traceparent": "t"}
+    headers["Agent-User-Token"] = "users-own"
     status, body, _ = pod.post(IN_SESSION, headers=headers)
     assert (status, body) == (200, {"run_id": "r", "status": "DONE"})
     (seen,) = served.seen
     assert seen["authorization"] == "Bearer abc"
     assert (seen["idempotency-key"], seen[FORWARDED], seen["traceparent"]) == ("k-1", "1", "t")
+    assert seen["agent-user-token"] == "users-own"
     assert "cookie" not in seen
     assert pod.aws.items() == []
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from embedded_aws.authorizer import leading_keys
+from embedded_aws.authorizer import attributes, leading_keys
 from embedded_aws.authorizer.needs import Need, arn
 from embedded_aws.authorizer.request import ApiCall
 
@@ -19,22 +19,28 @@ _TRANSACTION = {
     "Get": "dynamodb:GetItem",
 }
 
-_Touched = tuple[str, str, Mapping[str, Any]]
-"""(action, table, key or item)"""
+_Touched = tuple[str, str, Mapping[str, Any], Mapping[str, Any]]
+"""(action, table, key or item, the part of the request that speaks of it)"""
 
 
 def dynamodb_needs(call: ApiCall) -> list[Need]:
     params, action = call.params, f"dynamodb:{call.operation}"
+    table = str(params.get("TableName", ""))
     match call.operation:
         case "GetItem" | "UpdateItem" | "DeleteItem":
-            return _by_item(call, [(action, params.get("TableName", ""), params.get("Key") or {})])
+            return _by_item(call, [(action, table, params.get("Key") or {}, params)], _returned(params))
         case "PutItem":
-            return _by_item(call, [(action, params.get("TableName", ""), params.get("Item") or {})])
+            return _by_item(call, [(action, table, params.get("Item") or {}, params)], _returned(params))
         case "BatchGetItem" | "BatchWriteItem":
             return _by_item(call, _batch(action, params))
         case "TransactWriteItems" | "TransactGetItems":
             touched = [
-                (_TRANSACTION[kind], what.get("TableName", ""), what.get("Key") or what.get("Item") or {})
+                (
+                    _TRANSACTION[kind],
+                    what.get("TableName", ""),
+                    what.get("Key") or what.get("Item") or {},
+                    what,
+                )
                 for item in params.get("TransactItems") or []
                 for kind, what in item.items()
                 if kind in _TRANSACTION
@@ -42,9 +48,13 @@ def dynamodb_needs(call: ApiCall) -> list[Need]:
             return _by_item(call, touched, {"dynamodb:enclosingoperation": (str(call.operation),)})
         case "Query":
             found = leading_keys.of_query(call.region, params)
-            return [Need(action, _target(call), {} if found is None else {"dynamodb:leadingkeys": found})]
+            if found is None:
+                return [Need(action, _target(call))]
+            return [Need(action, _target(call), {"dynamodb:leadingkeys": found, **_attributes([params])})]
         case "Scan":
-            return [Need(action, _target(call), {"dynamodb:fulltablescan": ("true",)})]
+            return [
+                Need(action, _target(call), {"dynamodb:fulltablescan": ("true",), **_attributes([params])})
+            ]
         case _:
             return [Need(action, _target(call))]
 
@@ -57,26 +67,38 @@ def stream_needs(call: ApiCall) -> list[Need]:
 def _batch(action: str, params: Mapping[str, Any]) -> Iterable[_Touched]:
     for table, asked in (params.get("RequestItems") or {}).items():
         if isinstance(asked, dict):
-            yield from ((action, table, key) for key in asked.get("Keys") or [{}])
+            yield from ((action, table, key, {**asked, "Key": key}) for key in asked.get("Keys") or [{}])
         else:
             for write in asked:
                 put, delete = write.get("PutRequest") or {}, write.get("DeleteRequest") or {}
-                yield action, table, put.get("Item") or delete.get("Key") or {}
+                yield action, table, put.get("Item") or delete.get("Key") or {}, put or delete
 
 
 def _by_item(
     call: ApiCall, touched: Iterable[_Touched], extra: Mapping[str, tuple[str, ...]] | None = None
 ) -> list[Need]:
-    """One need for each action and table, with all of their partition keys."""
-    grouped: defaultdict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
-    for action, table, item in touched:
-        grouped[action, table].append(item)
+    """One need for each action and table, with all of their partition keys and attributes."""
+    grouped: defaultdict[tuple[str, str], list[tuple[Mapping[str, Any], Mapping[str, Any]]]] = defaultdict(
+        list
+    )
+    for action, table, item, asked in touched:
+        grouped[action, table].append((item, asked))
     needs: list[Need] = []
-    for (action, table), items in grouped.items():
-        found = leading_keys.of_items(call.region, table, items)
-        context = {} if found is None else {"dynamodb:leadingkeys": found}
+    for (action, table), parts in grouped.items():
+        found = leading_keys.of_items(call.region, table, [item for item, _ in parts])
+        named = _attributes([asked for _, asked in parts])
+        context = {} if found is None else {"dynamodb:leadingkeys": found, **named}
         needs.append(Need(action, _table_arn(call, table), {**context, **(extra or {})}))
     return needs or [Need(f"dynamodb:{call.operation}")]
+
+
+def _attributes(requests: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+    return {"dynamodb:attributes": attributes.of_requests(requests)}
+
+
+def _returned(params: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    given = params.get("ReturnValues")
+    return {"dynamodb:returnvalues": (str(given),)} if given else {}
 
 
 def _target(call: ApiCall) -> str:

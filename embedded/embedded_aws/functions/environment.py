@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from embedded_aws.addresses import reachable
 from embedded_aws.functions.versions import Version
 
 
@@ -12,6 +13,7 @@ def environment(
     *,
     credentials: Mapping[str, str],
     endpoint_url: str,
+    http_url: str,
     runtime_api: str,
     python: Path,
     task_root: Path,
@@ -20,7 +22,7 @@ def environment(
     log_stream: str,
 ) -> dict[str, str]:
     """https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html, defined runtime variables."""
-    declared = dict(version.variables)
+    declared = reachable(dict(version.variables), http_url)
     packages = [str(task_root), *(str(root / "python") for root in layer_roots)]
     if "PYTHONPATH" in declared:
         packages.append(declared["PYTHONPATH"])

@@ -33,6 +33,7 @@ class Functions:
         self,
         *,
         endpoint_url: str,
+        http_url: str = "",
         issue: Issue,
         python: Path,
         log: Callable[[str], None],
@@ -54,6 +55,7 @@ class Functions:
                 packages=self._packages,
                 python=python,
                 endpoint_url=endpoint_url,
+                http_url=http_url,
                 issue=issue,
             )
 

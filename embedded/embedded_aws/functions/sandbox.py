@@ -58,6 +58,7 @@ class Sandbox:
         packages: Packages,
         python: Path,
         endpoint_url: str,
+        http_url: str,
         issue: Issue,
     ) -> None:
         self.version = version
@@ -75,6 +76,7 @@ class Sandbox:
                 "AWS_SESSION_TOKEN": role.session_token,
             },
             endpoint_url=endpoint_url,
+            http_url=http_url,
             runtime_api=self._api.address,
             python=python,
             task_root=task_root,

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from embedded_aws.addresses import reachable
 from embedded_aws.tasks.agent import Address
 
 
@@ -12,6 +13,7 @@ def environment(
     *,
     region: str,
     endpoint_url: str,
+    http_url: str,
     python: Path,
     root: Path,
     temporary: Path,
@@ -37,7 +39,7 @@ def environment(
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
-    return {**overridable, **declared, **reserved, **host}
+    return {**overridable, **reachable(declared, http_url), **reserved, **host}
 
 
 def of_ecs(agent: Address, *, has_role: bool) -> dict[str, str]:

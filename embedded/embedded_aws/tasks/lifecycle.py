@@ -35,6 +35,7 @@ class Machine:
 
     account: str
     endpoint_url: str
+    http_url: str
     python: Path
     images: Images
     agent: Agent
@@ -149,6 +150,7 @@ class RunningTask:
             {**one.variables, **secrets},
             region=region,
             endpoint_url=machine.endpoint_url,
+            http_url=machine.http_url,
             python=machine.python,
             root=root,
             temporary=temporary,

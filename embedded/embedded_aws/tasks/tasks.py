@@ -31,6 +31,7 @@ class Tasks:
         *,
         account: str,
         endpoint_url: str,
+        http_url: str = "",
         issue: Issue,
         python: Path,
         log: Callable[[str], None],
@@ -39,7 +40,7 @@ class Tasks:
         self._account, self._log, self._clock = account, log, clock
         clients = RoleClients(issue, endpoint_url)
         self._agent, self._images = Agent(issue, clients, clock), Images()
-        self._machine = Machine(account, endpoint_url, python, self._images, self._agent, clients)
+        self._machine = Machine(account, endpoint_url, http_url, python, self._images, self._agent, clients)
         self._scaler = Scaler(account=account, log=log, clock=clock)
         self._lock = threading.RLock()
         self._schedulers: dict[int, Scheduler] = {}

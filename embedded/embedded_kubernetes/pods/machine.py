@@ -40,6 +40,7 @@ class Machine:
     python: Path
     region: str
     endpoint_url: str
+    http_url: str
     proxy_url: str
     """Where `http://SERVICE.NAMESPACE.svc.cluster.local` is answered."""
     logs: Path
@@ -64,6 +65,7 @@ class Machine:
                     one.variables,
                     region=self.region,
                     endpoint_url=self.endpoint_url,
+                    http_url=self.http_url,
                     python=self.python,
                     root=root,
                     temporary=temporary,

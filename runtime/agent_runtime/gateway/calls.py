@@ -23,10 +23,11 @@ from agent_runtime.hosts.problems import Problem
 from agent_runtime.hosts.requests import is_tenant
 from agent_runtime.ids import is_run_id
 from agent_runtime.secrets import SecretValue
+from agent_runtime.tools.user_tokens import HEADER as USER_TOKEN
 
+__all__ = ["MOST_BYTES", "USER_TOKEN", "Identity", "ToolCall", "call_from", "call_of", "identity_of"]
 MOST_BYTES: Final = 256 * 1024
 """Of a request. Arguments have a bound of their own below it."""
-USER_TOKEN: Final = "agent-user-token"  # noqa: S105  a header's name
 _FIELDS: Final = {"arguments", "run_id", "tenant", "step", "idempotency_key", "approval"}
 _MOST_TEXT: Final = 256
 

@@ -20,6 +20,7 @@ from agent_runtime.hosts.reading import RunProblems, finished, recorded
 from agent_runtime.hosts.worker import NoRoom
 from agent_runtime.moving import is_in_hand
 from agent_runtime.records import ENDED, RunRequest, RunStatus
+from agent_runtime.secrets import SecretValue
 
 _log = logging.getLogger("agent_runtime.hosts.answering")
 FULL_SECONDS: Final = 2
@@ -33,7 +34,7 @@ class Works(Protocol):
 
     def has_turn(self, tenant: str, run_id: str) -> bool: ...
 
-    def turn(self, message: RunMessage) -> "Future[JobDone]": ...
+    def turn(self, message: RunMessage, user_token: SecretValue | None = None) -> "Future[JobDone]": ...
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ class Answering:
         is_session = request.session is not None
         key = f"{request.tenant}#{request.session if is_session else request.run_id}"
         try:
-            turn = self.worker.turn(message)
+            turn = self.worker.turn(message, request.user_token)
         except NoRoom:
             self._send(message)
             return None

@@ -1,4 +1,4 @@
-"""Hands a call on to another pod, once, with the token of its caller."""
+"""Hands a call on to another pod, once, with the tokens of its caller."""
 
 import json
 import logging
@@ -10,11 +10,12 @@ from agent_runtime.hosts.http import Answer
 from agent_runtime.hosts.outgoing import Received, send
 from agent_runtime.hosts.problems import Problem
 from agent_runtime.hosts.requests import HttpCall
+from agent_runtime.tools.user_tokens import HEADER as USER_TOKEN
 
 _log = logging.getLogger("agent_runtime.hosts.forwarding")
 FORWARDED: Final = "agent-hosting-forwarded"
 """Header of a call that was handed on: it is not handed on again."""
-_HANDED_ON: Final = ("authorization", "content-type", "traceparent", "tracestate")
+_HANDED_ON: Final = ("authorization", "content-type", "traceparent", "tracestate", USER_TOKEN)
 _MOST_BYTES: Final = 32 * 1024 * 1024
 """Above any output of a run: it is in one item or one object of S3."""
 _NOT_REACHED: Final = (NewConnectionError, ConnectTimeoutError, ProxyError)

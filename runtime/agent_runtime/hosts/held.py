@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from agent_runtime.hosts.queue import Received
 from agent_runtime.records import Lease
 from agent_runtime.run import Run
+from agent_runtime.secrets import SecretValue
 from agent_runtime.turns import Turn
 
 
@@ -21,6 +22,8 @@ class Job:
     """Set while the run is this worker's."""
     turn: Turn | None = None
     """Of the run's session, for an agent with memory."""
+    user_token: SecretValue | None = None
+    """Of the caller who waits for the run, as long as it is worked on here."""
     is_given_up: bool = False
     """The message is another's now: it is neither extended nor deleted."""
 
@@ -82,11 +85,11 @@ class Held:
         """Whether another turn of a tenant may begin."""
         return len(self.turns) < self.turn_slots and self._turns_of[group] < self.tenant_turns
 
-    def begin_turn(self, received: Received) -> Job | None:
+    def begin_turn(self, received: Received, user_token: SecretValue | None = None) -> Job | None:
         """A run that has no message in the queue; None if there is no room for it."""
         if not self.has_room(received.group):
             return None
-        job = self.turns[received.message_id] = Job(received, has_message=False)
+        job = self.turns[received.message_id] = Job(received, has_message=False, user_token=user_token)
         self._turns_of[received.group] += 1
         return job
 

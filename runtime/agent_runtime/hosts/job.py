@@ -160,6 +160,7 @@ def _work_on(
             remaining_seconds=lambda: float("inf"),
             interruption=interruption,
             turn=job.turn,
+            user_token=job.user_token,
         )
         output, error = runner.call(run)
         outcome = runner.outcome(run, output, error, job.turn)

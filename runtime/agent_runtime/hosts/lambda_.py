@@ -27,6 +27,7 @@ from agent_runtime.hosts.requests import (
 )
 from agent_runtime.hosts.scheduled import by_schedule
 from agent_runtime.hosts.session_pins import SessionPins
+from agent_runtime.hosts.user_tokens import with_user_token
 from agent_runtime.metrics import NOBODY_ELSE, Told, figures_of, metrics_line
 from agent_runtime.records import ENDED, RunRequest, RunStatus, record_from
 from agent_runtime.runner import Runner, RunOutcome
@@ -108,7 +109,8 @@ class LambdaHost:
         return RunRequest(copy_id(self._bundle_id, run_id), tenant, original.input)
 
     def _post_run(self, call: HttpCall, context: LambdaContext) -> Answer:
-        body = self._run(run_request(call, self._agent), context)
+        request = with_user_token(run_request(call, self._agent), call)
+        body = self._run(request, context)
         return (200 if RunStatus(body["status"]) in ENDED else 202), body
 
     def _run(self, request: RunRequest, context: LambdaContext) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from agent_runtime.hosts.routing import (
     route,
     to_release,
 )
+from agent_runtime.hosts.user_tokens import with_user_token
 from agent_runtime.ids import new_run_id, run_id_for_key
 from agent_runtime.records import RunRequest
 from agent_runtime.standing import Standing
@@ -78,7 +79,7 @@ class ServerHost:
     def _post_run(self, call: HttpCall) -> Answer:
         if self._is_stopping():
             raise Problem(503, "stopping", "This process is being stopped", "ask again", retry_after=1)
-        request = run_request(call, self._agent)
+        request = with_user_token(run_request(call, self._agent), call)
         if not self._seats.acquire(blocking=False):
             raise full()
         try:

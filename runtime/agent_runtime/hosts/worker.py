@@ -25,6 +25,7 @@ from agent_runtime.hosts.protection import TaskProtection
 from agent_runtime.hosts.queue import BATCH, Queue, Received, RunMessage, group_of
 from agent_runtime.hosts.session_pins import SessionPins
 from agent_runtime.runner import Runner
+from agent_runtime.secrets import SecretValue
 from agent_runtime.standing import Standing
 
 _log = logging.getLogger("agent_runtime.hosts.worker")
@@ -128,15 +129,15 @@ class Worker:
         with self._changed:
             return _turn_id(tenant, run_id) in self._turns
 
-    def turn(self, message: RunMessage) -> "Future[JobDone]":
+    def turn(self, message: RunMessage, user_token: SecretValue | None = None) -> "Future[JobDone]":
         """Work now on a run that was submitted and not sent; one that is under way as a turn here is not
-        begun again. Raises `NoRoom`."""
+        begun again. `user_token` is the waiting caller's own. Raises `NoRoom`."""
         key = _turn_id(message.tenant, message.run_id)
         with self._changed:
             if key in self._turns:
                 return self._turns[key]
             given = Received(key, "", message.body(), 1, 0, group_of(message.tenant), time.monotonic())
-            job = None if self._stopping.is_set() else self._held.begin_turn(given)
+            job = None if self._stopping.is_set() else self._held.begin_turn(given, user_token)
             if job is None:
                 raise NoRoom
             done = self._turns[key] = Future[JobDone]()

@@ -4,25 +4,26 @@ Each call is a step. One that reads is done again when its worker died in it; on
 an idempotency key; one that destroys waits for a person's yes to this very call first.
 """
 
-import hashlib
 import json
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 from agent_runtime.audit.trail import Trail
 from agent_runtime.errors import AgentRuntimeError, ToolError, ToolRefused
 from agent_runtime.guard_spec import GuardSpec
 from agent_runtime.guards.loops import Call, Watch, rows
-from agent_runtime.records import Path, path_text
-from agent_runtime.scopes import current_scope
+from agent_runtime.records import Path, StepState, path_text
+from agent_runtime.secrets import SecretValue
 from agent_runtime.telemetry import semantics
 from agent_runtime.telemetry.spans import open_span
 from agent_runtime.tool_spec import TOOL_NAME, ToolSpec
 from agent_runtime.tools.arguments import approval_name, checked
 from agent_runtime.tools.local import LocalTool
+from agent_runtime.tools.naming import digest, place, tool_shown
+from agent_runtime.tools.user_tokens import token_missing
 
 if TYPE_CHECKING:
     from agent_runtime.run import Run
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger("agent_runtime.tools")
 _SHOWN: Final = 2000
 """Characters of the arguments that a person who is asked gets to see; all of them are held to their hash."""
-_NAMELESS: Final = "refused-tool"
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ class ToolCall:
     pause: Callable[[float], bool] = lambda _: False
     """Waits for so many seconds before another try; False, at once, where the run has no retry or time
     left."""
+    user_token: SecretValue | None = field(default=None, repr=False)
+    """The caller's own, for a tool that acts by it, and for no other."""
 
 
 class Gateway(Protocol):
@@ -72,12 +74,13 @@ class Calling:
         guards: GuardSpec,
         tripped: "Tripped",
         pause: Callable[[float], bool],
+        user_token: SecretValue | None = None,
     ) -> None:
         self._run, self._local, self._gateway, self._audit = run, local, gateway, audit
         self._declared: Final = {spec.name: spec for spec in run.bundle.tools}
         self._watch = Watch(guards)
         self._tripped = tripped
-        self._pause = pause
+        self._pause, self._user_token = pause, user_token
         self._trips = 0
 
     def waited(self) -> None:
@@ -93,7 +96,7 @@ class Calling:
             self._trips += 1
             self._tripped(reason, self._trips)
             self._watch.forget()
-        asked = _hash(arguments)
+        asked = digest(arguments)
         acts = False
         try:
             try:
@@ -111,7 +114,7 @@ class Calling:
             if isinstance(error, ToolError) or not isinstance(error, AgentRuntimeError):
                 self._watch.after(path, places, Call(name, asked, type(error).__name__, acts))
             raise
-        self._watch.after(path, places, Call(name, asked, _hash(answer), acts))
+        self._watch.after(path, places, Call(name, asked, digest(answer), acts))
         return answer
 
     def _allowed(self, name: str, arguments: Mapping[str, Any]) -> tuple[ToolSpec, dict[str, Any]]:
@@ -134,6 +137,8 @@ class Calling:
         return spec, given
 
     def _made(self, spec: ToolSpec, given: dict[str, Any]) -> Any:
+        if self._has_no_token(spec):
+            return self._refused(spec.name, token_missing(spec.name))
         if spec.effect == "read":
             return self._run.step(spec.name, lambda: self._call(spec, given))
         approval = None
@@ -141,12 +146,26 @@ class Calling:
             approval = self._approval(spec, given)
             if approval is None:
                 return self._refused(spec.name, ToolRefused(f"nobody approved of this call of {spec.name!r}"))
+            if self._has_no_token(spec):
+                return self._refused(spec.name, token_missing(spec.name))
 
         def act(*, idempotency_key: str = "") -> Any:
             return self._call(spec, given, idempotency_key, approval)
 
-        takes_key = spec.destination == "gateway" or self._local[spec.name].takes_key
+        # One that has begun, and cannot be made again without its caller, is a person's to settle.
+        is_repeatable = self._user_token is not None or not spec.user_delegated
+        takes_key = is_repeatable if spec.destination == "gateway" else self._local[spec.name].takes_key
         return self._run.effect(spec.name, act, takes_key=takes_key)
+
+    def _has_no_token(self, spec: ToolSpec) -> bool:
+        """Whether the next step is, or was, refused for want of its caller's token. What was done is done,
+        and what has begun may be."""
+        if not spec.user_delegated or self._run.is_copy:
+            return False
+        found = self._run.progress.find(self._run.progress.scope().next_path)
+        if found is None or not found.name:  # a nameless one only fences this place off
+            return self._user_token is None
+        return found.state is StepState.DONE and found.name == spec.name
 
     def _approval(self, spec: ToolSpec, given: dict[str, Any]) -> str | None:
         """The path of the approval of this very call, or None. Raises `Suspended`."""
@@ -175,8 +194,11 @@ class Calling:
         if spec.destination == "local":
             return self._local[spec.name].call(given, key)
         assert self._gateway is not None
+        token = self._user_token if spec.user_delegated else None
+        if spec.user_delegated and token is None:
+            raise token_missing(spec.name)
         run = self._run
-        call = ToolCall(spec, given, run.run_id, run.tenant, _place(), key, approval, self._pause)
+        call = ToolCall(spec, given, run.run_id, run.tenant, place(), key, approval, self._pause, token)
         return self._gateway.call(call)
 
     def _refused(self, name: str, refusal: ToolRefused) -> Any:
@@ -185,23 +207,23 @@ class Calling:
 
         def work(_: Path) -> NoReturn:
             self._count_refusal(name, refusal)
-            self._record(_shown(name), None, outcome="refused", reason=type(refusal).__name__)
+            self._record(tool_shown(name), None, outcome="refused", reason=type(refusal).__name__)
             raise refusal
 
-        return self._run.progress.once(_shown(name), work)
+        return self._run.progress.once(tool_shown(name), work)
 
     def _count_refusal(self, name: str, refusal: ToolRefused) -> None:
         self._run.progress.tally.refused()
-        extra = {"run_id": self._run.run_id, "tool": _shown(name), "reason": str(refusal)}
+        extra = {"run_id": self._run.run_id, "tool": tool_shown(name), "reason": str(refusal)}
         _log.warning("call of a tool refused", extra=extra)
 
     def _record(self, name: str, given: dict[str, Any] | None, **what: str) -> None:
         """On the trail, once it is about to happen: raises `AuditUnavailable` for one that acts. How it came
         out may wait, since it is too late to stop it."""
-        arguments = {} if given is None else {"arguments": _hash(given)}
+        arguments = {} if given is None else {"arguments": digest(given)}
         run = self._run
         self._audit.record(
-            "tool-call", run_id=run.run_id, tenant=run.tenant, step=_place(), tool=name, **arguments, **what
+            "tool-call", run_id=run.run_id, tenant=run.tenant, step=place(), tool=name, **arguments, **what
         )
 
     def _is_parallel(self, path: Path) -> bool:
@@ -213,23 +235,3 @@ class Tripped(Protocol):
     """Stops a run that goes in circles, unless a person has let it go on."""
 
     def __call__(self, reason: str, times: int) -> None: ...
-
-
-def _place() -> str:
-    """The path of the step that the thread is in, as text."""
-    scope = current_scope.get()
-    return "" if scope is None else path_text(scope.path)
-
-
-def _shown(name: str) -> str:
-    """The name where it can be a tool's: a model may make up anything."""
-    return name if re.fullmatch(TOOL_NAME, name) else _NAMELESS
-
-
-def _hash(value: object) -> str:
-    """16 hex digits, the same for the same JSON; what is none differs from all that is."""
-    try:
-        text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    except (TypeError, ValueError, RecursionError):
-        text = f"no JSON: {type(value).__name__}"
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from agent_runtime.errors import ToolFailed, ToolRefused, ToolThrottled, ToolUnavailable
 from agent_runtime.secrets import SecretValue
 from agent_runtime.tools.calling import ToolCall
+from agent_runtime.tools.user_tokens import HEADER as USER_TOKEN
 
 ATTEMPTS: Final = 4
 MOST_RESULT_BYTES: Final = 4 * 1024 * 1024
@@ -89,6 +90,8 @@ class GatewayClient:
         said |= {"idempotency_key": call.idempotency_key, "approval": call.approval or ""}
         body = {"arguments": call.arguments, **{name: value for name, value in said.items() if value}}
         headers = {"content-type": "application/json", "authorization": f"Bearer {token.reveal()}"}
+        if call.user_token is not None:
+            headers[USER_TOKEN] = call.user_token.reveal()
         connection = self._connect(call.spec.timeout_seconds + _MARGIN_SECONDS)
         try:
             connection.request("POST", f"{self._url.path}/tools/{call.spec.name}", json.dumps(body), headers)
