@@ -8,6 +8,7 @@ import pulumi
 from agent_hosting._audit_trail import AuditLock
 from agent_hosting._eks_analysis import AnalysisArgs
 from agent_hosting._eks_limits import DestinationArgs, GatewayArgs, Workload
+from agent_hosting._models import ModelPriceArgs
 from agent_hosting._observe import ObserveArgs
 from agent_hosting._packaging import Architecture
 from agent_hosting._people import EscalateArgs, NotifyArgs
@@ -83,6 +84,9 @@ class EksAgentArgs(TypedDict):
     """Replaces those tiers of the manifest's `models` that it names; likewise for a release by `source`."""
     model_endpoint: NotRequired[str]
     """Base URL of an OpenAI-compatible server. Needed where the model's provider is `openai`."""
+    model_endpoints: NotRequired[dict[str, str]]
+    """The same by tier, for tiers that another server has: a fallback elsewhere survives the loss of one.
+    Defaults to none."""
     namespace: NotRequired[str]
     """Namespace of the cluster, one of its `namespaces`. Defaults to `agents`."""
     notify: NotRequired[NotifyArgs]
@@ -92,6 +96,8 @@ class EksAgentArgs(TypedDict):
     """Traces, alarms, dashboard and redaction. Defaults to the defaults of each field."""
     platform: NotRequired[PlatformReference]
     """Outputs of the environment's AgentPlatform. Omit and the agent makes one of its own."""
+    prices: NotRequired[dict[str, ModelPriceArgs]]
+    """What models cost here, by their names. Defaults to what the bundle says."""
     pod_concurrency: NotRequired[int]
     """Runs at once in one pod, 1 to 100. Defaults to 4."""
     queue_retention_days: NotRequired[int]

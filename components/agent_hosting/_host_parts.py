@@ -9,6 +9,7 @@ import pulumi_aws as aws
 
 from agent_hosting import _tool_link
 from agent_hosting._audit_trail import AuditExport, AuditLock, AuditTrail, audit_trail, export_trail
+from agent_hosting._models import model_variables
 from agent_hosting._observe import check_observe, observe_variables, secrets_of, watch
 from agent_hosting._packaging import Architecture, Target
 from agent_hosting._people import People
@@ -293,7 +294,7 @@ class HostParts:
         """What the program that runs the agent is told beside them."""
         return {
             "AGENT_SECRETS": pulumi.Output.json_dumps(scope.secret_arns if scope else {}),
-            **self._optional("AGENT_MODEL_ENDPOINT", self.args.get("model_endpoint")),
+            **model_variables(self.args),
             "AGENT_SAMPLE_BASIS_POINTS": str(sample_basis_points(self.args, self._inputs())),
             **_tool_link.variables(self.name, self.args),
             **self._optional("AGENT_TOOLS", ",".join(self.args.get("tools") or [])),

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from agent_hosting._draining import guard
 from agent_hosting._lookups import release_item
+from agent_hosting._models import check_models
 from agent_hosting._packaging import Target, agent_archive
 from agent_hosting._tools import WAY_OUT, check_versions, unmet
 from agent_hosting._validation import Inputs
@@ -156,13 +157,7 @@ def _check_environment(args: Any, bundle: Bundle, inputs: Inputs) -> None:
         raise inputs.refuse(
             "tool_versions", offered, f"`shares` gives it runs at once, but {missing}", WAY_OUT
         )
-    if any(model.provider == "openai" for model in bundle.tiers.values()) and not args.get("model_endpoint"):
-        raise inputs.refuse(
-            "model_endpoint",
-            None,
-            "a model with the provider 'openai' needs its address",
-            "Give the base URL, ending in /v1.",
-        )
+    check_models(args, bundle, inputs)
 
 
 def record(

@@ -78,13 +78,6 @@ class ModelEntry(Entry):
     timeout_seconds: float | None = None
 
 
-class PriceEntry(Entry):
-    """What a model costs here, where `genai-prices` says otherwise or does not know it."""
-
-    input_usd_per_million_tokens: float = Field(ge=0, allow_inf_nan=False)
-    output_usd_per_million_tokens: float = Field(ge=0, allow_inf_nan=False)
-
-
 class ReleaseEntry(Entry):
     """A release with the image that holds it, for an agent on ECS or EKS."""
 
@@ -136,6 +129,7 @@ class AgentEntry(Entry):
     models: dict[str, ModelEntry] | None = None
     """In place of those tiers of the manifest that it names."""
     model_endpoint: Address | None = None
+    model_endpoints: dict[str, Address] | None = None
     shares: dict[str, float] | None = None
     rollout: dict[str, Any] | None = None
     """Fields of `RolloutArgs`, checked where they are used."""

@@ -10,6 +10,7 @@ from agent_hosting._audit_trail import AuditLock
 from agent_hosting._eks_analysis import AnalysisArgs
 from agent_hosting._eks_args import EksAgentArgs
 from agent_hosting._eks_limits import DestinationArgs, GatewayArgs, Workload
+from agent_hosting._models import ModelPriceArgs
 from agent_hosting._names import claim
 from agent_hosting._observe import ObserveArgs
 from agent_hosting._packaging import Architecture
@@ -100,6 +101,9 @@ class AgentArgs(TypedDict):
     """Replaces those tiers of the manifest's `models` that it names; likewise for a release by `source`."""
     model_endpoint: NotRequired[str]
     """Base URL of an OpenAI-compatible server. Needed where the model's provider is `openai`."""
+    model_endpoints: NotRequired[dict[str, str]]
+    """The same by tier, for tiers that another server has: a fallback elsewhere survives the loss of one.
+    Defaults to none."""
     namespace: NotRequired[str]
     """Namespace of the cluster, one of its `namespaces`. Defaults to `agents`."""
     notify: NotRequired[NotifyArgs]
@@ -109,6 +113,8 @@ class AgentArgs(TypedDict):
     """Traces, alarms, dashboard and redaction. Defaults to the defaults of each field."""
     platform: NotRequired[PlatformReference]
     """Outputs of the environment's AgentPlatform. Omit and the agent makes one of its own."""
+    prices: NotRequired[dict[str, ModelPriceArgs]]
+    """What models cost here, by their names. Defaults to what the bundle says."""
     pod_concurrency: NotRequired[int]
     """Runs at once in one pod, 1 to 100. Defaults to 4."""
     queue_retention_days: NotRequired[int]
@@ -205,6 +211,8 @@ class Agent(pulumi.ComponentResource):
     """Bucket of its locked copies."""
     audit_retention_days: pulumi.Output[int]
     """Days that it is kept."""
+    model_prices: pulumi.Output[dict[str, ModelPriceArgs]]
+    """What models cost here, by their names, in the place of what the bundle says."""
     audit_reviewer_policy_arn: pulumi.Output[str]
     """Managed policy for those who review the trail."""
     control_table_name: pulumi.Output[str]
@@ -242,6 +250,7 @@ class Agent(pulumi.ComponentResource):
         self.audit_log_group_name = hosted.audit_log_group_name
         self.audit_bucket_name = hosted.audit_bucket_name
         self.audit_retention_days = hosted.audit_retention_days
+        self.model_prices = hosted.model_prices
         self.audit_reviewer_policy_arn = hosted.audit_reviewer_policy_arn
         self.cluster_name = self.namespace = pulumi.Output.from_input("")
         self.service_names = self.queue_urls = self.dead_letter_queue_urls = pulumi.Output.from_input({})

@@ -16,6 +16,7 @@ from agent_hosting._host_parts import HostParts
 from agent_hosting._keys import queues_key
 from agent_hosting._kubernetes import Objects, provider_of
 from agent_hosting._manifests import keep
+from agent_hosting._models import ModelPriceArgs
 from agent_hosting._names import claim
 from agent_hosting._packaging import Target
 from agent_hosting._people import People
@@ -64,6 +65,8 @@ class EksAgent(pulumi.ComponentResource):
     """Bucket of its locked copies."""
     audit_retention_days: pulumi.Output[int]
     """Days that it is kept."""
+    model_prices: pulumi.Output[dict[str, ModelPriceArgs]]
+    """What models cost here, by their names, in the place of what the bundle says."""
     audit_reviewer_policy_arn: pulumi.Output[str]
     """Managed policy for those who review the trail."""
     control_table_name: pulumi.Output[str]
@@ -215,6 +218,7 @@ class EksAgent(pulumi.ComponentResource):
         self.service_names = told(workloads, "service")
         self.audit_log_group_name = pulumi.Output.from_input(trail.log_group_name)
         self.audit_retention_days = pulumi.Output.from_input(trail.days)
+        self.model_prices = pulumi.Output.from_input(args.get("prices") or {})
         self.audit_bucket_name, self.audit_reviewer_policy_arn = (
             locked.bucket_name,
             locked.reviewer_policy_arn,

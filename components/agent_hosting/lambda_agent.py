@@ -10,6 +10,7 @@ from agent_hosting import _access, _manifests, _releases, _run_statements, _vers
 from agent_hosting._audit_trail import AuditLock, check_audit
 from agent_hosting._host_parts import HostParts
 from agent_hosting._limits import check_limits
+from agent_hosting._models import ModelPriceArgs
 from agent_hosting._names import claim
 from agent_hosting._observe import ObserveArgs
 from agent_hosting._packaging import Architecture, Target
@@ -62,6 +63,9 @@ class LambdaAgentArgs(TypedDict):
     """Replaces those tiers of the manifest's `models` that it names; likewise for a release by `source`."""
     model_endpoint: NotRequired[str]
     """Base URL of an OpenAI-compatible server. Needed where the model's provider is `openai`."""
+    model_endpoints: NotRequired[dict[str, str]]
+    """The same by tier, for tiers that another server has: a fallback elsewhere survives the loss of one.
+    Defaults to none."""
     notify: NotRequired[NotifyArgs]
     """Who is told of what waits for a person: questions, escalations, parked runs and brakes. Defaults to
     nobody; `agent-hosting approvals list` and `runs list` show them all the same."""
@@ -69,6 +73,8 @@ class LambdaAgentArgs(TypedDict):
     """Traces, alarms, dashboard and redaction. Defaults to the defaults of each field."""
     platform: NotRequired[PlatformReference]
     """Outputs of the environment's AgentPlatform. Omit and the agent makes one of its own."""
+    prices: NotRequired[dict[str, ModelPriceArgs]]
+    """What models cost here, by their names. Defaults to what the bundle says."""
     requests_per_second: NotRequired[float]
     """Steady rate of the HTTP API. Defaults to 10."""
     reserved_concurrency: NotRequired[int]
@@ -134,6 +140,8 @@ class LambdaAgent(pulumi.ComponentResource):
     """Bucket of its locked copies."""
     audit_retention_days: pulumi.Output[int]
     """Days that it is kept."""
+    model_prices: pulumi.Output[dict[str, ModelPriceArgs]]
+    """What models cost here, by their names, in the place of what the bundle says."""
     audit_reviewer_policy_arn: pulumi.Output[str]
     """Managed policy for those who review the trail."""
     control_table_name: pulumi.Output[str]
@@ -299,6 +307,7 @@ class LambdaAgent(pulumi.ComponentResource):
         self.control_table_name = pulumi.Output.from_input(platform["control_table_name"])
         self.audit_log_group_name = pulumi.Output.from_input(trail.log_group_name)
         self.audit_retention_days = pulumi.Output.from_input(trail.days)
+        self.model_prices = pulumi.Output.from_input(args.get("prices") or {})
         self.audit_bucket_name, self.audit_reviewer_policy_arn = (
             locked.bucket_name,
             locked.reviewer_policy_arn,

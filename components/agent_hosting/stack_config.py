@@ -17,13 +17,13 @@ from agent_hosting._stack_entries import (
     JwtEntry,
     ModelEntry,
     NotifyEntry,
-    PriceEntry,
     ProfileEntry,
     ReleaseEntry,
 )
 from agent_hosting._stack_tools import CallerEntry, ToolGatewayEntry
 from agent_hosting.agent import AgentArgs
 from agent_hosting.tool_gateway import ToolGatewayArgs
+from agent_runtime.model_prices import ModelPrice
 
 NAMESPACE = "agent-hosting"
 GATEWAY = "tools"
@@ -45,8 +45,8 @@ class StackConfig(Entry):
     """Fields of `AgentClusterArgs` for agents on EKS, checked where they are used."""
     architecture: Literal["arm64", "x86_64", "this-machine"] = "arm64"
     deployer_arns: tuple[str, ...] = ()
-    prices: dict[str, PriceEntry] = Field(default_factory=dict[str, PriceEntry])
-    """By the name of a model that an agent's `model` names, unless it gives prices itself."""
+    prices: dict[str, ModelPrice] = Field(default_factory=dict[str, ModelPrice])
+    """By the name of a model, in the place of what bundles say."""
     release_store: str = "releases"
     """Folder of packed releases, as AGENT/BUNDLE.zip."""
 
@@ -118,6 +118,8 @@ class StackConfig(Entry):
             "retain_data": self.retain_data,
             "architecture": self.architecture,
             "deployer_arns": list(self.deployer_arns),
+            "prices": {name: price.model_dump(exclude_none=True) for name, price in self.prices.items()}
+            or None,
             "jwt": self.jwt.model_dump() if self.jwt else None,
             "tool_versions": self._tool_versions(name),
             "run_profile": entry.run_profile.model_dump(exclude_none=True) if entry.run_profile else None,
@@ -134,7 +136,7 @@ class StackConfig(Entry):
 
     def _model(self, model: ModelEntry) -> dict[str, Any]:
         price = self.prices.get(model.name)
-        return {**(price.model_dump() if price else {}), **model.model_dump(exclude_none=True)}
+        return model.model_dump(exclude_none=True) | (price.model_dump(exclude_none=True) if price else {})
 
     def _tool_versions(self, name: str) -> dict[str, str] | None:
         """What the environment offers: the gateway's versions to its callers, and what the entry says."""
@@ -220,7 +222,7 @@ def _entry_at(path: tuple[Any, ...]) -> type[BaseModel]:
     if path[0] == "agents" and len(path) == 2:
         return AgentEntry
     if path[0] == "prices":
-        return PriceEntry
+        return ModelPrice
     if "releases" in path:
         return ReleaseEntry
     if path[-2:-1] == ("models",):

@@ -4,17 +4,17 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Self
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from agent_runtime.addresses import private_url
 from agent_runtime.bundle import BUNDLE_FILE, Bundle
 from agent_runtime.errors import SettingsError
 from agent_runtime.guards.thresholds import Thresholds
+from agent_runtime.model_prices import ModelPrice
 from agent_runtime.spend.caps import SpendCaps
 from agent_runtime.telemetry.spec import ObserveSpec
 
-_LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}
 _NAMES: Final = {"agent_name": "AGENT_NAME", "task_root": "LAMBDA_TASK_ROOT"}
 
 
@@ -54,6 +54,8 @@ class TableSettings(BaseModel):
         "jwt_audiences",
         "spend",
         "escalate",
+        "model_endpoints",
+        "model_prices",
         "observe",
         mode="before",
         check_fields=False,
@@ -112,6 +114,10 @@ class Settings(TableSettings):
     """Secret ARN by the name the agent uses."""
     model_endpoint: str | None = None
     """Base URL of an OpenAI-compatible server, such as `https://models.example/v1`."""
+    model_endpoints: dict[str, str] = Field(default_factory=dict)
+    """The same by tier, as JSON, for tiers that another server has."""
+    model_prices: dict[str, ModelPrice] = Field(default_factory=dict)
+    """By the model's name, as JSON, in the place of the bundle's."""
     tool_gateway: str | None = None
     """Base URL of the gateway that tools with `destination: gateway` are called by. Absent: there is none."""
     tool_gateway_token_url: str | None = None
@@ -144,7 +150,12 @@ class Settings(TableSettings):
     @field_validator("model_endpoint", "tool_gateway", "tool_gateway_token_url")
     @classmethod
     def _is_private(cls, value: str | None) -> str | None:
-        return None if value is None else _private_url(value).rstrip("/")
+        return None if value is None else private_url(value).rstrip("/")
+
+    @field_validator("model_endpoints")
+    @classmethod
+    def _are_private(cls, value: dict[str, str]) -> dict[str, str]:
+        return {tier: private_url(address).rstrip("/") for tier, address in value.items()}
 
     def load_bundle(self) -> Bundle:
         """Read bundle.json of the task root. Raises `SettingsError` if it is not the bundle of this
@@ -208,15 +219,4 @@ class ServerSettings(WorkerSettings):
     @field_validator("jwt_issuer")
     @classmethod
     def _is_issuer(cls, value: str) -> str:
-        return _private_url(value)
-
-
-def _private_url(value: str) -> str:
-    url = urlsplit(value)
-    if url.username or url.password:
-        raise ValueError("a URL without a user name and password; keys belong in a secret")
-    if not url.hostname or not (
-        url.scheme == "https" or (url.scheme == "http" and url.hostname in _LOOPBACK)
-    ):
-        raise ValueError("an https URL, or http on this machine")
-    return value
+        return private_url(value)

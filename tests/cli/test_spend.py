@@ -49,8 +49,12 @@ def test_another_format_is_refused_before_anything_is_read() -> None:
 def test_each_model_of_a_bundle_is_named_once_with_its_prices() -> None:
     model = {"name": "small", "max_output_tokens": 9, **PRICE}
     tiers = {"fast": model, "best": {**model, "name": "large"}}
-    found = prices_of({"model": model, "models": tiers})
-    assert found == [{"model": "small", **PRICE}, {"model": "large", **PRICE}]
+    here = {"large": {"input_usd_per_million_tokens": 0.5, "output_usd_per_million_tokens": 5.0}}
+    found = prices_of({"model": model, "models": tiers}, here)
+    assert found == [
+        {"model": "small", **PRICE, "by": "bundle"},
+        {"model": "large", **here["large"], "by": "stack"},
+    ]
 
 
 def test_the_prices_of_the_deployed_bundle_are_told_with_their_day(capsys: Any) -> None:
@@ -70,7 +74,10 @@ def test_the_prices_of_the_deployed_bundle_are_told_with_their_day(capsys: Any) 
     )
     show_prices(found, as_json=True)
     told = json.loads(capsys.readouterr().out)
-    assert (told["frozen_at"], told["prices"]) == ("2027-01-15", [{"model": "small", **PRICE}])
+    assert (told["frozen_at"], told["prices"]) == (
+        "2027-01-15",
+        [{"model": "small", **PRICE, "by": "bundle"}],
+    )
     assert told["looked_up_in"].startswith("genai-prices ")
     del item["document"]
     with pytest.raises(UserError, match="not kept"):

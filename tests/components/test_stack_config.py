@@ -342,6 +342,7 @@ def test_every_field_of_an_agent_reaches_the_component() -> None:
             }
         },
         "model_endpoint": "https://models.example.com/v1",
+        "model_endpoints": {"large": "https://other.example.com/v1"},
         "shares": {"newest": 0.05, "stable": 0.95},
         "memory_mb": 1024,
         "turn_timeout_seconds": 20,
@@ -435,15 +436,16 @@ def test_the_cluster_of_a_stack_gets_the_platforms_boundary_only_where_it_makes_
         assert read_stack("dev", given(config)).cluster_args(boundary) == wanted
 
 
-def test_a_price_of_the_stack_counts_for_the_models_of_its_name_unless_they_have_one() -> None:
+def test_a_price_of_the_stack_counts_for_the_models_of_its_name_whatever_they_say() -> None:
     prices = {"input_usd_per_million_tokens": 3.0, "output_usd_per_million_tokens": 15.0}
     model = {"provider": "openai", "name": "own-model-v1"}
     for own in ({}, {"input_usd_per_million_tokens": 1.0}):
         config = copy.deepcopy(VALID)
         config["prices"] = {"own-model-v1": prices, "another-v1": prices}
         config["agents"]["handbook"]["model"] = {**model, **own}
-        found = args_of(config)["model"]
-        assert {name: found[name] for name in prices} == {**prices, **own}
+        args = args_of(config)
+        assert {name: args["model"][name] for name in prices} == prices
+        assert args["prices"] == {"own-model-v1": prices, "another-v1": prices}
 
 
 @pytest.mark.parametrize(

@@ -299,6 +299,24 @@ CASES: dict[str, Case] = {
         "model_endpoint is None; a model with the provider 'openai' needs its address. "
         "Give the base URL, ending in /v1.",
     ),
+    "a model called in the clear": (
+        LambdaAgent,
+        {"model_endpoint": "http://models.example.com/v1"},
+        "model_endpoint is 'http://models.example.com/v1'; it must be an https URL, or http on this "
+        "machine. ",
+    ),
+    "an address for a tier that is none": (
+        LambdaAgent,
+        {"model_endpoints": {"small": "https://models.example.com/v1"}},
+        "model_endpoints.small is 'https://models.example.com/v1'; tiers whose provider is 'openai' "
+        "are default. Name one of them, or drop it.",
+    ),
+    "half a price": (
+        LambdaAgent,
+        {"prices": {"m-v1": {"input_usd_per_million_tokens": 3}}},
+        "prices.m-v1.output_usd_per_million_tokens is None; Field required. Give US dollars for a "
+        "million tokens.",
+    ),
     # Hosts.
     "an unknown host": (Agent, {"host": "gpu"}, "host is 'gpu'; it is one of lambda, ecs, eks. "),
     "neither profile nor host": (

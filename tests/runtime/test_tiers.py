@@ -18,6 +18,7 @@ from agent_runtime.errors import (
 )
 from agent_runtime.guards.circuits import Circuits
 from agent_runtime.models.client import Completion, ModelClient, ModelReply, ModelRequest
+from agent_runtime.models.tier import Tier
 from agent_runtime.retries import Retries
 from agent_runtime.run import Run
 from agent_runtime.spend.caps import SpendCaps, nanos
@@ -79,7 +80,7 @@ def tiered(durable: Durable, providers: Providers, monkeypatch: pytest.MonkeyPat
     )
     table = CheckpointTable(aws.dynamodb, TABLE)
     circuits = Circuits(table, "answers", clock=aws.clock, monotonic=aws.clock)
-    models = ModelClient.of(durable.bundle, lambda _: providers, circuits)
+    models = ModelClient.of(durable.bundle, lambda name, spec: Tier(name, spec, providers), circuits)
     caps = SpendCaps.model_validate({"agent": {"day_usd": 1}})
     ledger = Ledger(table, "answers", caps, clock=aws.clock, monotonic=aws.clock)
     plain = Run.__init__
@@ -278,7 +279,6 @@ def client(providers: Providers, *names: str) -> ModelClient:
         name: ModelSpec.model_validate(MODELS[name] | {"fallback": tuple(others) if name == first else ()})
         for name in names
     }
-    from agent_runtime.models.tier import Tier
 
     tiers = [Tier(name, given, providers) for name, given in models.items()]
     return ModelClient(models[first], providers, tiers=tiers, routing=(), jitter=lambda: 0.0)

@@ -127,6 +127,11 @@ def test_only_https_is_posted_to(address: str) -> None:
             {"Message": json.dumps({"NewStateValue": "ALARM", "AlarmName": "n", "AlarmDescription": "d"})},
             "n is ALARM: d",
         ),
+        (
+            {"Message": json.dumps({"NewStateValue": "OK", "OldStateValue": "ALARM", "AlarmName": "n"})},
+            "n is OK: ",
+        ),
+        ({"Message": json.dumps({"NewStateValue": "OK", "OldStateValue": "INSUFFICIENT_DATA"})}, ""),
         ({"Message": json.dumps({"ledger": "a", "percent": 80, "text": "80 % used"})}, "80 % used"),
         ({"Message": "<!channel> & <http://x|y>"}, "&lt;!channel&gt; &amp; &lt;http://x|y&gt;"),
         ({}, ""),

@@ -5,7 +5,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import yaml
 
@@ -15,10 +14,11 @@ from agent_hosting_cli import cloud_process
 from agent_hosting_cli.engine import LOCAL, LOCAL_SECRET, secret_variable
 from agent_hosting_cli.project import Project, UserError
 from agent_hosting_cli.releases import source_of
+from agent_runtime.addresses import private_url
 from agent_runtime.bundle import Bundle
+from agent_runtime.hosts.providers import Address
 
 _AGENTS: Final = "agent-hosting:agents"
-_LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Declared:
     """Of the working tree, with the stack's model: the id that a release of it has."""
     model_endpoint: str | None
     """As it is written, variables of the environment unexpanded."""
+    model_endpoints: dict[str, str]
+    """Likewise, by tier."""
     tools: frozenset[str] | None
     """Those that the stack allows; None: all of the manifest's."""
 
@@ -57,21 +59,28 @@ def declared_agent(project: Project, agent: str, stack: str) -> Declared:
     except InputError as error:
         raise UserError(str(error)) from None
     tools = frozenset(entry["tools"]) if entry.get("tools") else None
-    return Declared(agent, stack, folder, bundle, entry.get("model_endpoint"), tools)
+    return Declared(
+        agent, stack, folder, bundle, entry.get("model_endpoint"), entry.get("model_endpoints") or {}, tools
+    )
 
 
-def endpoint_of(project: Project, declared: Declared, given: str | None, stack_was_given: bool) -> str:
-    """Base URL of the model: what was given, what the stack says where one was named, else the embedded
+def address_of(
+    project: Project, declared: Declared, given: str | None, stack_was_given: bool, tier: str = ""
+) -> Address:
+    """Base URL of a tier's model: what was given, what the stack says where one was named, else the embedded
     cloud's while it runs. Raises `UserError`."""
     if given is not None:
-        return _checked(given, "--endpoint")
+        return Address(_checked(given, "--endpoint"))
     where = f"{project.stack_file(declared.stack)}: {_AGENTS}.{declared.name}.model_endpoint"
     cloud = cloud_process.running(project)
     if cloud is not None and (declared.stack == LOCAL or not stack_was_given):
-        return cloud.model_url
+        return Address(cloud.model_url)
+    if tier in declared.model_endpoints:
+        where = f"{where}s.{tier}"
+        return Address(_checked(_expanded(declared.model_endpoints[tier], where), where), is_own=True)
     if declared.model_endpoint is None:
         raise UserError(f"{where} is missing; give it there, or name one with --endpoint URL")
-    return _checked(_expanded(declared.model_endpoint, where), where)
+    return Address(_checked(_expanded(declared.model_endpoint, where), where))
 
 
 def secret_values(declared: Declared, names: set[str]) -> dict[str, str]:
@@ -103,11 +112,10 @@ def _expanded(text: str, where: str) -> str:
 
 def _checked(endpoint: str, where: str) -> str:
     """The key goes there: over https, or to this machine."""
-    url = urlsplit(endpoint)
-    is_private = url.scheme == "https" or (url.scheme == "http" and url.hostname in _LOOPBACK)
-    if not url.hostname or not is_private or url.username or url.password:
+    try:
+        return private_url(endpoint).rstrip("/")
+    except ValueError:
         raise UserError(
             f"{where} is {endpoint!r}; an https URL, or http on this machine, without a user name is needed, "
             f"such as https://models.example.com/v1"
-        )
-    return endpoint.rstrip("/")
+        ) from None

@@ -11,7 +11,7 @@ from typing import Final
 from agent_hosting_cli.engine import LOCAL
 from agent_hosting_cli.evaluation import files
 from agent_hosting_cli.evaluation.cases import Case, CaseSet, read_cases
-from agent_hosting_cli.evaluation.declared import Declared, declared_agent, endpoint_of, secret_values
+from agent_hosting_cli.evaluation.declared import Declared, address_of, declared_agent, secret_values
 from agent_hosting_cli.evaluation.importing import imported_agent
 from agent_hosting_cli.evaluation.measures import Row, measured, row_of
 from agent_hosting_cli.evaluation.picture import picture
@@ -114,7 +114,7 @@ def _run(
     models = [*bundle.tiers.values(), *([judge_model] if bill else [])]
     secrets = set(bundle.secrets) | {m.api_key_secret for m in models if m.api_key_secret}
     values = secret_values(declared, secrets)
-    endpoint = partial(endpoint_of, project, declared, options.endpoint, options.stack is not None)
+    address = partial(address_of, project, declared, options.endpoint, options.stack is not None)
     with ExitStack() as stack:
         uses_bedrock = any(model.provider == "bedrock" for model in models)
         around = stack.enter_context(surroundings(declared.name, values, real_credentials=uses_bedrock))
@@ -123,7 +123,7 @@ def _run(
         def asked() -> Asked:
             provider = provider_of(
                 judge_model,
-                lambda: judge_model.endpoint or endpoint(),
+                lambda: judge_model.endpoint or address().url,
                 around.secrets,
                 options.timeout_seconds,
             )
@@ -137,7 +137,9 @@ def _run(
             store=around.store,
             brake=around.brake,
             secrets=around.secrets,
-            models=models_of(bundle, endpoint, around.secrets, options.timeout_seconds),
+            models=models_of(
+                bundle, lambda tier: address(tier=tier), around.secrets, options.timeout_seconds
+            ),
             tools=declared.tools,
         )
         case_runner = CaseRunner(

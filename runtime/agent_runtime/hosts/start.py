@@ -14,7 +14,7 @@ from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import SettingsError
 from agent_runtime.guards.circuits import Circuits
 from agent_runtime.hosts.clients import client_of, lazily, store_of, trail_of
-from agent_runtime.hosts.providers import models_of
+from agent_runtime.hosts.providers import Address, models_of
 from agent_runtime.hosts.session_pins import SessionPins
 from agent_runtime.logs import log_to
 from agent_runtime.notices import Notices
@@ -67,7 +67,7 @@ def start(settings: Settings, *, owner: str = "", address: str = "") -> HostPart
     store = store_of(settings, dynamodb)
     brake = BrakeReader(dynamodb, settings.control_table, settings.agent_name)
     circuits = Circuits(store.table, settings.agent_name, audit=audit)
-    endpoint, seconds = partial(_endpoint, settings), settings.turn_timeout_seconds
+    address_of, seconds = partial(_address, settings), settings.turn_timeout_seconds
     ledger = alerts = None
     if settings.spend is not None:
         ledger = Ledger(store.table, settings.agent_name, settings.spend)
@@ -81,7 +81,7 @@ def start(settings: Settings, *, owner: str = "", address: str = "") -> HostPart
         store=store,
         brake=brake,
         secrets=secret_reader,
-        models=models_of(bundle, endpoint, secret_reader, seconds, circuits),
+        models=models_of(bundle, address_of, secret_reader, seconds, circuits, settings.model_prices),
         ledger=ledger,
         alerts=alerts,
         tools=settings.tools,
@@ -145,9 +145,11 @@ def _spans(settings: Settings, bundle: Bundle, secrets: SecretReader) -> Spans:
     )
 
 
-def _endpoint(settings: Settings) -> str:
+def _address(settings: Settings, tier: str) -> Address:
+    if tier in settings.model_endpoints:
+        return Address(settings.model_endpoints[tier], is_own=True)
     if settings.model_endpoint is None:
         raise SettingsError(
-            "AGENT_MODEL_ENDPOINT is needed, since the bundle's model has the provider 'openai'"
+            f"AGENT_MODEL_ENDPOINT is needed, since the bundle's model {tier!r} has the provider 'openai'"
         )
-    return settings.model_endpoint
+    return Address(settings.model_endpoint)

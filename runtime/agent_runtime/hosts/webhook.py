@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from agent_runtime.addresses import private_url
+
 _log = logging.getLogger("agent_runtime.hosts.webhook")
 TRIES: Final = 3
 SECONDS: Final = 4.0
@@ -22,7 +24,6 @@ LONGEST_PAUSE_SECONDS: Final = 5.0
 CACHE_SECONDS: Final = 300.0
 MOST_CHARACTERS: Final = 3000
 """https://docs.slack.dev/reference/block-kit/blocks/section-block"""
-_LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}
 _MOVED: Final = frozenset({401, 403, 404, 410})
 """What an address answers that was taken back: a new one may be in the secret already."""
 
@@ -79,21 +80,23 @@ class Webhook:
 
 def checked(address: str) -> str:
     """The address. Raises `ValueError` unless it is https, or http on this machine."""
-    url = urlsplit(address.strip())
-    is_local = url.scheme == "http" and url.hostname in _LOOPBACK
-    if not url.hostname or url.username or not (url.scheme == "https" or is_local):
-        raise ValueError("the webhook's address is not https: put one into its secret")
-    return address.strip()
+    try:
+        return private_url(address.strip())
+    except ValueError:
+        raise ValueError("the webhook's address is not https: put one into its secret") from None
 
 
 def text_of(message: Mapping[str, Any]) -> str:
-    """What people read of an SNS message: a notice as it is, an alarm or an alert of the ledger in a line."""
+    """What people read of an SNS message: a notice as it is, an alarm or an alert of the ledger in a line.
+    Empty for what is no news."""
     subject, body = str(message.get("Subject") or ""), str(message.get("Message") or "")
     try:
         told: Any = json.loads(body)
     except ValueError:
         told = None
     if isinstance(told, dict) and "NewStateValue" in told:
+        if (told.get("OldStateValue"), told["NewStateValue"]) == ("INSUFFICIENT_DATA", "OK"):
+            return ""  # each alarm says so once it is made: a deployment would fill the chat
         reason = told.get("AlarmDescription") or told.get("NewStateReason") or ""
         body = f"{told.get('AlarmName', 'an alarm')} is {told['NewStateValue']}: {reason}"
     elif isinstance(told, dict) and "ledger" in told:
@@ -112,9 +115,12 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:
     global _webhook
     if _webhook is None:
         _webhook = Webhook(_read)
+    posted = 0
     for record in event["Records"]:
-        _webhook.post(text_of(record["Sns"]))
-    return {"posted": len(event["Records"])}
+        if text := text_of(record["Sns"]):
+            _webhook.post(text)
+            posted += 1
+    return {"posted": posted}
 
 
 _webhook: Webhook | None = None

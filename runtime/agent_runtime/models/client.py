@@ -57,10 +57,10 @@ class ModelClient:
 
     @classmethod
     def of(
-        cls, bundle: Bundle, provider: Callable[[ModelSpec], Provider], circuits: Circuits | None = None
+        cls, bundle: Bundle, tier: Callable[[str, ModelSpec], Tier], circuits: Circuits | None = None
     ) -> "ModelClient":
-        """Of all models of a bundle; `provider` gives what calls a model."""
-        tiers = [Tier(name, spec, provider(spec)) for name, spec in bundle.tiers.items()]
+        """Of all models of a bundle; `tier` gives each by its name."""
+        tiers = [tier(name, spec) for name, spec in bundle.tiers.items()]
         return cls(bundle.model, tiers[0].provider, tiers=tiers, routing=bundle.routing, circuits=circuits)
 
     def call(
@@ -108,7 +108,8 @@ class ModelClient:
         circuits = self._circuits
         if circuits is None:
             return nullcontext
-        return lambda: circuits.guarding(f"model:{tier.spec.provider}:{tier.spec.name}", _outage)
+        at = f"@{tier.server}" if tier.server else ""
+        return lambda: circuits.guarding(f"model:{tier.spec.provider}:{tier.spec.name}{at}", _outage)
 
 
 @dataclass

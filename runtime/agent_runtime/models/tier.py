@@ -95,6 +95,8 @@ class Tier:
     name: str
     spec: ModelSpec
     provider: Provider
+    server: str = ""
+    """Where only this tier is called; empty for where all others are."""
 
     def request(
         self,

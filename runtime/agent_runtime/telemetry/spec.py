@@ -1,15 +1,14 @@
 """What is declared of an agent's telemetry, as `observe` in its stack and as the variable AGENT_OBSERVE."""
 
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from agent_runtime.addresses import private_url
 from agent_runtime.telemetry.redaction import MOST_PATTERNS, Redactor, pattern_fault
 
 XRAY: Final = "xray"
 """In place of an address: X-Ray's own OTLP endpoint in the agent's region, with the agent's role."""
-_LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}
 
 
 class TracesSpec(BaseModel):
@@ -28,13 +27,7 @@ class TracesSpec(BaseModel):
     @field_validator("endpoint")
     @classmethod
     def _is_endpoint(cls, value: str) -> str:
-        url = urlsplit(value)
-        is_here = url.scheme == "http" and url.hostname in _LOOPBACK
-        if value != XRAY and not (url.hostname and (url.scheme == "https" or is_here)):
-            raise ValueError(f"an https URL, http on this machine, or `{XRAY}`")
-        if url.username or url.password:
-            raise ValueError("a URL without a user name and password; keys belong in `headers_secret`")
-        return value
+        return value if value == XRAY else private_url(value)
 
 
 class ObserveSpec(BaseModel):
