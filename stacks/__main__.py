@@ -10,7 +10,7 @@ from agent_hosting import Agent, AgentCluster, AgentPlatform, AgentPlatformArgs,
 from agent_hosting.agent import host_of
 from agent_hosting.agent_cluster import AgentClusterArgs, reference_to_cluster
 from agent_hosting.agent_platform import reference_to
-from agent_hosting.stack_config import NAMESPACE, read_stack
+from agent_hosting.stack_config import GATEWAY, NAMESPACE, read_stack
 from agent_hosting.tool_gateway import reference_to_tools
 
 environment = pulumi.get_stack()
@@ -26,9 +26,10 @@ if Host.EKS in hosts.values():
     own = stack.cluster_args(platform.boundary_arn)
     cluster = AgentCluster("cluster", AgentClusterArgs(**{**shared, **own}))
 tools = stack.tool_gateway_args(root, config, reference_to(platform), shared["tags"])
-gateway = ToolGateway("tools", tools) if tools else None
+gateway = ToolGateway(GATEWAY, tools) if tools else None
 if gateway:
-    pulumi.export("tool_gateway", {"url": gateway.url, "log_group_name": gateway.log_group_name})
+    outputs = {output: getattr(gateway, output) for output in ToolGateway.__annotations__}
+    pulumi.export("tool_gateway", {"name": GATEWAY, **outputs})
 for name, args in declared.items():
     if gateway and tools and name in tools["callers"]:
         args["tool_gateway"] = reference_to_tools(gateway, tools)

@@ -12,7 +12,9 @@ from agent_hosting_cli.progress import console, errors
 from agent_hosting_cli.project import UserError, find_project
 
 audit = typer.Typer(no_args_is_help=True, help="The audit trail: who did what, and whether it is whole.")
-Agent = Annotated[str, typer.Argument(help="Name of the agent in the stack's YAML.")]
+Agent = Annotated[
+    str, typer.Argument(help="Name of the agent in the stack's YAML, or `tools` for the tool gateway.")
+]
 Stack = Annotated[str, typer.Option(help="Stack that the agent is deployed in.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
@@ -29,12 +31,12 @@ def show(
 ) -> None:
     """Show what was done, the oldest first."""
     from agent_hosting_cli.audits import Audits, Wanted
-    from agent_hosting_cli.deployed import deployed
+    from agent_hosting_cli.deployed import audited
     from agent_runtime.audit.trail import KINDS
 
     if kind is not None and kind not in KINDS:
         raise UserError(f"--kind is {kind!r}; it is one of {', '.join(sorted(KINDS))}")
-    found = Audits(deployed(find_project(Path.cwd()), stack, agent)).show(Wanted(run, tenant, kind, days))
+    found = Audits(audited(find_project(Path.cwd()), stack, agent)).show(Wanted(run, tenant, kind, days))
     if as_json:
         console.print_json(data=found)
         return
@@ -52,10 +54,10 @@ def verify(agent: Agent, stack: Stack = "local", as_json: Json = False) -> None:
     Ends with 1 when something is wrong, and with 2 when that cannot be told.
     """
     from agent_hosting_cli.audits import Audits
-    from agent_hosting_cli.deployed import deployed
+    from agent_hosting_cli.deployed import audited
 
     try:
-        verdict = Audits(deployed(find_project(Path.cwd()), stack, agent)).verify()
+        verdict = Audits(audited(find_project(Path.cwd()), stack, agent)).verify()
     except UserError as error:
         errors.print("[red]error[/red]:", end=" ")
         errors.print(str(error), markup=False)

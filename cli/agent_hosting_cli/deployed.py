@@ -73,6 +73,15 @@ def deployed(project: Project, stack: str, agent: str) -> Deployed:
     return Deployed(agent, outputs[agent], client)
 
 
+def audited(project: Project, stack: str, name: str) -> Deployed:
+    """What has an audit trail under this name: the agent, or the stack's tool gateway. Raises `UserError`."""
+    outputs, client = outputs_of(project, stack)
+    gateway = outputs.get("tool_gateway")
+    if isinstance(gateway, dict) and gateway.get("name") == name:
+        return Deployed(name, gateway, client)
+    return deployed(project, stack, name)
+
+
 def outputs_of(project: Project, stack: str) -> tuple[dict[str, Any], Callable[[str], Any]]:
     """What the stack exports, by name, and what makes clients of the cloud that it lies in. Raises
     `UserError`."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
+from agent_hosting._audit_trail import AuditLock
 from agent_hosting._stack_entries import Address, AgentName, Entry, SecretName
 
 
@@ -37,3 +38,7 @@ class ToolGatewayEntry(Entry):
     requests_per_second: float | None = None
     concurrency: int | None = None
     log_retention_days: int | None = None
+    audit_retention_days: int | None = None
+    audit_lock: AuditLock | None = None
+    alarm_topic_arn: str | None = None
+    alarm_emails: tuple[str, ...] = ()

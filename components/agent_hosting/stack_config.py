@@ -26,6 +26,8 @@ from agent_hosting.tool_gateway import ToolGatewayArgs
 from agent_runtime.model_prices import ModelPrice
 
 NAMESPACE = "agent-hosting"
+GATEWAY = "tools"
+"""Name of the stack's tool gateway, by which its audit trail is found, too."""
 CLIENT_SECRET = "tool-gateway"  # noqa: S105  a secret's name
 WORKING_TREE_STACKS = ("local", "dev")
 """Elsewhere what runs is named by bundle id, so that it is reviewed in Git."""
@@ -178,6 +180,11 @@ def read_stack(environment: str, given: Mapping[str, str]) -> StackConfig:
     if stack.tool_gateway is not None and stack.jwt is None:
         raise pulumi.RunError(
             f"{where}: {NAMESPACE}:tool_gateway needs {NAMESPACE}:jwt: its issuer signs the agents' tokens"
+        )
+    if stack.tool_gateway is not None and GATEWAY in stack.agents:
+        raise pulumi.RunError(
+            f"{where}: {NAMESPACE}:agents.{GATEWAY} has the name of the tool gateway, whose audit trail is "
+            f"found by it: rename the agent"
         )
     if (mistake := _mistake_in_groups(stack)) is not None:
         raise pulumi.RunError(f"{where}: {mistake}")

@@ -9,7 +9,8 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
-from agent_hosting import _tool_access
+from agent_hosting import _tool_access, _tool_trail
+from agent_hosting._audit_trail import AuditLock, check_audit
 from agent_hosting._packaging import Architecture, Target, gateway_archive, tools_archive
 from agent_hosting._tool_declarations import GatewayCallerArgs, GatewayToolArgs, check_tools, rules_of
 from agent_hosting._tool_functions import ToolFunctions
@@ -80,6 +81,14 @@ class ToolGatewayArgs(TypedDict):
     """Processor. Defaults to arm64: a fifth cheaper than x86_64."""
     log_retention_days: NotRequired[int]
     """Days that logs are kept. Defaults to 90."""
+    audit_retention_days: NotRequired[int]
+    """Days that the gateway's audit trail and its locked copies are kept. Defaults to 365."""
+    audit_lock: NotRequired[AuditLock]
+    """Who may delete locked copies before that. Defaults to governance: those with the right to bypass it."""
+    alarm_topic_arn: NotRequired[pulumi.Input[str]]
+    """Topic that the gateway's alarms tell. Omit and one is made, with a key of its own."""
+    alarm_emails: NotRequired[Sequence[str]]
+    """Addresses that are told of alarms, 10 at most; each has to confirm. Defaults to none."""
     deployer_arns: NotRequired[Sequence[str]]
     """Roles that deploy. Defaults to whoever deploys now: name them when several do."""
     retain_data: NotRequired[bool]
@@ -105,6 +114,18 @@ class ToolGateway(pulumi.ComponentResource):
     """Where it logs each call."""
     table_name: pulumi.Output[str]
     """Table of answers, used approvals and counts."""
+    control_table_name: pulumi.Output[str]
+    """Table with the heads of the audit trail."""
+    audit_log_group_name: pulumi.Output[str]
+    """Log group of the audit trail."""
+    audit_retention_days: pulumi.Output[int]
+    """Days that its entries are kept."""
+    audit_bucket_name: pulumi.Output[str]
+    """Bucket of its locked copies."""
+    audit_reviewer_policy_arn: pulumi.Output[str]
+    """Managed policy for those who review the trail."""
+    alarm_topic_arn: pulumi.Output[str]
+    """Topic that its alarms tell."""
 
     def __init__(self, name: str, args: ToolGatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("agent-hosting:index:ToolGateway", name, {}, opts)
@@ -124,6 +145,8 @@ class ToolGateway(pulumi.ComponentResource):
             raise inputs.refuse(
                 "token_url", token_url_of(args), "an https URL is needed", "Client secrets are sent there."
             )
+        days = check_audit(args, inputs)
+        _tool_trail.check_alarms(name, args, inputs)
         at_once = int(inputs.number("concurrency", 20, least=1, most=1000, way_out="Omit it for 20."))
         child = pulumi.ResourceOptions(parent=self)
         platform: Any = args["platform"]
@@ -134,7 +157,7 @@ class ToolGateway(pulumi.ComponentResource):
             name, args, target, args["platform"], inputs.log_days("log_retention_days", 90), self
         )
 
-        table = _table(name, args, self)
+        table, trail = _table(name, args, self), _tool_trail.trail_of(name, args, days, self)
         limit = aws.iam.Policy(
             f"{name}-boundary",
             description=f"The most that the tool gateway {name} may do",
@@ -169,15 +192,19 @@ class ToolGateway(pulumi.ComponentResource):
             module="hosts.tools",
             boundary_arn=limit.arn,
             secrets=list(wanted.values()),
-            granted=lambda log, scope: _tool_access.gateway(
-                log, table.arn, platform["control_table_arn"], agents, list(arns.values()), scope
-            ),
+            granted=lambda log, scope: [
+                *_tool_access.gateway(
+                    log, table.arn, platform["control_table_arn"], agents, list(arns.values()), scope
+                ),
+                *trail.rights,
+            ],
             archive=lambda scope: pulumi.Output.all(
                 platform["control_table_name"], arns, scope.secret_arns if scope else {}
             ).apply(packed),
             variables=lambda _: {
                 "AGENT_CONTROL_TABLE": platform["control_table_name"],
                 "TOOL_GATEWAY_TABLE": table.name,
+                **trail.variables,
             },
             seconds=_SECONDS,
             memory_mb=512,
@@ -209,6 +236,17 @@ class ToolGateway(pulumi.ComponentResource):
         }
         door = FrontDoor(f"{name}-door", behind, opts=child)
 
+        topic_arn = _tool_trail.alarm_topic(name, args, self)
+        locked = _tool_trail.lock_trail(trail, args, target, made.log_days, topic_arn, self)
+
+        self.audit_log_group_name = pulumi.Output.from_input(trail.log_group_name)
+        self.audit_retention_days = pulumi.Output.from_input(trail.days)
+        self.audit_bucket_name, self.audit_reviewer_policy_arn = (
+            locked.bucket_name,
+            locked.reviewer_policy_arn,
+        )
+        self.control_table_name = pulumi.Output.from_input(platform["control_table_name"])
+        self.alarm_topic_arn = pulumi.Output.from_input(topic_arn)
         self.url, self.role_name, self.table_name = door.url, identity.role_name, table.name
         self.function_name, self.log_group_name = function.name, log.name
         self.role_names = pulumi.Output.all(**{tool: one[1].role_name for tool, one in functions.items()})

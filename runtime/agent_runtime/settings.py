@@ -83,7 +83,12 @@ class TableSettings(BaseModel):
 
 
 class AuditSettings(TableSettings):
-    """Surroundings of the function that exports the audit trail."""
+    """Surroundings of the function that exports the audit trail: an agent's, or a tool gateway's, which has
+    no runs."""
+
+    environment: str = ""
+    checkpoint_table: str = ""
+    checkpoint_bucket: str = ""
 
     audit_bucket: str = Field(min_length=1)
     """Bucket whose objects are locked."""

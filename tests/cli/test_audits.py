@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from agent_hosting_cli import deployed, main
 from agent_hosting_cli.deployed import Deployed
+from agent_hosting_cli.project import UserError
 from agent_runtime.audit.export import Exporter
 from tests.runtime.audit_world import GROUP, AuditWorld
 from tests.runtime.pretended import CONTROL, TABLE, pretended_aws
@@ -32,7 +33,7 @@ class World(AuditWorld):
             "audit_retention_days": 365,
         }
         self.found = Deployed("answers", outputs, self._client)
-        monkeypatch.setattr(deployed, "deployed", lambda *_: self.found)
+        monkeypatch.setattr(deployed, "audited", lambda *_: self.found)
         trail = self.trail()
         for number in range(3):
             trail.record("secret-read", run_id=f"run-{number}", tenant="acme", step="charge", secret="key")
@@ -137,3 +138,14 @@ def test_what_cannot_be_read_is_neither_whole_nor_not(world: World) -> None:
     del world.found.outputs["audit_log_group_name"]
     done = call("verify", "answers")
     assert done.exit_code == 2
+
+
+def test_the_tool_gateway_has_a_trail_under_its_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway, agent = {"name": "tools", "control_table_name": "c"}, {"checkpoint_table_name": "t"}
+    outputs: dict[str, Any] = {"tool_gateway": gateway, "handbook": agent}
+    monkeypatch.setattr(deployed, "outputs_of", lambda *_: (outputs, boto3.client))
+    project: Any = None
+    assert deployed.audited(project, "prod", "tools").outputs == gateway
+    assert deployed.audited(project, "prod", "handbook").outputs == agent
+    with pytest.raises(UserError):
+        deployed.audited(project, "prod", "other")

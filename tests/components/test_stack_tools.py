@@ -9,7 +9,9 @@ import pulumi
 import pytest
 import yaml
 
+from agent_hosting._audit_trail import check_audit
 from agent_hosting._tool_declarations import check_tools
+from agent_hosting._tool_trail import check_alarms
 from agent_hosting._validation import Inputs
 from agent_hosting.stack_config import read_stack
 from tests.components.recorder import run
@@ -65,7 +67,7 @@ def test_what_the_guide_shows_can_be_deployed() -> None:
     [
         (
             {"tool": {}},
-            "agent-hosting:tool_gateway.tool is {}: no such field; known are audiences, callers, ",
+            "agent-hosting:tool_gateway.tool is {}: no such field; known are alarm_emails, ",
         ),
         ({"callers": {"handbook": {"client": "x"}}}, "callers.handbook.client_id: Field required"),
         ({"callers": {}}, "tool_gateway.callers is {}: Dictionary should have at least 1 item"),
@@ -79,3 +81,28 @@ def test_a_mistake_is_told_with_its_path(change: dict[str, Any], said: str) -> N
 
 def test_a_gateway_needs_the_issuer_of_the_stack() -> None:
     assert "tool_gateway needs agent-hosting:jwt" in told(None, jwt=False)
+
+
+def test_no_agent_has_the_gateways_name() -> None:
+    config = shown()
+    config["agent-hosting:agents"] |= {"tools": config["agent-hosting:agents"]["handbook"]}
+    with pytest.raises(pulumi.RunError, match="rename the agent"):
+        read_stack("dev", given(config))
+
+
+def test_who_is_told_and_how_long_the_trail_is_kept_can_be_said() -> None:
+    config = shown()
+    more = {"alarm_emails": ["a@example.com"], "audit_lock": "compliance", "audit_retention_days": 731}
+    config["agent-hosting:tool_gateway"] |= more
+    stack, found = read_stack("dev", given(config)), dict[str, Any]()
+
+    def program() -> None:
+        found["args"] = stack.tool_gateway_args(Path("/project"), pulumi.Config("agent-hosting"), PLATFORM)
+
+    secrets = {"agent-hosting:handbook.tool-gateway": "hidden", "agent-hosting:tool-gateway.crm-key": "key"}
+    run(program, config=given(config) | secrets)
+    args = found["args"]
+    inputs = Inputs("ToolGateway", "tools", args)
+    check_alarms("tools", args, inputs)
+    assert check_audit({**args, "retain_data": True}, inputs) == 731
+    assert list(args["alarm_emails"]) == ["a@example.com"]

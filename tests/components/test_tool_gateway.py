@@ -80,6 +80,9 @@ def test_the_gateway_calls_declared_tools_and_reads_what_callers_connect(program
         "CallDeclaredTools",
         "ReadSecretsOfTools",
         "UseKeyThroughSecretsmanager",
+        "WriteAudit",
+        "NeverEraseAudit",
+        "TellAuditHeads",
     }
     called = [arn.rpartition("/")[2].rpartition(":")[2] for arn in held["CallDeclaredTools"]["Resource"]]
     assert called == ["one-tool-order-lookup-0a1b2c3", "one-tool-refund-0a1b2c3"]
@@ -88,6 +91,41 @@ def test_the_gateway_calls_declared_tools_and_reads_what_callers_connect(program
     assert read["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["handbook"]}}
     assert held["KeepAnswersAndCounts"]["Action"] == ["dynamodb:PutItem", "dynamodb:UpdateItem"]
     assert [s for s in held.values() if s["Resource"] == "*" and s["Sid"] != "SendTraces"] == []
+
+
+def test_the_gateway_writes_a_trail_of_its_own_and_cannot_take_from_it(program: Program) -> None:
+    held = granted(program, "one-gateway")
+    (group,) = [g for g in program.all("LogGroup") if g.name == "one-audit"]
+    assert (group.inputs["retentionInDays"], group.inputs["deletionProtectionEnabled"]) == (365, True)
+    heads = held["TellAuditHeads"]["Condition"]["ForAllValues:StringEquals"]
+    assert heads == {"dynamodb:LeadingKeys": ["one#audit"]}
+    assert (held["NeverEraseAudit"]["Effect"], len(held["NeverEraseAudit"]["Resource"])) == ("Deny", 2)
+    (gateway,) = [f for f in program.all("Function") if f.name == "one-gateway"]
+    told = gateway.inputs["environment"]["variables"]
+    assert told["AGENT_AUDIT_LOG_GROUP"].startswith("one-audit")
+    assert told["AGENT_AUDIT_RETENTION_DAYS"] == "365"
+    (lock,) = program.all("BucketObjectLockConfiguration")
+    assert lock.inputs["rule"]["defaultRetention"] == {"mode": "GOVERNANCE", "days": 365}
+    tools = [f for f in program.all("Function") if f.name.startswith("one-tool-")]
+    assert not [f for f in tools if "AGENT_AUDIT_LOG_GROUP" in f.inputs["environment"]["variables"]]
+
+
+def test_a_topic_of_its_own_is_told_of_alarms_unless_one_is_given(source: str, program: Program) -> None:
+    (topic,) = program.all("Topic")
+    assert topic.name == "one-alarms"
+    assert topic.inputs["kmsMasterKeyId"]
+    alarms = program.all("MetricAlarm")
+    assert alarms
+    assert all(alarm.inputs["alarmActions"] for alarm in alarms)
+    given: Any = {
+        "alarm_topic_arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:ours",
+        "alarm_emails": ["a@example.com"],
+    }
+    other = run(making(ToolGateway, "one", source, **given))
+    assert other.all("Topic") == []
+    assert {a.inputs["alarmActions"][0] for a in other.all("MetricAlarm")} == {given["alarm_topic_arn"]}
+    (mail,) = other.all("TopicSubscription")
+    assert mail.inputs["endpoint"] == "a@example.com"
 
 
 def test_each_tool_has_a_route_and_each_route_asks_for_a_token(program: Program) -> None:
@@ -145,6 +183,10 @@ def hash_of(program: Program) -> str:
         ({"tools": {"crm": {"rate": 30}}}, "no such field"),
         ({"callers": {"a": {"client_id": "x"}, "b": {"client_id": "x"}}}, "each caller"),
         ({"callers": {"a": {}}}, "each caller"),
+        ({"callers": {"one": {"client_id": "x"}}}, "the gateway's own name"),
+        ({"alarm_emails": ["nobody"]}, "alarm_emails"),
+        ({"audit_lock": "none"}, "audit_lock"),
+        ({"audit_retention_days": 2}, "audit_retention_days"),
         ({"jwt": {"issuer": "http://login.example.com", "audiences": ["tools"]}}, "https URL"),
         ({"token_url": "http://login.example.com/"}, "https URL is needed"),
     ],

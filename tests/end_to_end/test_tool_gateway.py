@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -224,6 +225,28 @@ def test_a_destructive_call_reaches_its_tool_once_a_person_has_approved_of_it(ga
     (answer,) = gateway.run(call, key="refund-2")[1]["output"]["answers"]
     assert "nobody approved" in answer["refused"]
     assert len(gateway.server.reached) == before + 1
+
+
+def test_the_gateways_own_trail_tells_who_acted_and_is_locked(gateway: Gateway) -> None:
+    _, run = gateway.run(("note", {"text": "told twice"}), ("payroll", {}))
+    gateway.call("note", {"text": "by itself"}, idempotency_key="k-9")
+    deployment = gateway.deployment
+    shown = json.loads(deployment.run("audit", "show", "tools", "--run", run["run_id"], "--json"))
+    calls = [(entry["who"], entry["what"]) for entry in shown if entry["kind"] == "tool-call"]
+    assert [(who, what["tool"], what.get("effect") or what["outcome"]) for who, what in calls] == [
+        ("handbook", "note", "write"),
+        ("handbook", "note", "done"),
+        ("handbook", "payroll", "tool-forbidden"),
+    ]
+    (rule,) = deployment.client("events").list_rules(NamePrefix="tools-audit-export")["Rules"]
+    url = f"http://127.0.0.1:{deployment.cloud()['gateway_port']}/_embedded/schedules/run?rule={rule['Name']}"
+    with urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=60) as answer:
+        assert json.loads(answer.read()) == {"called": 1}
+    ends = time.monotonic() + 120
+    while (told := json.loads(deployment.run("audit", "verify", "tools", "--json")))["exported"] == 0:
+        assert time.monotonic() < ends, told
+        time.sleep(1)
+    assert (told["whole"], told["findings"]) == (True, [])
 
 
 def test_the_callers_own_token_reaches_the_tool_and_is_found_nowhere(gateway: Gateway) -> None:

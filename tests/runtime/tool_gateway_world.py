@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from agent_runtime.approvals import Approval, Approvals, Decision
+from agent_runtime.audit.trail import NOT_KEPT, Trail
 from agent_runtime.checkpoint_table import CheckpointTable
 from agent_runtime.gateway.answers import Answers
 from agent_runtime.gateway.declared import GatewayRules
@@ -80,11 +81,12 @@ class GatewayWorld:
         self.store = aws.store()
         self.connect(AGENT)
         self.run_id, self.lease = self.begin_run()
+        self.trail: Trail = NOT_KEPT
         self.host = self.made(rules(self.url))
 
     def made(self, given: GatewayRules) -> ToolsHost:
-        clock = self.aws.clock
-        secrets = SecretReader(self.aws.secretsmanager, {"keyed": self.aws.secret_arn})
+        clock, arn = self.aws.clock, self.aws.secret_arn
+        secrets = SecretReader(self.aws.secretsmanager, {"keyed": arn, "keyed-act": arn}, audit=self.trail)
         return ToolsHost(
             ToolGateway(
                 given,
@@ -100,6 +102,7 @@ class GatewayWorld:
                 answers=Answers(self.table, 30, clock),
                 reaching=Reaching(lambda _: self.functions, secrets),
                 telling=Telling("tools", lambda line: self.lines.append(json.loads(line)), clock),
+                audit=self.trail,
             )
         )
 
@@ -169,6 +172,7 @@ def rules(url: str, **changes: Any) -> GatewayRules:
                 "fetch": {**tool, "url_arguments": ["page"]},
                 "mine": {**tool, "user_delegated": True},
                 "keyed": {**tool, "secret_arn": "arn"},
+                "keyed-act": {**tool, "effect": "write", "secret_arn": "arn"},
                 "rare": {**tool, "rate_per_minute": 2},
                 "private": {**tool, "roles": ["staff"]},
                 "ours": {**tool, "tenants": ["acme"]},

@@ -1,5 +1,6 @@
 """One call from its arrival to its answer: everything that can refuse it comes before anything is reached."""
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -24,6 +25,7 @@ from agent_runtime.gateway.telling import Telling
 from agent_runtime.hosts.problems import Problem
 from agent_runtime.tools.arguments import approval_name, checked
 
+_log = logging.getLogger("agent_runtime.gateway")
 _STATUS: Final = {"tool-failed": 502, "tool-unavailable": 503, "tool-timeout": 504}
 _TITLE: Final = {
     "tool-failed": "The tool failed",
@@ -94,6 +96,7 @@ class ToolGateway:
         finally:
             took = (self._clock() - began) * 1000
             self._telling.tell(outcome, milliseconds=took, replayed=replayed, **named)
+            self._record_end(outcome, named, replayed=replayed)
         return result
 
     def refuse(self, who: Identity | None, problem: Problem, asked: str = "") -> None:
@@ -163,9 +166,33 @@ class ToolGateway:
             raise Problem(
                 _STATUS[error.kind], error.kind, _TITLE[error.kind], detail, tool=sent.name
             ) from error
+        except AgentRuntimeError:  # its secret could not be read, or not be told of: nothing was sent
+            if claim is not None:
+                self._answers.free(claim)
+            raise
         if claim is not None:
             self._answers.keep(claim, result)
         return result
+
+    def _record_end(self, outcome: str, named: dict[str, Any], *, replayed: bool) -> None:
+        """How a declared caller's call came out, which may wait: it is too late to stop it. A read that was
+        answered is told of before it alone, and an answer that was kept is no call."""
+        tool = self.rules.tools.get(named["tool"] or "")
+        is_plain = outcome == "ok" and (replayed or tool is None or not tool.acts)
+        if "agent" not in named or is_plain:
+            return
+        try:
+            self._audit.record(
+                "tool-call",
+                run_id=named["run_id"],
+                tenant=named.get("tenant", ""),
+                step=named["step"],
+                who=named["agent"],
+                tool=named["tool"] or "unknown",
+                outcome="done" if outcome == "ok" else outcome,
+            )
+        except AgentRuntimeError as error:
+            _log.warning("outcome not on the trail", extra={"run_id": named["run_id"]}, exc_info=error)
 
     def _record(self, sent: Sent) -> None:
         self._audit.record(

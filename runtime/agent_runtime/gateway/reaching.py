@@ -128,7 +128,9 @@ class Reaching:
         if sent.tool.user_delegated and sent.call.user_token is not None:
             headers["authorization"] = f"Bearer {sent.call.user_token.reveal()}"
         elif sent.tool.secret_arn:
-            headers["authorization"] = self._secrets.get(sent.name, run_id=sent.call.run_id).reveal()
+            headers["authorization"] = self._secrets.get(
+                sent.name, run_id=sent.call.run_id, tenant=sent.tenant
+            ).reveal()
         body = json.dumps(sent.arguments).encode()
         status, payload = self._send("POST", sent.tool.url, body, headers, sent.tool.timeout_seconds)
         if 200 <= status < 300:

@@ -53,13 +53,22 @@ def trail_of(settings: TableSettings, dynamodb: Any, kind: str, **carried: str) 
     """The audit trail of this process; `kind` says which program it is, `carried` is in each entry."""
     if not settings.audit_log_group:
         return NOT_KEPT
+    days, control_table = settings.audit_retention_days, settings.control_table
+    return trail_in(
+        settings.audit_log_group, days, dynamodb, control_table, settings.agent_name, kind, **carried
+    )
+
+
+def trail_in(
+    log_group: str, days: int, dynamodb: Any, control_table: str, agent: str, kind: str, **carried: str
+) -> Trail:
+    """The audit trail that is found by the name `agent`, which a tool gateway has, too."""
     from agent_runtime.audit.anchors import Anchors
     from agent_runtime.audit.writer import AuditTrail
 
-    agent, days = settings.agent_name, settings.audit_retention_days
-    anchors = Anchors(dynamodb, settings.control_table, agent, days, time.time)
+    anchors = Anchors(dynamodb, control_table, agent, days, time.time)
     logs = lazily("logs", _AUDIT_READ_SECONDS)
-    return AuditTrail(logs, settings.audit_log_group, anchors, kind=kind, carried={"agent": agent, **carried})
+    return AuditTrail(logs, log_group, anchors, kind=kind, carried={"agent": agent, **carried})
 
 
 def lazily(service: str, read_seconds: float = _READ_SECONDS, attempts: int = _ATTEMPTS) -> Any:

@@ -76,13 +76,14 @@ def _start(environ: Mapping[str, str]) -> ToolsHost:
     import boto3
     from botocore.config import Config
 
+    from agent_runtime.audit.trail import NOT_KEPT
     from agent_runtime.checkpoint_table import CheckpointTable
     from agent_runtime.gateway.answers import Answers
     from agent_runtime.gateway.rates import Rates
     from agent_runtime.gateway.reaching import Reaching
     from agent_runtime.gateway.runs import Runs
     from agent_runtime.gateway.telling import Telling
-    from agent_runtime.hosts.clients import client_of, lazily
+    from agent_runtime.hosts.clients import client_of, lazily, trail_in
     from agent_runtime.logs import log_to
     from agent_runtime.secrets import SecretReader
 
@@ -108,6 +109,13 @@ def _start(environ: Mapping[str, str]) -> ToolsHost:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
 
+    log_group, days = (
+        environ.get("AGENT_AUDIT_LOG_GROUP", ""),
+        environ.get("AGENT_AUDIT_RETENTION_DAYS", "365"),
+    )
+    audit = NOT_KEPT
+    if log_group:
+        audit = trail_in(log_group, int(days), dynamodb, control_table, rules.gateway, "gateway")
     secrets = {name: tool.secret_arn for name, tool in rules.tools.items() if tool.secret_arn}
     return ToolsHost(
         ToolGateway(
@@ -121,8 +129,9 @@ def _start(environ: Mapping[str, str]) -> ToolsHost:
             ),
             rates=Rates(table),
             answers=Answers(table, rules.answer_days),
-            reaching=Reaching(functions, SecretReader(lazily("secretsmanager"), secrets)),
+            reaching=Reaching(functions, SecretReader(lazily("secretsmanager"), secrets, audit=audit)),
             telling=Telling(rules.gateway, write),
+            audit=audit,
         )
     )
 
