@@ -15,6 +15,7 @@ from agent_hosting._packaging import Architecture, Target
 from agent_hosting._people import People
 from agent_hosting._rollout_controller import RolloutController
 from agent_hosting._rollout_plan import sample_basis_points
+from agent_hosting._schedules import ScheduleArgs, alias_arn, schedule_runs
 from agent_hosting._tools import unfit
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_budget import AgentBudget
@@ -81,6 +82,27 @@ class HostParts:
     def audit(self, days: int, platform: PlatformReference) -> AuditTrail:
         """Where what the agent did is told."""
         return audit_trail(self.name, days, platform, retain=self.retain, tags=self.tags, parent=self.parent)
+
+    def schedule(
+        self,
+        schedules: Mapping[str, ScheduleArgs],
+        submit: DoorFunction,
+        key_arn: pulumi.Input[str] | None,
+        platform: PlatformReference,
+        topic_arn: pulumi.Input[str],
+    ) -> None:
+        """Its runs at their times, where a function of ours accepts them."""
+        schedule_runs(
+            self.name,
+            schedules,
+            target_arn=alias_arn(submit, self.parent),
+            function_name=submit["function_name"],
+            key_arn=key_arn,
+            platform=platform,
+            topic_arn=topic_arn,
+            tags=self.tags,
+            parent=self.parent,
+        )
 
     def audit_export(
         self,

@@ -111,9 +111,11 @@ def schedule_runs(
     topic_arn: pulumi.Input[str],
     tags: Any,
     parent: pulumi.Resource,
+    function_name: pulumi.Input[str] | None = None,
 ) -> None:
     """Calls `target_arn`, an alias, at the times of each schedule; calls that could not be made go to a queue
-    under `key_arn`, and the topic is told. Makes nothing without schedules."""
+    under `key_arn`, and the topic is told. `function_name` is the alias's function, where nobody else looks
+    after calls that it failed at. Makes nothing without schedules."""
     if not schedules:
         return
     child = pulumi.ResourceOptions(parent=parent)
@@ -145,6 +147,8 @@ def schedule_runs(
         },
         opts=child,
     )
+    if function_name is not None:
+        _alarm_on_dropped(agent, function_name, topic_arn, tags, child)
     for name, schedule in schedules.items():
         aws.scheduler.Schedule(
             f"{agent}-schedule-{name}",
@@ -182,6 +186,34 @@ def _call(name: str, given: Any) -> str:
     """
     told = {"schedule": name, "idempotency_key": "<aws.scheduler.scheduled-time>", "input": given}
     return json.dumps(told, sort_keys=True)
+
+
+def _alarm_on_dropped(
+    agent: str,
+    function_name: pulumi.Input[str],
+    topic_arn: pulumi.Input[str],
+    tags: Any,
+    child: pulumi.ResourceOptions,
+) -> None:
+    """Nothing of the call is lost with it: its schedule says all that is in it.
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+    """
+    aws.cloudwatch.MetricAlarm(
+        f"{agent}-dropped-schedules",
+        alarm_description=f"A scheduled run of {agent} was not accepted in three tries: begin it by hand.",
+        namespace="AWS/Lambda",
+        metric_name="AsyncEventsDropped",
+        dimensions={"FunctionName": function_name},
+        statistic="Sum",
+        period=60,
+        evaluation_periods=1,
+        threshold=1,
+        comparison_operator="GreaterThanOrEqualToThreshold",
+        treat_missing_data="notBreaching",
+        alarm_actions=[topic_arn],
+        tags=tags,
+        opts=child,
+    )
 
 
 def _lost_calls(

@@ -29,7 +29,7 @@ from agent_hosting._queue_division import divide, told
 from agent_hosting._queue_functions import Functions
 from agent_hosting._releases import Release
 from agent_hosting._rollout_plan import RolloutArgs
-from agent_hosting._schedules import ScheduleArgs, alias_arn, check_schedules, schedule_runs
+from agent_hosting._schedules import ScheduleArgs, check_schedules
 from agent_hosting._spend import SpendArgs, caps_variables, check_spend, keep_ledger, spend_variables
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_bundle import ModelArgs
@@ -319,16 +319,7 @@ class EcsAgent(pulumi.ComponentResource):
             trail=trail,
         )
 
-        schedule_runs(
-            name,
-            schedules,
-            target_arn=alias_arn(submit, self),
-            key_arn=key.arn,
-            platform=platform,
-            topic_arn=budget.topic_arn,
-            tags=tags,
-            parent=self,
-        )
+        parts.schedule(schedules, submit, key.arn, platform, budget.topic_arn)
         locked = parts.audit_export(trail, platform, common, budget.topic_arn, limits.log_days)
         self.url = parts.door([submit, status], platform, limits.log_days)
         self.bundle_id, self.role_arn = pulumi.Output.from_input(newest.bundle_id), role.role_arn

@@ -23,7 +23,7 @@ from agent_hosting._people import People
 from agent_hosting._queue_access import Surroundings
 from agent_hosting._queue_division import divide, told
 from agent_hosting._queue_functions import Functions
-from agent_hosting._schedules import alias_arn, check_schedules, schedule_runs
+from agent_hosting._schedules import check_schedules
 from agent_hosting._spend import caps_variables, check_spend, keep_ledger, spend_variables
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_cluster import AgentCluster, ClusterReference, reference_to_cluster
@@ -192,16 +192,7 @@ class EksAgent(pulumi.ComponentResource):
         )
         placement.divide_calls(workloads, traffic, controller, admitted)
 
-        schedule_runs(
-            name,
-            schedules,
-            target_arn=alias_arn(submit, self),
-            key_arn=key.arn,
-            platform=platform,
-            topic_arn=budget.topic_arn,
-            tags=tags,
-            parent=self,
-        )
+        parts.schedule(schedules, submit, key.arn, platform, budget.topic_arn)
         locked = parts.audit_export(trail, platform, common, budget.topic_arn, limits.log_days)
         self.url = parts.door([submit, status], platform, limits.log_days)
         self.bundle_id, self.role_arn = pulumi.Output.from_input(newest.bundle_id), role.role_arn

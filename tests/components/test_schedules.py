@@ -74,6 +74,15 @@ def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return run(making(kind, "handbook", source, **changes))
 
 
+def test_a_call_that_was_not_accepted_is_kept_or_told(program: Program) -> None:
+    kept = [made for made in program.resources if made.name == "handbook-async"]
+    told = [made for made in program.resources if made.name == "handbook-dropped-schedules"]
+    assert len(kept) + len(told) == 1
+    for alarm in told:
+        assert (alarm.inputs["metricName"], alarm.inputs["threshold"]) == ("AsyncEventsDropped", 1)
+        assert "submit" in alarm.inputs["dimensions"]["FunctionName"]
+
+
 def test_a_schedule_calls_the_alias_with_its_name_and_time(program: Program) -> None:
     schedule = program.one("aws:scheduler/schedule:Schedule").inputs
     target = schedule["target"]

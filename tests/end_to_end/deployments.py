@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,17 @@ class Deployment:
             }
         url = f"http://127.0.0.1:{self.cloud()['gateway_port']}"
         return boto3.client(service, endpoint_url=url, region_name="eu-west-1", **keys)
+
+    def embedded(self, path: str) -> Any:
+        """Has the embedded cloud do what it would do by itself in time, such as `schedules/run?rule=NAME`."""
+        url = f"http://127.0.0.1:{self.cloud()['gateway_port']}/_embedded/{path}"
+        with urllib.request.urlopen(urllib.request.Request(url, b"", method="POST"), timeout=90) as reply:
+            return json.loads(reply.read())
+
+    def call_rule(self, prefix: str) -> None:
+        """As the schedule does whose name begins like this."""
+        rules = self.client("events").list_rules(NamePrefix=prefix)["Rules"]
+        assert self.embedded(f"schedules/run?rule={rules[0]['Name']}") == {"called": 1}
 
     def edit(self, stack: str = "local") -> "StackFile":
         return StackFile(self.root / "stacks" / f"Pulumi.{stack}.yaml")

@@ -97,20 +97,10 @@ class Resident:
         while not (until or (lambda found: found["status"] == "DONE"))(found := self.run(run_id)):
             assert time.monotonic() < ends, found
             if time.monotonic() > reaped + 5:
-                self.call_rule(f"{AGENT}-reaper")
+                self.deployment.call_rule(f"{AGENT}-reaper")
                 reaped = time.monotonic()
             time.sleep(0.1)
         return found
-
-    def call_rule(self, prefix: str) -> None:
-        """As the schedule does each minute."""
-        rules = self.deployment.client("events").list_rules(NamePrefix=prefix)["Rules"]
-        assert self.post(f"schedules/run?rule={rules[0]['Name']}") == {"called": 1}
-
-    def post(self, path: str) -> Any:
-        url = f"http://127.0.0.1:{self.deployment.cloud()['gateway_port']}/_embedded/{path}"
-        with urllib.request.urlopen(urllib.request.Request(url, b"", method="POST"), timeout=90) as reply:
-            return json.loads(reply.read())
 
     def steps(self, run_id: str) -> list[str]:
         """Names of the completed steps in the table, in order: a step done twice would be there twice."""

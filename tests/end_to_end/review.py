@@ -100,9 +100,7 @@ def pids(deployment: Deployment) -> list[int]:
 
 def spend_alarm(deployment: Deployment, agent: str) -> str:
     """State of the alarm on what the agent spends in an hour, by what is measured until now."""
-    url = f"http://127.0.0.1:{deployment.cloud()['gateway_port']}/_embedded/alarms/run"
-    with urllib.request.urlopen(urllib.request.Request(url, b"", method="POST"), timeout=60):
-        pass
+    deployment.embedded("alarms/run")
     found = deployment.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{agent}-budget-spend-hour")
     (alarm,) = found["MetricAlarms"]
     return str(alarm["StateValue"])

@@ -2,7 +2,6 @@
 
 import json
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -100,13 +99,7 @@ class Rollout:
 
     def call_controller(self) -> None:
         """As the schedule does each minute."""
-        rules = self.deployment.client("events").list_rules(NamePrefix="handbook-rollout")["Rules"]
-        assert self.post(f"schedules/run?rule={rules[0]['Name']}") == {"called": 1}
-
-    def post(self, path: str) -> Any:
-        url = f"http://127.0.0.1:{self.deployment.cloud()['gateway_port']}/_embedded/{path}"
-        with urllib.request.urlopen(urllib.request.Request(url, b"", method="POST"), timeout=90) as reply:
-            return json.loads(reply.read())
+        self.deployment.call_rule("handbook-rollout")
 
     def proves_itself(self, stable: str) -> str:
         """A good release goes all the way, by evidence, an experiment, copies and steps; its bundle id."""

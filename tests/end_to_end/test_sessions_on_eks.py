@@ -84,7 +84,9 @@ def _sleeps_and_wakes_with_its_memory(resident: Resident) -> None:
     resident.until("no pod is left", lambda: _is_idle(resident))
     status, accepted = resident.call(resident.url, "ada", "What is my sister called?")
     assert status == 202, accepted
-    assert any(change["before"] == 0 for change in resident.post("kubernetes/scale")["changed"])
+    assert any(
+        change["before"] == 0 for change in resident.deployment.embedded("kubernetes/scale")["changed"]
+    )
     assert "Grace" in resident.wait(accepted["run_id"])["output"]["answer"]
 
 
@@ -100,13 +102,13 @@ def _leaves_nothing_but_volumes(resident: Resident) -> None:
 
 
 def _has_moved(resident: Resident, weights: dict[str, int]) -> bool:
-    resident.call_rule(f"{AGENT}-rollout")
+    resident.deployment.call_rule(f"{AGENT}-rollout")
     return resident.weights == weights
 
 
 def _is_idle(resident: Resident) -> bool:
     """Once the pods have told that no session is active, which they do each minute."""
-    resident.post("kubernetes/scale?idle=yes")
+    resident.deployment.embedded("kubernetes/scale?idle=yes")
     return resident.pods() == []
 
 

@@ -44,7 +44,7 @@ class ExportWorld(AuditWorld):
             for one in listed
         }
 
-    def check(self, objects: dict[str, str] | None = None) -> Checked:
+    def check(self, objects: dict[str, str] | None = None, *, days_later: int = 0) -> Checked:
         found = self.objects() if objects is None else objects
         manifests = {
             int(key.rpartition("/")[2].removesuffix(".json")): text
@@ -52,7 +52,7 @@ class ExportWorld(AuditWorld):
             if "/manifests/" in key
         }
         bodies = {key: text for key, text in found.items() if "/entries/" in key}
-        now = int(self.aws.clock() * 1000)
+        now = int(self.aws.clock() * 1000) + days_later * DAY_MS
         done, hashes = verify_export(
             "answers", manifests, bodies, self.anchors().export(), now=now, retention_ms=365 * DAY_MS
         )
@@ -201,6 +201,15 @@ def test_what_is_done_to_an_export_is_found(world: ExportWorld) -> None:
     changed = json.dumps({**last, "at": 1}, sort_keys=True, separators=(",", ":"))
     assert (Wrong.ALTERED, "manifest/3") in found(world.check({**objects, manifests[2]: changed}))
     assert (Wrong.ALTERED, "manifest/1") in found(world.check({**objects, manifests[0]: "[]"}))
+
+
+def test_an_agent_that_was_idle_for_longer_than_exports_are_kept_has_lost_none(world: ExportWorld) -> None:
+    write(world)
+    world.export()
+    world.export()  # with nothing new, it knows all the same when its last manifest was made
+    assert found(world.check({}, days_later=364)) == [(Wrong.TRUNCATED, "manifest/1")]
+    checked = world.check({}, days_later=366)
+    assert (checked.findings, checked.notes) == ([], ["all 1 manifests are past their days"])
 
 
 def test_a_log_that_says_otherwise_than_its_export_is_found(world: ExportWorld) -> None:

@@ -33,11 +33,13 @@ class Head:
 @dataclass(frozen=True)
 class Exported:
     """How far the export goes: the number and the hash of its last manifest, 0 and none before the first;
-    `complete_at` is when it last held all that there was, in milliseconds since 1970."""
+    `complete_at` is when it last held all that there was, and `manifest_at` when that manifest was made, in
+    milliseconds since 1970; 0 where an older version wrote it."""
 
     number: int = 0
     sha256: str = ""
     complete_at: int = 0
+    manifest_at: int = 0
 
 
 class HeadAhead(AuditUnavailable):
@@ -104,7 +106,8 @@ class Anchors:
         item = self._send("get_item", Key=self._key(EXPORT), ConsistentRead=True).get("Item")
         if item is None:
             return Exported()
-        return Exported(int(item["number"]["N"]), item["sha256"]["S"], int(item["complete_at"]["N"]))
+        times = (int(item.get(name, {"N": "0"})["N"]) for name in ("complete_at", "manifest_at"))
+        return Exported(int(item["number"]["N"]), item["sha256"]["S"], *times)
 
     def move_export(self, before: Exported, after: Exported) -> None:
         """Say that the export goes further, unless another call of the exporter has said so. The item is
@@ -114,13 +117,14 @@ class Anchors:
                 "update_item",
                 Key=self._key(EXPORT),
                 UpdateExpression="SET #number = :number, sha256 = :sha256, complete_at = :complete, "
-                "schema_version = :version",
+                "manifest_at = :made, schema_version = :version",
                 ConditionExpression="attribute_not_exists(#agent) OR #number <= :before",
                 ExpressionAttributeNames={"#agent": "agent", "#number": "number"},
                 ExpressionAttributeValues={
                     ":number": {"N": str(after.number)},
                     ":sha256": {"S": after.sha256},
                     ":complete": {"N": str(after.complete_at)},
+                    ":made": {"N": str(after.manifest_at)},
                     ":before": {"N": str(before.number)},
                     ":version": {"N": str(SCHEMA_VERSION)},
                 },

@@ -5,10 +5,11 @@ number of the manifest in the control table. Each is written under a condition: 
 followed by the next call, which finds the manifest there and goes on from it.
 """
 
+import json
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from agent_runtime.audit.anchors import Anchors, Exported, Head
@@ -80,18 +81,19 @@ class Exporter:
             key = manifest_key(self._agent, number)
             if self._put(key, text):
                 self._tell(found.parts)
-                return self._done(state, found, Exported(number, digest(text), state.complete_at))
+                return self._done(state, found, Exported(number, digest(text), state.complete_at, now))
             # One that died after its manifest, or is a moment ahead: what it wrote counts.
             there = self._get(key)
             self._tell(parts_of(there))
-            self._anchors.move_export(state, Exported(number, digest(there), state.complete_at))
+            made_at = int(json.loads(there)["at"])
+            self._anchors.move_export(state, Exported(number, digest(there), state.complete_at, made_at))
         raise AuditUnavailable("another call exports the trail at the same time")
 
     def _done(self, before: Exported, found: _Found, after: Exported) -> dict[str, int]:
         is_complete = found.is_all and not found.missing
         complete_at = int(self._clock() * 1000) if is_complete else before.complete_at
         if after.number or is_complete:
-            self._anchors.move_export(before, Exported(after.number, after.sha256, complete_at))
+            self._anchors.move_export(before, replace(after, complete_at=complete_at))
         if found.missing:
             raise TrailBroken(f"the log lacks {', '.join(found.missing[:10])}: `agent-hosting audit verify`")
         _log.info("audit trail exported", extra={"manifest": after.number, "entries": len(found.lines)})

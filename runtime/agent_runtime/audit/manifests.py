@@ -73,6 +73,9 @@ def verify_export(
     hashes: dict[str, str] = {}
     lines: list[Line] = []
     heads: dict[str, Head] = {}
+    if not manifests and 0 < state.manifest_at <= now - retention_ms:
+        done.notes.append(f"all {state.number} manifests are past their days")
+        return done, hashes
     first = min(manifests, default=max(state.number, 1))
     if first > 1 and manifests:
         done.notes.append(f"manifests before {first} are past their days, or were taken away with all after")
