@@ -8,7 +8,7 @@ import time
 import psutil
 
 _LOOK_SECONDS = 1.0
-"""How often descendants are looked for: that reads every process of the machine, and their memory does not."""
+"""How often descendants are looked for: that reads every process of the machine, what they hold does not."""
 
 
 class Family:
