@@ -89,6 +89,7 @@ def problem_of(error: Exception, run_id: str | None) -> Problem:
 
 
 _PASSING: Final = (
+    AuditUnavailable,
     BundleMismatch,
     CheckpointUnavailable,
     LeaseLost,
