@@ -21,8 +21,10 @@ from agent_runtime.audit.anchors import Anchors
 from agent_runtime.audit.trail import NOT_KEPT, Trail
 from agent_runtime.audit.writer import AuditTrail
 from agent_runtime.blobs import BlobStore
+from agent_runtime.checkpoint_table import CheckpointTable
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import AgentRuntimeError
+from agent_runtime.spend.pots import Pots
 
 _SECONDS: Final = 120
 
@@ -58,7 +60,9 @@ class Deployed:
         """The agent's runs, without what lies in their bucket: no command reads or writes that."""
         table = str(self.outputs["checkpoint_table_name"])
         blobs = BlobStore(self.client("s3"), "")
-        return CheckpointStore(self.client("dynamodb"), table, blobs, agent=self.agent)
+        dynamodb = self.client("dynamodb")
+        pots = Pots(CheckpointTable(dynamodb, self.control_table), self.agent)
+        return CheckpointStore(dynamodb, table, blobs, agent=self.agent, pots=pots)
 
 
 def deployed(project: Project, stack: str, agent: str) -> Deployed:

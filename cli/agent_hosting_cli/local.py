@@ -6,7 +6,7 @@ from typing import Any
 
 from agent_hosting_cli import cloud_process, kubernetes
 from agent_hosting_cli.clients import admin_client
-from agent_hosting_cli.engine import LOCAL, Engine
+from agent_hosting_cli.engine import Engine
 from agent_hosting_cli.progress import console, errors, step
 from agent_hosting_cli.project import Project, UserError
 from agent_hosting_cli.recovery import recover
@@ -140,16 +140,6 @@ def workers(project: Project, agent: str) -> list[dict[str, Any]]:
     if not found.get("service_names"):
         raise UserError(f"{agent} runs on {found['host']}: it has no workers")
     return listed
-
-
-def release_brake(project: Project, agent: str, why: str) -> None:
-    from agent_hosting_cli.deployed import deployed, told, who
-    from agent_runtime.brake import release, utc_now
-
-    found = deployed(project, LOCAL, agent)
-    by, client = who(found.client), found.client("dynamodb")
-    told(lambda: found.trail.record("brake-released", who=by, why=why))
-    release(client, found.control_table, agent, released_by=f"{by}: {why}", released_at=utc_now())
 
 
 def require_cloud(project: Project) -> Addresses:

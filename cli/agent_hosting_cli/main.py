@@ -11,6 +11,7 @@ from rich.table import Table
 from agent_hosting_cli import asking, local
 from agent_hosting_cli.approval_commands import approvals
 from agent_hosting_cli.audit_commands import audit
+from agent_hosting_cli.brake_commands import brake
 from agent_hosting_cli.export_command import export_plan
 from agent_hosting_cli.memory_commands import memory
 from agent_hosting_cli.progress import console, errors, step
@@ -20,7 +21,6 @@ from agent_hosting_cli.run_commands import runs
 from agent_hosting_cli.spend_commands import spend
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-brake = typer.Typer(no_args_is_help=True, help="The brake that stops an agent's spending.")
 bundle = typer.Typer(no_args_is_help=True, help="What releases are made of.")
 app.add_typer(bundle, name="bundle")
 app.add_typer(release, name="release")
@@ -221,15 +221,6 @@ def bundle_diff(
         console.print(f"\n{part}", style="bold")
         for line in lines:
             console.print(f"  {line}", markup=False)
-
-
-@brake.command("release")
-def brake_release(
-    agent: Agent, why: Annotated[str, typer.Option(help="Why; it is kept beside what engaged the brake.")]
-) -> None:
-    """Let an agent of the stack `local` take runs again after its brake was engaged."""
-    local.release_brake(find_project(Path.cwd()), agent, why)
-    console.print(f"{agent} takes runs again within five seconds", markup=False)
 
 
 def _fields(text: str) -> dict[str, Any]:

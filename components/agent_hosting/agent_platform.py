@@ -6,10 +6,10 @@ from typing import NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
-from agent_hosting import _run_statements as runs
 from agent_hosting import statements
 from agent_hosting._draining import make_known
 from agent_hosting._keys import account_id, platform_key
+from agent_hosting._operator_statements import operate
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_network import INTERFACES, AgentNetwork
 
@@ -147,7 +147,7 @@ class AgentPlatform(pulumi.ComponentResource):
         operator = aws.iam.Policy(
             f"{name}-operator",
             description="What a person needs to move the traffic of agents by hand",
-            policy=statements.policy(runs.operate(table.arn, region, account_id(self))),
+            policy=statements.policy(operate(table.arn, region, account_id(self))),
             tags=given.get("tags"),
             opts=child,
         )

@@ -8,7 +8,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from agent_runtime.blobs import BlobStore
@@ -251,6 +251,12 @@ class CheckpointStore:
         found = PotReference.read(reference or "")
         if found is not None and self.pots is not None:
             self.pots.close(found)
+
+    def hold_pot(self, head: Mapping[str, Any]) -> None:
+        """Hold the pot of a run that was stopped, if it shared one; `head` is as the stop wrote it."""
+        found = PotReference.read(head.get("pot") or "")
+        if found is not None and self.pots is not None:
+            self.pots.hold(found, head["epoch"])
 
     def extend_lease(self, lease: Lease, seconds: float) -> None:
         """Keep the run for `seconds` from now. Raises `LeaseLost`."""

@@ -42,6 +42,8 @@ from agent_runtime.secrets import SecretReader, SecretValue
 from agent_runtime.spend.alerts import Alerts
 from agent_runtime.spend.ledger import Ledger
 from agent_runtime.spend.metering import Meter
+from agent_runtime.spend.noting import CapNotes
+from agent_runtime.spend.pots import PotReference
 from agent_runtime.steps import idempotency_key
 from agent_runtime.telemetry.spans import annotate, traceparent
 from agent_runtime.tools.calling import Calling, Gateway
@@ -129,6 +131,7 @@ class Run:
                 bundle.bundle_id,
                 ask=self._asked,
                 told=(lambda _: None) if alerts is None else alerts.look,
+                note=CapNotes(store.table, audit, lease, self.run_id, self.tenant, clock),
                 pots=store.pots,
                 parent=opened.record.parent,
             )
@@ -247,6 +250,8 @@ class Run:
 
         text: str = self.progress.once("share", opened)
         meter.share(text)
+        if self.lease.pot and (reference := PotReference.read(text)) is not None:
+            pots.go_on(reference, self.lease.epoch)  # it may have been stopped, and resumed
         return text
 
     def emit(self, kind: str, data: Any = None) -> None:

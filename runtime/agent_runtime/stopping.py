@@ -70,6 +70,7 @@ def stop(store: CheckpointStore, tenant: str, run_id: str, *, by: str, why: str)
             return _stop_of(head, status, head["epoch"], 0.0)
         if head.get("held") == STOPPED:
             _fence(store, head)  # whoever stopped it may have died before
+            store.hold_pot(head)
             return _stop_of(head, status, head["stopped_epoch"], head["unnoticed_ms"] / 1000)
         changes: dict[str, Value] = {
             "status": RunStatus.PARKED.value,
@@ -84,6 +85,7 @@ def stop(store: CheckpointStore, tenant: str, run_id: str, *, by: str, why: str)
         if done is None:
             continue
         _fence(store, done)
+        store.hold_pot(done)
         return _stop_of(done, status, head["epoch"], done["unnoticed_ms"] / 1000)
     raise CheckpointUnavailable("the run changes too fast to be stopped: try again")
 

@@ -86,9 +86,10 @@ def test_a_controller_may_do_beside_what_agents_may_only_what_moves_traffic() ->
     ]
 
 
-def test_an_operator_may_put_records_and_move_aliases_and_can_neither_change_nor_delete_an_item() -> None:
+def test_an_operator_may_put_records_and_move_aliases_and_can_neither_change_nor_delete_one() -> None:
     made = run(making(AgentPlatform, "shared")).one("Policy", "shared-operator").statements()
-    assert made["MoveTraffic"]["Action"] == ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
+    assert made["MoveTraffic"]["Action"] == ["dynamodb:PutItem"]
+    assert made["ReadControl"]["Action"] == ["dynamodb:GetItem", "dynamodb:Query"]
     assert made["MoveAliases"]["Action"] == ["lambda:GetAlias", "lambda:UpdateAlias"]
     assert {sid for sid in made if made[sid]["Resource"] == "*"} == {"ReadMetrics"}
 
@@ -100,8 +101,8 @@ def test_an_operator_sees_to_runs_by_the_names_of_their_tables_and_queues_and_de
     assert "dynamodb:DeleteItem" not in str(made)
     assert made["WakeRuns"]["Action"] == "sqs:SendMessage"
     assert made["WakeRuns"]["Resource"] == f"arn:aws:sqs:{REGION}:{ACCOUNT}:*-????????????-???????"
-    assert made["EngageBrakes"]["Action"] == "dynamodb:UpdateItem"
-    assert made["WriteAudit"]["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+    reads_and_writes = ["logs:CreateLogStream", "logs:FilterLogEvents", "logs:PutLogEvents"]
+    assert made["WriteAudit"]["Action"] == reads_and_writes
     assert made["WriteAudit"]["Resource"] == f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:*-audit-???????:*"
     assert made["UseKeysOfTables"]["Condition"] == {
         "StringEquals": {"kms:ViaService": f"dynamodb.{REGION}.amazonaws.com"},

@@ -31,8 +31,11 @@ def rights_of(component: type, source: str, **more: Any) -> set[Right]:
     program = run(making(component, "one", source, **more))
     label = HOSTS.get(component, component.__name__)
     found: set[Right] = set()
-    for policy in program.all("RolePolicy"):
-        role = policy.inputs["role"].removeprefix("one-").removesuffix("-0a1b2c3")
+    policies = [(policy.inputs["role"], policy) for policy in program.all("RolePolicy")]
+    of_people = [p for p in program.all("Policy") if p.type == "aws:iam/policy:Policy"]
+    policies += [(p.name, p) for p in of_people if "boundary" not in p.name]  # that one grants nothing
+    for named, policy in policies:
+        role = named.removeprefix("one-").removesuffix("-0a1b2c3")
         for statement in policy.document("policy")["Statement"]:
             actions = statement["Action"]
             if statement["Effect"] == "Allow":

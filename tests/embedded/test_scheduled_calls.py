@@ -98,7 +98,45 @@ def test_any_schedule_can_be_run_at_once_unless_it_is_disabled(world: World) -> 
     assert world.scheduled.run(world.schedule("cron(0 6 ? * MON-FRI *)")) == 1
     assert world.scheduled.run(world.schedule("rate(1 hour)", State="DISABLED")) == 0
     assert world.scheduled.run("no-such-schedule") is None
-    assert [line for line in world.log if "cron(0 6" in line and "not emulated" in line]
+    assert world.log == []
+
+
+def test_a_cron_expression_calls_at_its_times_in_its_time_zone(world: World) -> None:
+    world.schedule("cron(0 6 ? * MON-FRI *)", ScheduleExpressionTimezone="Europe/Berlin")
+    assert world.later(hours=15, minutes=59) == 0
+    assert world.later(minutes=1) == 1
+    assert world.calls[-1]["idempotency_key"] == "2026-06-02T04:00:00Z"
+    assert world.later(days=6) == 1, "what was missed is not made up"
+    assert world.calls[-1]["idempotency_key"] == "2026-06-03T04:00:00Z"
+
+
+def test_a_single_time_in_a_time_zone_calls_once(world: World) -> None:
+    world.schedule("at(2026-06-01T15:00:00)", ScheduleExpressionTimezone="Europe/Berlin")
+    assert world.later(minutes=59) == 0
+    assert world.later(minutes=1) == 1
+    assert world.later(days=400) == 0
+    assert world.calls[-1]["idempotency_key"] == "2026-06-01T13:00:00Z"
+
+
+def test_a_schedule_in_another_time_zone_begins_anew(world: World) -> None:
+    name = world.schedule("cron(0 14 * * ? *)")
+    boto3.client("scheduler", region_name=REGION).update_schedule(
+        Name=name,
+        ScheduleExpression="cron(0 14 * * ? *)",
+        ScheduleExpressionTimezone="Asia/Tokyo",
+        State="ENABLED",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": FUNCTION, "RoleArn": ROLE, "Input": json.dumps(INPUT)},
+    )
+    assert world.later(hours=3) == 0
+    assert world.later(hours=14) == 1
+    assert world.calls[-1]["idempotency_key"] == "2026-06-02T05:00:00Z"
+
+
+def test_what_cannot_be_read_is_recorded_and_said_once(world: World) -> None:
+    world.schedule("cron(0 12 * * * *)")
+    assert (world.later(days=2), world.later(days=2)) == (0, 0)
+    assert sum("cron(0 12 * * * *) in UTC is recorded, not emulated" in line for line in world.log) == 1
 
 
 def test_a_schedule_calls_with_the_rights_of_its_role_alone(world: World) -> None:

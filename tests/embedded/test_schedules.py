@@ -220,11 +220,18 @@ def test_a_permission_is_for_the_qualifier_that_it_names(aws: World) -> None:
     assert len(aws.later(minutes=5)) == 1
 
 
-def test_cron_is_reported_once_and_runs_nothing(aws: World) -> None:
-    aws.scheduled("cron(0 12 * * ? *)")
+def test_a_cron_expression_runs_at_each_of_its_times(aws: World) -> None:
+    aws.scheduled("cron(0/30 8-17 ? * MON-FRI *)")
+    counted = [len(aws.later(minutes=30)) for _ in range(7 * 48)]
+    assert sum(counted) == 5 * 20, "a week of half hours, five days of ten hours"
+    assert aws.log == []
+
+
+def test_a_cron_expression_that_cannot_be_read_is_reported_once_and_runs_nothing(aws: World) -> None:
+    aws.scheduled("cron(0 12 * * * *)")
     assert aws.later(days=1) == []
     assert aws.later(days=1) == []
-    assert sum("cron(0 12 * * ? *) is recorded, not emulated" in line for line in aws.log) == 1
+    assert sum("cron(0 12 * * * *) is recorded, not emulated" in line for line in aws.log) == 1
 
 
 def test_a_rule_can_be_run_at_once(aws: World) -> None:

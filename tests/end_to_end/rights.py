@@ -29,7 +29,7 @@ def listed(test: str) -> set[Right]:
 def used(deployment: Deployment) -> set[Right]:
     """What the roles of the deployment's agents were allowed until now."""
     hosts = {name: agent["host"] for name, agent in deployment.status()["agents"].items()}
-    hosts["tools"] = "ToolGateway"
+    hosts |= {"tools": "ToolGateway", "people": "AgentPlatform"}
     url = f"http://127.0.0.1:{deployment.cloud()['gateway_port']}/_embedded/allowed"
     with urllib.request.urlopen(url, timeout=30) as answer:
         calls = [(arn.rpartition("/")[2], action) for arn, action, _ in json.loads(answer.read())]

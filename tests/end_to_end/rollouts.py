@@ -12,6 +12,7 @@ from typing import Any
 from agent_runtime.rollout.record import Phase, Record, record_from
 from tests.end_to_end.asks import ask
 from tests.end_to_end.deployments import Deployment
+from tests.end_to_end.people import Person
 
 STEPS = (5, 20, 50, 100)
 ROLLOUT: dict[str, Any] = {
@@ -45,6 +46,8 @@ class Rollout:
     def __init__(self, deployment: Deployment, host: str, **rollout: Any) -> None:
         """`rollout` replaces fields of `ROLLOUT`."""
         self.deployment = deployment
+        self.person: Person | None = None
+        """Who looks at it and moves it by hand, where that is not the administrator."""
         with deployment.edit() as config:
             agents = config["agent-hosting:agents"]
             agents.pop("review")
@@ -92,7 +95,8 @@ class Rollout:
 
     def status(self) -> dict[str, Any]:
         """As the command tells it."""
-        return json.loads(self.deployment.run("release", "status", "handbook", "--json"))
+        look = self.deployment if self.person is None else self.person
+        return json.loads(look.run("release", "status", "handbook", "--json"))
 
     def history(self) -> list[dict[str, Any]]:
         return json.loads(self.deployment.run("release", "history", "handbook", "--json"))

@@ -14,12 +14,17 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests import secret_scanner
-from tests.end_to_end.asks import ask, send
+from tests.end_to_end import trees
+from tests.end_to_end.asks import QUESTION, ask, send
 from tests.end_to_end.deployments import Deployment
+from tests.end_to_end.people import Person, operator
 from tests.end_to_end.review import Review, pids, spend_alarm
 from tests.end_to_end.rights import assert_used
+from tests.end_to_end.schedules import call_schedule, spent_today
 
 pytestmark = pytest.mark.end_to_end
+
+TREE_USD = 0.0006
 
 _BUDGET_ALERT = """AWS Budget Notification November 21, 2026
 AWS Account 123456789012
@@ -43,11 +48,24 @@ def agents(deployment: Deployment) -> dict[str, Any]:
         held = config["agent-hosting:agents"]
         held["handbook"]["requests_per_second"] = 1000
         held["second"] = {**held["handbook"], "tenants": ["acme", "thrifty"]}
-        held["second"]["spend"] = {"tenant": {"day_usd": 0.002}, "agent": {"day_usd": 0.003}}
+        held["second"]["source"] = trees.make_source(deployment.root)
+        held["second"]["spend"] = {
+            "tenant": {"day_usd": 0.002},
+            "agent": {"day_usd": 0.003},
+            "run": {"usd": TREE_USD},
+        }
+        yearly = {"expression": "cron(0 3 1 1 ? *)", "input": {"question": QUESTION}}
+        held["handbook"]["schedules"] = {"yearly": yearly}
+        held["handbook"]["spend"] = {"roots": ["second"], "schedules": {"yearly": {"day_usd": 0.0004}}}
         # Its alarm on an hour's spend is at 0.01, and its ledger lets it spend more: a run costs 0.0014.
         held["review"] |= {"monthly_budget_usd": 0.2, "spend": {"agent": {"hour_usd": 0.2, "day_usd": 0.2}}}
     deployment.run("up")
     return deployment.status()["agents"]
+
+
+@pytest.fixture(scope="module")
+def person(deployment: Deployment, agents: dict[str, Any]) -> Person:
+    return operator(deployment)
 
 
 @pytest.fixture(scope="module")
@@ -265,6 +283,8 @@ def test_what_agents_and_people_did_is_on_the_trail_and_found_when_it_is_tampere
         assert time.monotonic() < ends, told
         time.sleep(1)
     assert (told["whole"], told["findings"]) == (True, [])
+    reviewer = Person(deployment, agents["handbook"]["audit_reviewer_policy_arn"], "handbook-audit-reviewer")
+    assert reviewer.json("audit", "verify", "handbook")["whole"]
 
     locked = deployment.client("s3").list_object_versions(Bucket=bucket)["Versions"]
     for version in locked:
@@ -303,7 +323,7 @@ def test_a_tenant_at_its_cap_waits_and_the_agent_at_its_own_is_braked(
 
 
 def test_the_alarm_on_what_was_spent_stops_runs_and_they_go_on_from_their_last_step(
-    deployment: Deployment, review: Review
+    person: Person, deployment: Deployment, review: Review
 ) -> None:
     run_id = review.begin("under way when the alarm comes", seconds_per_check=5)
     review.wait(run_id, lambda run: len(run["steps"]) >= 3)
@@ -315,15 +335,85 @@ def test_the_alarm_on_what_was_spent_stops_runs_and_they_go_on_from_their_last_s
     assert 3 <= len(kept) < 20, "it was stopped on its way, with its steps"
     assert "alarm review-budget-spend-hour" in json.dumps(stopped), "and is told why"
 
-    deployment.run("brake", "release", "review", "--why", "the runs were a test's own")
+    assert "alarm review-budget-spend-hour" in person.run("brake", "show", "review")
+    person.run("brake", "release", "review", "--why", "the runs were a test's own")
     (engaged,) = _audit(deployment, "show", "review", "--kind", "brake-engaged")
     assert "alarm review-budget-spend-hour" in engaged["what"]["reason"]
     (released,) = _audit(deployment, "show", "review", "--kind", "brake-released")
     assert released["what"] == {"why": "the runs were a test's own"}
-    deployment.run("runs", "resume", run_id, "--why", "not to wait for its next try")
+    person.run("runs", "resume", run_id, "--why", "not to wait for its next try")
     review.wait(run_id, lambda run: len(run["steps"]) > len(kept))
     assert review.steps(run_id)[: len(kept)] == kept, "none of them is done again"
     assert review.call("POST", f"/runs/{run_id}/cancel")[0] == 200
+
+
+def test_a_tree_of_runs_shares_what_its_root_may_spend(
+    person: Person, deployment: Deployment, agents: dict[str, Any]
+) -> None:
+    token = deployment.run("token", "--tenant", "acme").strip()
+    second, handbook = (agents[name]["local_url"] for name in ("second", "handbook"))
+    given = {"question": QUESTION, "ask": handbook, "token": token}
+    status, root = ask(second, token, {"input": given})
+    assert (status, root["status"]) == (200, "DONE"), root
+    below = [run["status"] for run in root["output"]["below"]]
+    assert below == ["DONE"] * (len(below) - 1) + ["WAITING_APPROVAL"], below
+    assert 2 <= len(below) < 10, "some were paid for, and then nothing was left"
+
+    refused = root["output"]["below"][-1]["run_id"]
+    (question,) = person.json("approvals", "list", "--agent", "handbook")
+    assert (question["run_id"], question["name"]) == (refused, "cap on tree")
+    answered = person.json("approvals", "deny", question["approval_id"])
+    assert "people-operator" in answered["decided_by"]
+    (decided,) = person.json("audit", "show", "handbook", "--kind", "approval-decided", "--run", refused)
+    assert decided["who"] == answered["decided_by"]
+
+    parent = root["output"]["parent"]
+    late = {"input": {"question": QUESTION}, "parent": parent}
+    status, ended = ask(handbook, token, late)
+    assert (status, ended.get("status")) != (200, "DONE"), "the root has ended, and its budget with it"
+    status, problem = ask(second, token, {**late, "parent": f"handbook{parent.removeprefix('second')}"})
+    assert (status, problem["type"]) == (403, "urn:agent-hosting:problem:parent-refused")
+
+
+def test_a_schedule_is_called_and_counted_to_itself_until_its_own_cap(
+    person: Person, deployment: Deployment, agents: dict[str, Any]
+) -> None:
+    (name,) = [s["Name"] for s in deployment.client("scheduler").list_schedules()["Schedules"]]
+    calls = 0
+    for _ in range(10):
+        assert call_schedule(deployment, name) == {"called": 1}
+        spent = spent_today(deployment, agents["handbook"], "schedule:yearly", than=calls)
+        if "refused_day" in spent:
+            break
+        calls = spent["calls"]
+    assert calls >= 1, "the first ones could be paid"
+    assert spent["day"] <= 400_000, "billionths of a dollar"
+    (parked,) = person.json("runs", "list", "--tenant", "schedule:yearly")
+    assert (parked["agent"], parked["status"]) == ("handbook", "PARKED")
+    assert "tenant" in parked["waits_for"]
+    lines = person.json("spend", "handbook", "--by", "tenant")
+    assert "schedule:yearly" in {line["name"] for line in lines}
+
+
+def test_an_operator_sees_to_runs_with_the_policy_for_it_and_nothing_else(
+    person: Person, review: Review
+) -> None:
+    run_id = review.begin("seen to by an operator", seconds_per_check=2)
+    review.wait(run_id, lambda run: len(run["steps"]) >= 2)
+    assert run_id in {line["run_id"] for line in person.json("runs", "list", "--agent", "review")}
+    done = person.json("runs", "stop", "--run", run_id, "--why", "it is only a test", "--yes")
+    assert ([line["run_id"] for line in done["stopped"]], done["not_stopped"]) == ([run_id], [])
+    kept = review.steps(run_id)
+    assert person.json("runs", "show", run_id)["held"] == "stop"
+    person.run("runs", "resume", run_id, "--why", "it was only a test")
+    review.wait(run_id, lambda run: len(run["steps"]) > len(kept))
+    assert review.steps(run_id)[: len(kept)] == kept
+    assert review.call("POST", f"/runs/{run_id}/cancel")[0] == 200
+    assert run_id in {line["run_id"] for line in person.json("runs", "list", "--ended")}
+    for kind, why in (("run-stopped", "it is only a test"), ("run-resumed", "it was only a test")):
+        entries = person.json("audit", "show", "review", "--run", run_id, "--kind", kind)
+        assert why in [entry["what"].get("why") for entry in entries]
+    assert "AccessDenied" in person.run("audit", "verify", "review", ends_with=2)
 
 
 def _until(call: Any, wanted: int, kind: str = "") -> tuple[int, dict[str, Any]]:
@@ -349,7 +439,11 @@ def test_the_same_source_makes_the_same_checkpoints_on_lambda(deployment: Deploy
     review.wait(on_ecs, lambda run: run["status"] == "DONE")
     before = review.steps(on_ecs), review.results(on_ecs)
     with deployment.edit() as config:
-        config["agent-hosting:agents"]["review"]["run_profile"]["longest_run_seconds"] = 20
+        held = config["agent-hosting:agents"]["review"]
+        held["run_profile"]["longest_run_seconds"] = 20
+        # Its alarms are new with its host, and what was spent in this hour is above the old limit.
+        held["monthly_budget_usd"] = 5
+        held.pop("spend")
     deployment.run("up")
     moved = Review(deployment)
     assert deployment.status()["agents"]["review"]["host"] == "lambda"

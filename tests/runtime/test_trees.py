@@ -8,7 +8,15 @@ import pytest
 
 from agent_runtime.approvals import Approvals, Decision
 from agent_runtime.checkpoint_table import CheckpointTable
-from agent_runtime.errors import CapDenied, CapReached, LeaseLost, ParentRefused, ShareUnavailable, Suspended
+from agent_runtime.errors import (
+    Braked,
+    CapDenied,
+    CapReached,
+    LeaseLost,
+    ParentRefused,
+    ShareUnavailable,
+    Suspended,
+)
 from agent_runtime.outside import IS_AS_READ, end_from_outside
 from agent_runtime.people import cancel
 from agent_runtime.records import Lease, RunStatus, Usage
@@ -17,6 +25,7 @@ from agent_runtime.spend.caps import SpendCaps, nanos
 from agent_runtime.spend.ledger import Ledger
 from agent_runtime.spend.pots import UNBOUNDED, PotReference, Pots
 from agent_runtime.spend.room import check_parent
+from agent_runtime.stopping import resume, stop
 from tests.runtime.doors import Door
 from tests.runtime.durable import Durable
 from tests.runtime.faulty import FaultyClient
@@ -179,6 +188,75 @@ def test_a_run_that_only_failed_for_now_leaves_its_pot_open(sharing: Any) -> Non
     durable.store.finish(worked.run.lease, RunStatus.PARKED, output=None, error="busy")
     child(durable.aws, found[0])(0.1)
     assert pot(durable.aws, found[0])["state"] == "OPEN"
+
+
+def _stopped(durable: Durable) -> None:
+    stop(durable.store, "acme", durable.run_id, by="ann", why="it runs in circles")
+
+
+def test_no_run_below_spends_while_a_person_has_stopped_the_root(sharing: Any) -> None:
+    durable, found = sharing(run={"usd": 1.0}), []
+    durable.work(sharer(found))
+    reserve = child(durable.aws, found[0])
+    settle = reserve(0.1)
+    _stopped(durable)
+    before = pot(durable.aws, found[0])
+    with pytest.raises(Braked, match="has stopped the run at the root of its tree"):
+        reserve(0.1)
+    assert pot(durable.aws, found[0]) == before
+    settle(0.05)
+    assert pot(durable.aws, found[0])["spent"] == before["spent"] - 50_000, "what was under way counts"
+
+
+def test_they_go_on_once_a_worker_has_taken_the_root_that_was_resumed(sharing: Any) -> None:
+    durable, found = sharing(run={"usd": 1.0}), []
+    durable.work(sharer(found))
+    _stopped(durable)
+    resume(durable.store, "acme", durable.run_id, by="bea", why="it was the tool")
+    with pytest.raises(Braked):
+        child(durable.aws, found[0])(0.1)
+    durable.work(sharer(found))
+    child(durable.aws, found[0])(0.1)
+    assert pot(durable.aws, found[0])["state"] == "OPEN"
+    _stopped(durable)
+    assert pot(durable.aws, found[0])["state"] == "HELD", "and stops as often as it is stopped"
+
+
+def test_a_worker_from_before_the_stop_opens_nothing(sharing: Any) -> None:
+    durable, found = sharing(run={"usd": 1.0}), []
+    durable.work(sharer(found))
+    zombie = durable.take()
+    _stopped(durable)
+    with pytest.raises(LeaseLost):
+        durable.work(sharer(found, calls_after=1), zombie)
+    assert pot(durable.aws, found[0])["state"] == "HELD"
+
+
+def test_a_stop_that_died_before_it_held_the_pot_is_ended_by_the_next(sharing: Any) -> None:
+    durable, found = sharing(run={"usd": 1.0}), []
+    durable.work(sharer(found))
+    store, kept = durable.store, durable.store.pots
+    store.pots = None  # type: ignore[misc]  its process dies before
+    _stopped(durable)
+    store.pots = kept  # type: ignore[misc]
+    assert pot(durable.aws, found[0])["state"] == "OPEN"
+    _stopped(durable)
+    assert pot(durable.aws, found[0])["state"] == "HELD"
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_pot_that_was_closed_is_not_held_and_one_that_is_held_is_closed(sharing: Any, again: bool) -> None:
+    durable, found = sharing(run={"usd": 1.0}), []
+    durable.work(sharer(found))
+    _stopped(durable)
+    cancel(durable.store, "acme", durable.run_id)
+    if again:
+        reference = PotReference.read(found[0])
+        assert reference is not None
+        pots(durable.aws).hold(reference, 1_000)
+    assert pot(durable.aws, found[0])["state"] == "CLOSED"
+    with pytest.raises(CapDenied):
+        child(durable.aws, found[0])(0.1)
 
 
 def test_a_worker_that_lost_its_run_closes_nothing(sharing: Any) -> None:

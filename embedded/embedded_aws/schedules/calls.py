@@ -11,7 +11,7 @@ from moto.backends import get_backend
 
 from embedded_aws.functions.install import Invoker
 from embedded_aws.pollers.access import Credentials, Refused
-from embedded_aws.schedules.rates import period
+from embedded_aws.schedules.times import first, following, is_read
 
 _LOOK_SECONDS = 1.0
 _SESSION = "scheduler"
@@ -22,8 +22,9 @@ def _now() -> datetime:
 
 
 class ScheduledCalls:
-    """Rates and single times call their function, if the schedule's role may; cron expressions and other
-    targets are recorded, and the log says once that they are not emulated. Missed calls are not made up.
+    """Each calls its function at its times, if the schedule's role may; missed calls are not made up. Other
+    targets, and expressions that cannot be read, are recorded, and the log says once that they are not
+    emulated.
 
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
     """
@@ -41,8 +42,8 @@ class ScheduledCalls:
         self._account, self._functions, self._log, self._clock = account, functions, log, clock
         self._issue, self._refusal = issue, refusal
         self._closed = threading.Event()
-        self._due: dict[str, tuple[str, datetime | None]] = {}
-        """ARN of a schedule -> its expression, and when it calls next, if it does."""
+        self._due: dict[str, tuple[tuple[str, str], datetime | None]] = {}
+        """ARN of a schedule -> its expression with its time zone, and when it calls next, if it does."""
         self._reported: set[str] = set()
         self._timer = threading.Thread(target=self._wait, name="scheduled-calls", daemon=True)
         self._timer.start()
@@ -57,14 +58,13 @@ class ScheduledCalls:
         """Makes the calls whose time has come; also done by a timer without being asked."""
         now, before, self._due = self._clock(), self._due, {}
         for schedule in self._schedules():
-            expression = str(schedule.schedule_expression)
+            when = _when(schedule)
             held = before.get(schedule.arn)
-            at = held[1] if held is not None and held[0] == expression else self._first(schedule, now)
+            at = held[1] if held is not None and held[0] == when else self._first(schedule, now)
             if at is not None and at <= now:
                 self._call(schedule, at)
-                every = period(expression)
-                at = None if every is None else at + every * ((now - at) // every + 1)
-            self._due[schedule.arn] = (expression, at)
+                at = following(when[0], at, now, when[1])
+            self._due[schedule.arn] = (when, at)
 
     def close(self) -> None:
         self._closed.set()
@@ -75,14 +75,10 @@ class ScheduledCalls:
             self.run_due()
 
     def _first(self, schedule: Any, now: datetime) -> datetime | None:
-        expression = str(schedule.schedule_expression)
-        if (every := period(expression)) is not None:
-            return now + every
-        if expression.startswith("at(") and (schedule.schedule_expression_timezone or "UTC") == "UTC":
-            at = datetime.fromisoformat(expression[3:-1]).replace(tzinfo=UTC)
-            return at if at >= now else None
-        self._report(f"{schedule.arn}: {expression} is recorded, not emulated")
-        return None
+        expression, zone = _when(schedule)
+        if not is_read(expression, zone):
+            self._report(f"{schedule.arn}: {expression} in {zone} is recorded, not emulated")
+        return first(expression, now, zone)
 
     def _schedules(self) -> Iterable[Any]:
         backends: Any = get_backend("scheduler")[self._account]
@@ -122,6 +118,11 @@ class ScheduledCalls:
         if sentence not in self._reported:
             self._reported.add(sentence)
             self._log(sentence)
+
+
+def _when(schedule: Any) -> tuple[str, str]:
+    """Its expression, and the time zone that it is read in."""
+    return str(schedule.schedule_expression), str(schedule.schedule_expression_timezone or "UTC")
 
 
 def _filled(given: str, arn: str, at: datetime) -> str:

@@ -15,7 +15,8 @@ from embedded_aws.functions.eventbridge import input_of
 from embedded_aws.functions.install import Invoker
 from embedded_aws.patches import replace
 from embedded_aws.schedules.permission import permits
-from embedded_aws.schedules.rates import is_valid, period
+from embedded_aws.schedules.rates import is_valid
+from embedded_aws.schedules.times import first, following, is_read
 
 
 def _now() -> datetime:
@@ -23,10 +24,12 @@ def _now() -> datetime:
 
 
 class Schedules:
-    """Rules with a rate run from one period after they were enabled on; missed runs are not made up.
+    """Rules with a rate run from one period after they were enabled on, those with a cron expression at its
+    times in UTC; missed runs are not made up.
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html. Functions are
-    called; cron expressions and other targets are recorded, and the log says once that they are not emulated.
+    called; other targets, and expressions that cannot be read, are recorded, and the log says once that they
+    are not emulated.
     """
 
     def __init__(
@@ -76,10 +79,9 @@ class Schedules:
         with self._changed:
             due = [(rule, self._due[rule.arn][1]) for rule in self._rules() if self._is_due(rule, now)]
             for rule, at in due:
-                expression, _ = self._due[rule.arn]
-                every = period(expression)
-                assert every is not None
-                self._due[rule.arn] = (expression, at + every * ((now - at) // every + 1))
+                expression, _ = self._due.pop(rule.arn)
+                if (later := following(expression, at, now)) is not None:
+                    self._due[rule.arn] = (expression, later)
         for rule, at in due:
             self._fire(rule, at)
 
@@ -110,13 +112,14 @@ class Schedules:
             before, self._due = self._due, {}
             for rule in self._rules():
                 expression = str(rule.scheduled_expression)
-                every = period(expression)
-                if every is None:
+                if not is_read(expression):
                     self._report(f"{rule.arn}: {expression} is recorded, not emulated")
                 elif rule.state == "ENABLED":
                     held = before.get(rule.arn)
-                    same = held is not None and held[0] == expression
-                    self._due[rule.arn] = held if held and same else (expression, now + every)
+                    if held is not None and held[0] == expression:
+                        self._due[rule.arn] = held
+                    elif (at := first(expression, now)) is not None:
+                        self._due[rule.arn] = (expression, at)
             if self._due != before:
                 self._changed.notify_all()
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from agent_runtime.checkpoint_table import CheckpointTable
-from agent_runtime.errors import CapDenied, CapReached, CheckpointUnavailable, SpendUnknown
+from agent_runtime.errors import Braked, CapDenied, CapReached, CheckpointUnavailable, SpendUnknown
 from agent_runtime.records import SCHEMA_VERSION, Lease, Usage, Value
 from agent_runtime.spend.accounts import (
     CARRIED,
@@ -167,7 +167,7 @@ class Ledger:
         return found if cap is None else [*found, run_account(lease.pk, lease.expires_at, cap)]
 
     def _reserved(self, hold: Hold, accounts: Sequence[Account | PotAccount]) -> None:
-        """Raises `CapReached`, `CapDenied` and `CheckpointUnavailable`."""
+        """Raises `CapReached`, `CapDenied`, `Braked` and `CheckpointUnavailable`."""
         parts = [
             {"Put": hold.put(self._table.name)},
             *({"Update": account.reserve(self._table.name, hold.amount)} for account in accounts),
@@ -191,6 +191,8 @@ class Ledger:
                 continue
             account, (attribute, there, cap) = passed[0]
             if isinstance(account, PotAccount):
+                if attribute == "held":
+                    raise Braked("a person has stopped the run at the root of its tree")
                 if attribute == "state":
                     raise CapDenied("the run at the root of its tree has ended, and with it their budget")
                 raise CapReached("tree", "run", usd(there), usd(cap), usd(hold.amount))

@@ -28,6 +28,16 @@ class Ask(Protocol):
     def __call__(self, path: Path, name: str, summary: str) -> bool: ...
 
 
+class Note(Protocol):
+    """Hears of each cap that refuses: whose it is, which, why, and how often people had allowed as much."""
+
+    def __call__(self, scope: str, cap: str, reason: str, times: int | None = None) -> None: ...
+
+
+def _unnoted(scope: str, cap: str, reason: str, times: int | None = None) -> None:
+    pass
+
+
 class Meter:
     """Counts for one run. `told` hears of each cap of the agent that refuses a call."""
 
@@ -40,13 +50,14 @@ class Meter:
         *,
         ask: Ask,
         told: Callable[[CapReached | None], None] = lambda _: None,
+        note: Note = _unnoted,
         pots: Pots | None = None,
         parent: str | None = None,
     ) -> None:
         """`parent` refers to the pot that the run spends from beside its own agent's accounts."""
         self._ledger, self._lease, self._tenant, self._bundle_id = ledger, lease, tenant, bundle_id
         self._caps: Final[RunCaps] = ledger.caps.run
-        self._ask, self._told = ask, told
+        self._ask, self._told, self._note = ask, told, note
         self._allowed: dict[str, int] = {}
         """How many times the cap this process knows to be allowed, by kind."""
         self._pots = pots
@@ -116,6 +127,7 @@ class Meter:
                 return self._from_pot(cost_usd, seconds, limit)
             except CapReached as reached:
                 if reached.scope != "run":
+                    self._note(reached.scope, reached.window, str(reached))
                     self._told(reached)
                     raise
                 self._raise("usd", times, str(reached))
@@ -165,6 +177,7 @@ class Meter:
     def _raise(self, kind: str, times: int, why: str) -> None:
         """Ask whether the run may have as much again. Raises `CapDenied` and `Suspended`."""
         path = (0, KINDS.index(kind) + 1, times)
+        self._note("tree" if kind == "tree" else "run", "usd" if kind == "tree" else kind, why, times)
         if not self._ask(path, f"cap on {kind}", f"{why}. Approve to let it have as much again"):
             raise CapDenied(f"{why}, and nobody allowed more")
 

@@ -15,7 +15,8 @@ from typing import Any, Final
 from agent_runtime.checkpoint_table import CheckpointTable
 from agent_runtime.records import SCHEMA_VERSION, Value, encode
 
-OPEN, CLOSED = "OPEN", "CLOSED"
+OPEN, HELD, CLOSED = "OPEN", "HELD", "CLOSED"
+"""Held while a person has stopped the run at the root: those below wait then, and end once it is closed."""
 UNBOUNDED: Final = 10**18
 """Left in a pot without a cap: a billion dollars."""
 _REFERENCE = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,63})\.([0-9a-f]{32})")
@@ -105,11 +106,11 @@ class PotAccount:
         return {**update, "ConditionExpression": condition}
 
     def passed(self, amount: int, pot: Mapping[str, Any]) -> tuple[str, int, int] | None:
-        """What stands in the way, `state` or `left`, with sum and cap in billionths of a dollar, if the pot
-        cannot pay `amount`."""
+        """What stands in the way, `held`, `state` or `left`, with sum and cap in billionths of a dollar, if
+        the pot cannot pay `amount`."""
         left, spent = int(pot.get("left", 0)), int(pot.get("spent", 0))
-        if pot.get("state") != OPEN and not self.is_root:
-            return "state", spent, spent + left
+        if (state := pot.get("state")) != OPEN and not self.is_root:
+            return "held" if state == HELD else "state", spent, spent + left
         return ("left", spent, spent + left) if left < amount else None
 
 
@@ -164,6 +165,23 @@ class Pots:
             )
         except client.exceptions.ConditionalCheckFailedException:
             return
+
+    def hold(self, reference: PotReference, epoch: int) -> None:
+        """Let the runs below spend nothing while the run at the root is stopped; `epoch` is that of the stop.
+        One that is closed stays so."""
+        not_closed, not_later = (
+            "#state <> :closed",
+            "(attribute_not_exists(#held_epoch) OR #held_epoch <= :epoch)",
+        )
+        condition = f"attribute_exists(#run_id) AND {not_closed} AND {not_later}"
+        given: dict[str, Value] = {":closed": CLOSED, ":epoch": epoch}
+        self._table.update(reference.key, {"state": HELD, "held_epoch": epoch}, condition, given)
+
+    def go_on(self, reference: PotReference, epoch: int) -> None:
+        """Let them spend again, since a worker has taken the run at the root after it was stopped: `epoch` is
+        that worker's. One from before the stop opens nothing."""
+        condition = "#state = :held AND #held_epoch < :epoch"
+        self._table.update(reference.key, {"state": OPEN}, condition, {":held": HELD, ":epoch": epoch})
 
     def close(self, reference: PotReference) -> None:
         """Let the runs below spend nothing more: the run at the root has ended."""
