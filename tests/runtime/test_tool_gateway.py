@@ -19,6 +19,7 @@ from agent_runtime.gateway.reaching import without
 from agent_runtime.hosts.problems import Problem
 from agent_runtime.hosts.tool import ToolFailed, ToolHost, ToolUse
 from agent_runtime.records import RunStatus
+from tests.runtime.doors import Context
 from tests.runtime.pretended import CONTROL, SECRET_TEXT
 from tests.runtime.tool_gateway_world import AGENT, GUEST, USER_TOKEN, GatewayWorld
 
@@ -273,6 +274,25 @@ def test_health_tells_of_each_tool_that_the_caller_may_call(world: GatewayWorld)
     assert "refund" not in body["tools"]
     assert world.reached == 0
     assert world.get("/health", "stranger")[0] == 403
+
+
+def test_a_schedule_has_all_tools_looked_at_and_tells_which_are_down(world: GatewayWorld) -> None:
+    tools = world.host.handle({"health": True}, Context())["tools"]
+    assert {"private", "refund", "own"} <= tools.keys()
+    assert set(tools.values()) == {"ok"}
+    assert world.lines[-1]["ToolsDown"] == 0
+    world.lines.clear()
+    world.tools.answer = lambda _: ("503 Service Unavailable", b"")
+    tools = world.host.handle({"health": True}, Context())["tools"]
+    assert [name for name, health in tools.items() if health == "ok"] == ["own"]
+    told = {line["tool"]: line["ToolDown"] for line in world.lines[:-1]}
+    assert told == {name: int(health == "down") for name, health in tools.items()}
+    assert world.lines[-1]["ToolsDown"] == len(tools) - 1
+    for line in world.lines:
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        ((*dimensions,),) = directive["Dimensions"]
+        assert {*dimensions, directive["Metrics"][0]["Name"]} <= line.keys()
+    assert world.reached == 0
 
 
 def test_what_an_unknown_name_says_makes_no_metric_of_its_own(world: GatewayWorld) -> None:

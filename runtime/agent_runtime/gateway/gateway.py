@@ -22,6 +22,7 @@ from agent_runtime.gateway.rates import Rates
 from agent_runtime.gateway.reaching import Reaching, Sent, ToolError, without
 from agent_runtime.gateway.runs import Runs
 from agent_runtime.gateway.telling import Telling
+from agent_runtime.gateway.watching import look
 from agent_runtime.hosts.problems import Problem
 from agent_runtime.tools.arguments import approval_name, checked
 
@@ -69,6 +70,12 @@ class ToolGateway:
             name: {"version": tool.version, "health": "ok" if self._reaching.is_well(tool) else "down"}
             for name, tool in self.visible(who).items()
         }
+
+    def watch(self) -> dict[str, str]:
+        """Health of all tools, told of in metrics."""
+        found = look(self.rules.tools, self._reaching.is_well)
+        self._telling.tell_health(found)
+        return {name: "ok" if is_well else "down" for name, is_well in found.items()}
 
     def call(self, who: Identity, call: ToolCall) -> Any:
         """The tool's result, told of whatever comes of it. Raises `Problem`."""
