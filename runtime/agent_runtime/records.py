@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION: Final = 1
 HEAD: Final = "run"
+SKEW_SECONDS: Final = 600
+"""How far clocks may be apart: a lease that ended longer ago than that is over by anybody's clock."""
 Item = Mapping[str, Mapping[str, Any]]
 Value = str | int | None
 Path = tuple[int, ...]

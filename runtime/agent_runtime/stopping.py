@@ -20,13 +20,11 @@ from agent_runtime.errors import ApprovalRefused, CheckpointUnavailable, ResumeR
 from agent_runtime.guards.questions import lift
 from agent_runtime.heads import QUEUED_SECONDS, due_shard
 from agent_runtime.outside import IS_AS_READ, update_from_outside
-from agent_runtime.records import ENDED, Lease, RunStatus, Value
+from agent_runtime.records import ENDED, SKEW_SECONDS, Lease, RunStatus, Value
 
 _log = logging.getLogger("agent_runtime.stopping")
 STOPPED: Final = "stop"
 """What holds back a run that a person stopped."""
-SKEW_SECONDS: Final = 600
-"""How far clocks may be apart: a lease that ended longer ago than that is over by anybody's clock."""
 _TRIES: Final = 8
 """Against a worker that writes the head at the same moment."""
 

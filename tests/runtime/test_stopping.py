@@ -14,9 +14,9 @@ from agent_runtime.hosts.queue import Received, RunMessage
 from agent_runtime.open_runs import Wanted, described, ended_heads, found, open_heads
 from agent_runtime.people import cancel, decide
 from agent_runtime.reaper import SHARDS
-from agent_runtime.records import RunRequest, RunStatus
+from agent_runtime.records import SKEW_SECONDS, RunRequest, RunStatus
 from agent_runtime.run import Run
-from agent_runtime.stopping import SKEW_SECONDS, Proof, Stop, proof_of, resume, stop
+from agent_runtime.stopping import Proof, Stop, proof_of, resume, stop
 from tests.runtime.durable import LEASE_SECONDS, RUN, Durable
 from tests.runtime.pretended import TABLE, Aws
 

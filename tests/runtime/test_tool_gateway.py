@@ -18,11 +18,12 @@ from agent_runtime.gateway.permissions import may_see, tenant_of
 from agent_runtime.gateway.reaching import without
 from agent_runtime.hosts.problems import Problem
 from agent_runtime.hosts.tool import ToolFailed, ToolHost, ToolUse
-from agent_runtime.records import RunStatus
+from agent_runtime.records import SKEW_SECONDS, RunStatus
 from tests.runtime.doors import Context
 from tests.runtime.pretended import CONTROL, SECRET_TEXT
 from tests.runtime.tool_gateway_world import AGENT, GUEST, USER_TOKEN, GatewayWorld
 
+OFF = "e" * 32
 KIND = "urn:agent-hosting:problem:"
 
 
@@ -103,11 +104,28 @@ def test_what_is_not_allowed_reaches_nothing(
 def test_a_run_that_is_over_waits_or_lost_its_worker_calls_nothing(world: GatewayWorld) -> None:
     assert world.post("rare")[0] == 200
     world.tools.asked.clear()
-    world.aws.clock.now += 700
+    world.aws.clock.now += 600 + SKEW_SECONDS + 1
     refused(world, world.post("rare"), 403, "run-refused")
-    world.aws.clock.now -= 700
+    world.aws.clock.now -= 600 + SKEW_SECONDS + 1
     world.store.suspend(world.lease, RunStatus.WAITING_APPROVAL, due_at=world.aws.clock.now + 60, error="?")
     refused(world, world.post("rare"), 403, "run-refused")
+
+
+@pytest.mark.parametrize("apart", [-SKEW_SECONDS, SKEW_SECONDS])
+def test_a_worker_whose_clock_is_minutes_off_calls_within_its_lease(
+    world: GatewayWorld, apart: float
+) -> None:
+    store = world.aws.store(clock=world.aws.clock.skewed(apart))
+    opened = store.open_run(run_id=OFF, tenant="acme", input={}, bundle_id="aaaaaaaaaaaa", lease_seconds=90)
+    assert opened.lease is not None
+    world.aws.clock.now += 80
+    assert world.post("rare", run_id=OFF)[0] == 200
+    store.extend_lease(opened.lease, 90)
+    world.aws.clock.now += 80
+    assert world.post("rare", run_id=OFF)[0] == 200
+    world.tools.asked.clear()
+    world.aws.clock.now += 100 + 2 * SKEW_SECONDS
+    refused(world, world.post("rare", run_id=OFF), 403, "run-refused")
 
 
 def test_a_braked_agent_reaches_nothing(world: GatewayWorld) -> None:

@@ -190,3 +190,60 @@ def test_a_claim_that_is_sent_while_another_takes_it_over_is_not_taken_over(
     with pytest.raises(Problem) as refused:
         begun(answers)
     assert refused.value.kind == "call-in-progress"
+
+
+def lets_in(world: GatewayWorld, secret: str) -> None:
+    def answer(_: str) -> tuple[str, bytes]:
+        is_in = world.tools.asked[-1][1].get("authorization") == secret
+        return ("200 OK", b"1") if is_in else ("401 Unauthorized", b"")
+
+    world.tools.answer = answer
+
+
+def rotated(world: GatewayWorld, value: str) -> None:
+    world.aws.secretsmanager.put_secret_value(SecretId=world.aws.secret_arn, SecretString=value)
+
+
+def test_a_secret_that_was_rotated_is_read_anew_where_the_tool_refuses_the_old_one(
+    world: GatewayWorld,
+) -> None:
+    assert world.post("keyed-act", {"a": 0}, idempotency_key="first")[0] == 200
+    rotated(world, "of-today")
+    lets_in(world, "of-today")
+    assert world.post("keyed-act", {"a": 1}, idempotency_key="k") == (200, {"result": 1})
+    assert len(world.tools.asked) == 3
+    assert keyed(world) == (200, "")  # what is kept
+    assert len(world.tools.asked) == 3
+
+
+def test_a_secret_that_is_in_force_and_refused_fails_the_call_and_leaves_no_doubt(
+    world: GatewayWorld,
+) -> None:
+    lets_in(world, "another")
+    for _ in "ab":
+        assert keyed(world) == (502, "tool-failed")
+    assert len(world.tools.asked) == 2
+    rotated(world, "one-more")  # which is refused like the one before it
+    world.host = world.made(rules(world.url))
+    assert world.post("keyed")[0] == 502
+    assert len(world.tools.asked) == 3
+    lets_in(world, "one-more")
+    assert keyed(world) == (200, "")
+
+
+def test_a_secret_that_cannot_be_read_anew_leaves_no_doubt(world: GatewayWorld) -> None:
+    failing = Failing(world.aws.secretsmanager)
+    world.aws.secretsmanager = failing
+    world.host = world.made(rules(world.url))
+    assert world.post("keyed-act", {"a": 0}, idempotency_key="first")[0] == 200
+    failing.put_secret_value(SecretId=world.aws.secret_arn, SecretString="of-today")
+    lets_in(world, "of-today")
+    failing.errors.append(refusal("ThrottlingException", 400))
+    assert keyed(world) == (503, "tool-unavailable")
+    assert keyed(world) == (200, "")
+
+
+def test_a_users_token_that_is_refused_is_not_replaced(world: GatewayWorld) -> None:
+    lets_in(world, "nobody")
+    assert world.post("mine", headers={"agent-user-token": "t"})[0] == 502
+    assert world.reached == 1

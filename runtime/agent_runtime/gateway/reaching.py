@@ -21,10 +21,11 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from agent_runtime.errors import AgentRuntimeError, SecretRefused
 from agent_runtime.gateway.calls import ToolCall
 from agent_runtime.gateway.declared import GatewayTool
 from agent_runtime.gateway.sending import MOST_RESULT_BYTES, ToolError, send, too_large
-from agent_runtime.secrets import SecretReader
+from agent_runtime.secrets import SecretReader, SecretValue
 
 _log = logging.getLogger("agent_runtime.gateway")
 _NOT_SENT: Final = (
@@ -158,21 +159,43 @@ class Reaching:
             headers["agent-run-id"] = sent.call.run_id
         if sent.call.idempotency_key:
             headers["idempotency-key"] = sent.call.idempotency_key
+        secret: SecretValue | None = None
         if sent.tool.user_delegated and sent.call.user_token is not None:
             headers["authorization"] = f"Bearer {sent.call.user_token.reveal()}"
         elif sent.tool.secret_arn:
-            headers["authorization"] = self._secrets.get(
-                sent.name, run_id=sent.call.run_id, tenant=sent.tenant
-            ).reveal()
-        body = json.dumps(sent.arguments).encode()
-        status, payload = send(
-            self._clock, "POST", sent.tool.url, body, headers, sent.tool.timeout_seconds, sends
-        )
+            secret = self._secrets.get(sent.name, run_id=sent.call.run_id, tenant=sent.tenant)
+            headers["authorization"] = secret.reveal()
+        ends = self._clock() + sent.tool.timeout_seconds
+        status, payload = self._post(sent, headers, ends, sends)
+        if status == 401 and secret is not None:
+            headers["authorization"] = self._anew(sent, secret).reveal()
+            status, payload = self._post(sent, headers, ends, sends)
         if 200 <= status < 300:
             return _read(payload) if payload else None
         # A redirect is not followed: where it leads nobody has allowed. Like every 4xx it has done nothing.
         kind = "tool-failed" if status < 500 else "tool-unavailable"
         raise ToolError(kind, f"the tool answered {status}", acted=status >= 500)
+
+    def _post(
+        self, sent: Sent, headers: dict[str, str], ends: float, sends: Callable[[], None]
+    ) -> tuple[int, bytes]:
+        seconds = ends - self._clock()
+        if seconds <= 0:  # the time went on a 401 and a new secret
+            raise ToolError("tool-timeout", f"no answer within {sent.tool.timeout_seconds} s", acted=False)
+        body = json.dumps(sent.arguments).encode()
+        return send(self._clock, "POST", sent.tool.url, body, headers, seconds, sends)
+
+    def _anew(self, sent: Sent, refused: SecretValue) -> SecretValue:
+        """The tool's secret where it was rotated after it was read. A call that was answered by 401 has done
+        nothing."""
+        try:
+            return self._secrets.get(sent.name, run_id=sent.call.run_id, tenant=sent.tenant, refused=refused)
+        except SecretRefused as error:
+            detail = "the tool answered 401, to the value of its secret that is in force"
+            raise ToolError("tool-failed", detail, acted=False) from error
+        except AgentRuntimeError as error:
+            detail = "the tool answered 401, and its secret cannot be read anew"
+            raise ToolError("tool-unavailable", detail, acted=False) from error
 
 
 def without(value: Any, secret: str) -> Any:

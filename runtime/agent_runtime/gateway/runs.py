@@ -12,7 +12,7 @@ from agent_runtime.brake import BrakeReader
 from agent_runtime.checkpoint_table import CheckpointTable
 from agent_runtime.errors import Braked, CheckpointUnavailable
 from agent_runtime.hosts.problems import Problem, problem_of
-from agent_runtime.records import HEAD, SCHEMA_VERSION, RunStatus, Value, path_from, path_text
+from agent_runtime.records import HEAD, SCHEMA_VERSION, SKEW_SECONDS, RunStatus, Value, path_from, path_text
 from agent_runtime.tools.arguments import approval_name
 
 ITEM: Final = "tool-gateway"
@@ -54,11 +54,12 @@ class Runs:
 
     def check(self, agent: str, tenant: str, run_id: str) -> None:
         """Raises `Problem` 403 unless this very tenant's run is being worked on now. One answer for all other
-        cases: a caller learns nothing of the runs of others."""
+        cases: a caller learns nothing of the runs of others. The lease's end is by the worker's clock; one
+        that lost the run for less than that is held off by its epoch: no step of it counts."""
         head = self._table_of(agent).get({"pk": f"{agent}#{tenant}#{run_id}", "sk": HEAD})
-        now = int(self._clock() * 1000)
+        over = int((self._clock() - SKEW_SECONDS) * 1000)
         is_worked_on = head is not None and head.get("status") == RunStatus.RUNNING.value
-        if not is_worked_on or (head or {}).get("lease_expires_at", now) < now:
+        if not is_worked_on or (head or {}).get("lease_expires_at", 0) < over:
             raise Problem(
                 403, "run-refused", "The call belongs to no run", "this tenant has no such run in work"
             )

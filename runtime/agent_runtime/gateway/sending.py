@@ -48,7 +48,7 @@ def send(
                 raise TimeoutError
         return response.status, bytes(held)
     except TimeoutError as error:
-        raise ToolError("tool-timeout", f"no answer within {seconds:g} s", acted=was_sent) from error
+        raise ToolError("tool-timeout", f"no answer within {seconds:.3g} s", acted=was_sent) from error
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise ToolError("tool-unavailable", "the tool does not answer", acted=was_sent) from error
     finally:
