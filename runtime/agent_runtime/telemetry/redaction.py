@@ -88,9 +88,9 @@ def _can_take_for_ever(parsed: Any, *, inside: bool) -> bool:
             least, most, repeated = argument
             if (inside and most != least) or _can_take_for_ever(repeated, inside=inside or most >= _LONG):
                 return True
-        elif name == "BRANCH" and inside:
-            return True
-        elif any(_can_take_for_ever(part, inside=inside) for part in _parts(argument)):
+        elif (name == "BRANCH" and inside) or any(
+            _can_take_for_ever(part, inside=inside) for part in _parts(argument)
+        ):
             return True
     return False
 
