@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_runtime import brake
-from agent_runtime.gateway.answers import Answers
+from agent_runtime.gateway.answers import Answers, Claim
 from agent_runtime.gateway.calls import Identity, ToolCall
 from agent_runtime.gateway.declared import Caller, GatewayTool, why_not
 from agent_runtime.gateway.permissions import may_see, tenant_of
@@ -159,7 +159,9 @@ def test_a_call_whose_gateway_died_is_taken_over_only_where_the_tool_knows_the_k
 ) -> None:
     answers = Answers(world.table, 30, world.aws.clock)
     for tool, repeatable in (("note", False), ("sure", True)):
-        answers.begin(AGENT, "acme", tool, tool, {}, seconds=20, repeatable=repeatable)
+        claim = answers.begin(AGENT, "acme", tool, tool, {}, seconds=20, repeatable=repeatable)
+        assert isinstance(claim, Claim)
+        answers.sends(claim, 20)
         going_on = world.post(tool, idempotency_key=tool)
         refused(world, going_on, 409, "call-in-progress")
     world.aws.clock.now += 30
