@@ -190,6 +190,19 @@ def test_a_reply_that_was_paid_for_is_kept_when_its_cost_cannot_be_counted(
     assert (spent(durable.aws), len(durable.model.requests)) == (reserved, asked)
 
 
+@pytest.mark.parametrize(("tried", "held"), [({}, 120), ({"timeout_seconds": 300}, 360)])
+def test_a_hold_outlasts_its_call_by_a_minute_however_long_its_worker_may_work(
+    spending: Any, tried: dict[str, Any], held: int
+) -> None:
+    """On ECS and EKS a worker has no time that is over."""
+    durable = spending()
+    plain = durable.bundle.model
+    durable.bundle = durable.make_bundle(model=plain.model_copy(update=tried))
+    durable.work(chat)
+    items = [item for item in durable.aws.items() if item["sk"]["S"].startswith("hold#")]
+    assert {int(item["until"]["N"]) - int(durable.aws.clock.now) for item in items} == {held}
+
+
 def test_a_call_that_ends_in_what_nobody_foresaw_may_have_cost(spending: Any) -> None:
     durable = spending()
     durable.model.answers = [ValueError("strange")]

@@ -90,9 +90,7 @@ class Ledger:
         """
         amount, now = nanos(cost_usd), self._clock()
         accounts = self._accounts(lease, tenant, windows_at(now), run_cap_usd)
-        hold = Hold.new(
-            self._agent, amount, windows_at(now), accounts, now + min(seconds, 3600) + MARGIN_SECONDS, pot
-        )
+        hold = Hold.new(self._agent, amount, windows_at(now), accounts, now + seconds + MARGIN_SECONDS, pot)
         try:
             if self._monotonic() - self._swept_at >= SWEEP_SECONDS:
                 self.sweep()
