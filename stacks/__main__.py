@@ -13,8 +13,7 @@ from agent_hosting.agent_platform import reference_to
 from agent_hosting.stack_config import GATEWAY, NAMESPACE, read_stack
 from agent_hosting.tool_gateway import reference_to_tools
 
-environment = pulumi.get_stack()
-config = pulumi.Config(NAMESPACE)
+environment, config = pulumi.get_stack(), pulumi.Config(NAMESPACE)
 stack = read_stack(environment, CONFIG.get())
 root = Path(__file__).parent.parent
 declared = {name: stack.agent_args(name, environment, root, config) for name in stack.agents}

@@ -1,10 +1,12 @@
 """Stops runs and does not come back before it is proven of each, or its time is over."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from agent_hosting_cli.deployed import told, who
 from agent_hosting_cli.runs import AgentRuns
@@ -18,6 +20,7 @@ SETTLE_SECONDS: Final = 7.0
 """A door may let runs in for five seconds after a brake was engaged, and the index is a moment behind."""
 MOST_ROUNDS: Final = 100
 _LOOK_SECONDS: Final = 1.0
+_REFUSED: Final = (AgentRuntimeError, ClientError, BotoCoreError)
 Key = tuple[str, str, str]
 """Agent, tenant and id of a run."""
 
@@ -30,9 +33,21 @@ class Outcome:
     stopped: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     not_stopped: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     braked: list[str] = field(default_factory=list[str])
+    failed: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+    """`{agent, reason}` of what could not be done for an agent as a whole: nobody else is left running for
+    it."""
+
+    @property
+    def is_proven(self) -> bool:
+        return not self.not_stopped and not self.failed
 
     def as_dict(self) -> dict[str, Any]:
-        return {"stopped": self.stopped, "not_stopped": self.not_stopped, "braked": self.braked}
+        return {
+            "stopped": self.stopped,
+            "not_stopped": self.not_stopped,
+            "braked": self.braked,
+            "failed": self.failed,
+        }
 
 
 @dataclass(frozen=True)
@@ -47,22 +62,25 @@ class KillSwitch:
 
     def count(self, wanted: Wanted) -> int:
         """How many runs would be stopped now."""
-        return sum(1 for _ in self._targets(wanted))
+        return len(self._targets(wanted, {}))
 
     def stop(self, wanted: Wanted, *, brakes: bool, wait_seconds: float) -> Outcome:
         """Stop all that fits, and all that begins meanwhile; with `brakes` the agents take no new runs.
 
-        Waits at most so long for the proof of each. Raises `UserError` where AWS refuses.
+        Waits at most so long for the proof of each. What AWS refuses for one agent stops those of no other.
+        Raises `UserError` where it does not say who calls.
         """
         by, done = told(lambda: who(self.agents[0].deployed.client)), Outcome()
         if brakes:
-            done.braked = [one.agent for one in self.agents if self._brake(one, by)]
+            for one in self.agents:
+                self._brake(one, by, done)
+        unread: dict[str, str] = {}
         stops: dict[Key, tuple[AgentRuns, Stop, float]] = {}
         failed: dict[Key, dict[str, Any]] = {}
         settled_at = self.clock() + (SETTLE_SECONDS if brakes else _LOOK_SECONDS)
         for _ in range(MOST_ROUNDS):
-            fresh = [target for target in self._targets(wanted) if _key(*target) not in stops]
-            for target, result in zip(fresh, self._each(fresh, by), strict=True):
+            fresh = [target for target in self._targets(wanted, unread) if _key(*target) not in stops]
+            for target, result in zip(fresh, self._each(fresh, by, done), strict=True):
                 if isinstance(result, Stop):
                     stops[_key(*target)] = (target[0], result, self.clock())
                     failed.pop(_key(*target), None)
@@ -73,24 +91,38 @@ class KillSwitch:
             self.sleep(_LOOK_SECONDS)
         self._prove(stops, done, wait_seconds)
         done.not_stopped += failed.values()
+        done.failed += [{"agent": agent, "reason": reason} for agent, reason in unread.items()]
         return done
 
-    def _targets(self, wanted: Wanted) -> Iterable[tuple[AgentRuns, dict[str, Any]]]:
+    def _targets(self, wanted: Wanted, unread: dict[str, str]) -> list[tuple[AgentRuns, dict[str, Any]]]:
+        """The runs that fit; `unread` are the agents whose runs cannot be listed now, and why."""
+        found: list[tuple[AgentRuns, dict[str, Any]]] = []
         for one in self.agents:
-            for head in told(lambda one=one: list(open_heads(one.store, wanted))):
-                yield one, head
+            try:
+                found += [(one, head) for head in open_heads(one.store, wanted)]
+                unread.pop(one.agent, None)
+            except _REFUSED as error:
+                unread[one.agent] = f"its runs cannot be listed: {error}"
+        return found
 
-    def _each(self, targets: Sequence[tuple[AgentRuns, dict[str, Any]]], by: str) -> list[Stop | str]:
+    def _each(
+        self, targets: Sequence[tuple[AgentRuns, dict[str, Any]]], by: str, done: Outcome
+    ) -> list[Stop | str]:
         """For each the stop, or why there is none."""
 
         def one_of(target: tuple[AgentRuns, dict[str, Any]]) -> Stop | str:
             one, head = target
             run = {"run_id": head["run_id"], "tenant": head["tenant"]}
+            stopped: Stop | None = None
             try:
                 with on_trail(one.deployed.trail, "run-stopped", **run, who=by, how="stopped", why=self.why):
-                    return stop(one.store, head["tenant"], head["run_id"], by=by, why=self.why)
-            except AgentRuntimeError as error:
-                return str(error)
+                    stopped = stop(one.store, head["tenant"], head["run_id"], by=by, why=self.why)
+            except _REFUSED as error:
+                if stopped is None:
+                    return str(error)
+                # It is stopped all the same: a proof is due for it, and a word about the trail.
+                done.failed.append({"agent": one.agent, "reason": f"{head['run_id']}: {error}"})
+            return stopped
 
         if self.at_once == 1:
             return [one_of(target) for target in targets]
@@ -107,7 +139,7 @@ class KillSwitch:
                     proof = proof_of(one.store, stopped, self.clock() - since)
                 except RunUnknown as error:
                     done.not_stopped.append({**_line(one, stopped), "reason": str(error)})
-                except AgentRuntimeError as error:
+                except _REFUSED as error:
                     if self.clock() < ends:
                         continue
                     done.not_stopped.append({**_line(one, stopped), "reason": str(error)})
@@ -120,17 +152,17 @@ class KillSwitch:
             if waiting:
                 self.sleep(_LOOK_SECONDS)
 
-    def _brake(self, one: AgentRuns, by: str) -> bool:
-        """Whether the brake is engaged by this."""
+    def _brake(self, one: AgentRuns, by: str, done: Outcome) -> None:
         client = one.deployed.client("dynamodb")
         named = {"reason": f"stopped by a person: {self.why}"[:500], "engaged_by": by[:500]}
         table = one.deployed.control_table
 
-        def engaged() -> bool:
+        try:
             with on_trail(one.deployed.trail, "brake-engaged", who=by, reason=self.why):
-                return engage(client, table, one.agent, engaged_at=utc_now(), **named)
-
-        return bool(told(engaged))
+                if engage(client, table, one.agent, engaged_at=utc_now(), **named):
+                    done.braked.append(one.agent)
+        except _REFUSED as error:
+            done.failed.append({"agent": one.agent, "reason": f"its brake: {error}"})
 
 
 def _key(one: AgentRuns, head: dict[str, Any]) -> Key:

@@ -126,7 +126,7 @@ def stop_runs(
         console.print_json(data=outcome.as_dict())
     else:
         _show_outcome(outcome.as_dict())
-    if outcome.not_stopped:
+    if not outcome.is_proven:
         raise typer.Exit(1)
 
 
@@ -164,6 +164,8 @@ def _show_outcome(done: dict[str, Any]) -> None:
     for line in done["not_stopped"]:
         table.add_row(line["agent"], line["run_id"], line["tenant"], line["was"], "no", line["reason"])
     console.print(table) if table.row_count else console.print("no run fits")
+    for line in done["failed"]:
+        errors.print(f"{line['agent']}: {line['reason']}", markup=False)
     if done["not_stopped"]:
         errors.print(f"{len(done['not_stopped'])} runs are not proven to have stopped", markup=False)
 

@@ -21,6 +21,8 @@ RETRIES, OLDEST_SECONDS = 5, 900
 """Of a call that Scheduler could not make. Later than a quarter of an hour the next time is as good."""
 MOST_SCHEDULES, MOST_INPUT_BYTES = 20, 100_000
 """A Lambda call that nobody waits for takes 1 MB; Scheduler's Input, by its own quota, 256 KB."""
+MOST_NAME_LETTERS, AUTO_NAMING = 64, len("-1a2b3c4")
+"""https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html"""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 _EXPRESSION = re.compile(
     r"rate\((1 (minute|hour|day)|([2-9]|[1-9]\d+) (minutes|hours|days))\)"
@@ -53,6 +55,9 @@ def check_schedules(args: Any, inputs: Inputs) -> dict[str, ScheduleArgs]:
         if not _NAME.fullmatch(name):
             allowed = "a schedule's name is 1 to 32 letters, digits, dots, dashes and underscores"
             raise inputs.refuse("schedules", name, allowed, "Choose a name such as 'nightly'.")
+        if (spare := MOST_NAME_LETTERS - AUTO_NAMING - len(_resource_name(inputs.name, name))) < 0:
+            allowed = f"with the agent's name, one of {len(name) + spare} letters fits EventBridge Scheduler"
+            raise inputs.refuse("schedules", name, allowed, "Shorten it.")
         _check(schedule, inputs, at)
     platform = args.get("platform")
     if given and platform and not platform.get("rollout_boundary_arn"):
@@ -151,7 +156,7 @@ def schedule_runs(
         _alarm_on_dropped(agent, function_name, topic_arn, tags, child)
     for name, schedule in schedules.items():
         aws.scheduler.Schedule(
-            f"{agent}-schedule-{name}",
+            _resource_name(agent, name),
             description=f"Runs of {agent}: {name}",
             group_name=group.name,
             schedule_expression=schedule["expression"],
@@ -186,6 +191,10 @@ def _call(name: str, given: Any) -> str:
     """
     told = {"schedule": name, "idempotency_key": "<aws.scheduler.scheduled-time>", "input": given}
     return json.dumps(told, sort_keys=True)
+
+
+def _resource_name(agent: str, name: str) -> str:
+    return f"{agent}-schedule-{name}"
 
 
 def _alarm_on_dropped(

@@ -51,14 +51,14 @@ class Inputs:
     """The inputs of one component, checked one by one."""
 
     def __init__(self, component: str, name: str, args: Any, within: str = "") -> None:
-        self.component, self._name, self._args, self._within = component, name, args, within
+        self.component, self.name, self._args, self._within = component, name, args, within
 
     def inside(self, given: str) -> "Inputs":
         """The inputs in `given`, told as `given.input`."""
-        return Inputs(self.component, self._name, self._args[given], f"{self._within}{given}.")
+        return Inputs(self.component, self.name, self._args[given], f"{self._within}{given}.")
 
     def refuse(self, given: str, value: object, limit: str, way_out: str) -> InputError:
-        return InputError(self.component, self._name, f"{self._within}{given}", value, limit, way_out)
+        return InputError(self.component, self.name, f"{self._within}{given}", value, limit, way_out)
 
     def known(self, names: Iterable[str]) -> None:
         """A misspelt input is refused: a TypedDict alone would drop it in silence."""

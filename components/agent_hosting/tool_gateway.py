@@ -14,6 +14,7 @@ from agent_hosting._audit_trail import AuditLock, check_audit
 from agent_hosting._packaging import Architecture, Target, gateway_archive, tools_archive
 from agent_hosting._tool_declarations import GatewayCallerArgs, GatewayToolArgs, check_tools, rules_of
 from agent_hosting._tool_functions import ToolFunctions
+from agent_hosting._tool_health import watch_tools
 from agent_hosting._tool_lifecycle import check_drained
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_identity import AgentIdentity
@@ -237,6 +238,7 @@ class ToolGateway(pulumi.ComponentResource):
         door = FrontDoor(f"{name}-door", behind, opts=child)
 
         topic_arn = _tool_trail.alarm_topic(name, args, self)
+        watch_tools(name, function, args, target, made.log_days, topic_arn, self)
         locked = _tool_trail.lock_trail(trail, args, target, made.log_days, topic_arn, self)
 
         self.audit_log_group_name = pulumi.Output.from_input(trail.log_group_name)

@@ -166,19 +166,21 @@ def reason_to_brake(subject: str, message: str, percent: float) -> str | None:
     """The reason to engage that an SNS message gives, or None for a warning or an all-clear.
 
     CloudWatch sends JSON with `NewStateValue`: ALARM engages, unless the alarm's `Trigger` shows
-    that it watches something else than the spend, such as a canary's errors, whose cure is a
-    rollback and not a stop. The ledger sends JSON with `ledger` and the `percent` of its cap that
-    is used. AWS Budgets sends text with the lines `Budgeted Amount: $100.00`, `Alert Type: ACTUAL`
-    and `Alert Threshold: > $80.00`: a threshold of `percent` of the budget or more engages, a
-    forecast never does. Raises `ValueError` for anything else.
+    that it watches something else than the sum of the spend: a canary's errors, whose cure is a
+    rollback, or what a run costs on average, which `observe` tells people of. The ledger sends JSON
+    with `ledger` and the `percent` of its cap that is used. AWS Budgets sends text with the lines
+    `Budgeted Amount: $100.00`, `Alert Type: ACTUAL` and `Alert Threshold: > $80.00`: a threshold of
+    `percent` of the budget or more engages, a forecast never does. Raises `ValueError` for anything else.
     """
     alarm = _json_object(message)
     if alarm is not None and "ledger" in alarm:
         is_reached = float(alarm.get("percent") or 0) >= percent
         return str(alarm.get("text") or "the ledger's cap is reached")[:500] if is_reached else None
     if alarm is not None and "NewStateValue" in alarm:
-        is_of_something_else = "Trigger" in alarm and SPEND_METRIC not in json.dumps(alarm["Trigger"])
-        if alarm["NewStateValue"] != "ALARM" or is_of_something_else:
+        trigger = alarm.get("Trigger")
+        # Metric math has no name of its own in its Trigger, but `Metrics`.
+        is_spend = not isinstance(trigger, dict) or trigger.get("MetricName") == SPEND_METRIC
+        if alarm["NewStateValue"] != "ALARM" or not is_spend:
             return None
         return f"alarm {alarm.get('AlarmName', 'without a name')}: {alarm.get('NewStateReason', subject)}"[
             :500

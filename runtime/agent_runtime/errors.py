@@ -67,6 +67,8 @@ AgentRuntimeError
 ```
 """
 
+from typing import Final
+
 
 class AgentRuntimeError(Exception):
     """Base of every error of the runtime. Messages are one sentence and hold no secret value."""
@@ -399,3 +401,16 @@ class ModelAuthFailed(ModelError):
 
 class ModelReplyInvalid(ModelError):
     """The model's reply cannot be used."""
+
+
+PASSING: Final = (
+    AuditUnavailable,
+    Braked,
+    CapReached,
+    CircuitOpen,
+    GuardTripped,
+    ModelUnavailable,
+    SpendUnknown,
+    ToolUnavailable,
+)
+"""What parks a run: it passes by itself, or a person lets the run go on; its text is the runtime's own."""

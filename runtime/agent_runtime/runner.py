@@ -17,22 +17,18 @@ from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.copied import CopiedRun
 from agent_runtime.copies import agreement, copied_run, recording_of
 from agent_runtime.errors import (
+    PASSING,
     AuditUnavailable,
     Braked,
-    CapReached,
     CheckpointBlobLost,
     CheckpointUnavailable,
-    CircuitOpen,
     GuardTripped,
     LeaseLost,
     MemoryGone,
     MemoryTooLarge,
-    ModelUnavailable,
     ResultNotJson,
     SettingsError,
-    SpendUnknown,
     Suspended,
-    ToolUnavailable,
 )
 from agent_runtime.escalations import escalated_after_ms
 from agent_runtime.guards.thresholds import Thresholds
@@ -60,17 +56,6 @@ _log = logging.getLogger("agent_runtime.runner")
 Agent = Callable[[Run], Any]
 _MEMORY_REFUSED = (CheckpointBlobLost, MemoryGone, MemoryTooLarge, ResultNotJson)
 """The agent's run cannot end with what it made of its memory."""
-PASSING = (
-    AuditUnavailable,
-    Braked,
-    CapReached,
-    CircuitOpen,
-    GuardTripped,
-    ModelUnavailable,
-    SpendUnknown,
-    ToolUnavailable,
-)
-"""What parks a run: it passes by itself, or a person lets the run go on; its text is the runtime's own."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
 from agent_hosting_cli import deployed, kill_switch, main
@@ -15,9 +16,10 @@ from agent_hosting_cli.project import UserError
 from agent_hosting_cli.run_commands import age_of
 from agent_hosting_cli.runs import AgentRuns
 from agent_runtime.blobs import BlobStore
-from agent_runtime.brake import BrakeReader
+from agent_runtime.brake import BrakeReader, engage
 from agent_runtime.checkpoints import CheckpointStore
-from agent_runtime.open_runs import Wanted
+from agent_runtime.errors import CheckpointUnavailable
+from agent_runtime.open_runs import Wanted, open_heads
 from agent_runtime.records import RunStatus
 from tests.runtime.audit_world import Told
 from tests.runtime.pretended import BUCKET, CONTROL, TABLE, Aws, pretended_aws
@@ -184,6 +186,54 @@ def test_the_command_ends_with_1_and_names_what_is_not_proven(world: World) -> N
     done = world.command("runs", "stop", "--run", run_id, "--why", "w", "--yes", "--wait", "0", "--json")
     assert done.exit_code == 1
     assert [line["run_id"] for line in json.loads(done.stdout)["not_stopped"]] == [run_id]
+
+
+def test_what_fails_for_one_agent_stops_the_runs_of_the_others_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id, turn = world.submit(1), world.turn(2)
+
+    def engages(client: Any, table: str, agent: str, **more: Any) -> bool:
+        if agent == "handbook":
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, "UpdateItem")
+        return engage(client, table, agent, **more)
+
+    monkeypatch.setattr(kill_switch, "engage", engages)
+    done = world.command("runs", "stop", "--all", "--why", "enough", "--yes", "--json")
+    outcome = json.loads(done.stdout)
+    assert done.exit_code == 1
+    assert {line["run_id"] for line in outcome["stopped"]} == {run_id, turn}
+    assert outcome["braked"] == ["review"]
+    ((agent, reason),) = ((line["agent"], line["reason"]) for line in outcome["failed"])
+    assert (agent, "ThrottlingException" in reason) == ("handbook", True)
+
+
+def test_a_run_is_stopped_with_proof_though_the_trail_is_down(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = world.submit(1)
+    monkeypatch.setattr(Deployed, "trail", Told(down=True))
+    done = world.command("runs", "stop", "--all", "--why", "enough", "--yes", "--json")
+    outcome = json.loads(done.stdout)
+    assert done.exit_code == 1
+    assert [line["run_id"] for line in outcome["stopped"]] == [run_id]
+    assert outcome["braked"] == ["handbook", "review"]
+    assert [line["agent"] for line in outcome["failed"]] == ["handbook", "review", "review"]
+
+
+def test_agents_whose_runs_cannot_be_listed_are_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_id = world.submit(1)
+    world.turn(2)
+
+    def lists(store: Any, wanted: Wanted) -> Any:
+        if store.heads.agent == "handbook":
+            raise CheckpointUnavailable("the table does not answer")
+        return open_heads(store, wanted)
+
+    monkeypatch.setattr(kill_switch, "open_heads", lists)
+    outcome = world.switch().stop(Wanted(), brakes=False, wait_seconds=5)
+    assert [line["run_id"] for line in outcome.stopped] == [run_id]
+    assert [line["agent"] for line in outcome.failed] == ["handbook"]
 
 
 def test_runs_that_begin_meanwhile_are_stopped_too(world: World) -> None:

@@ -54,6 +54,14 @@ def test_a_schedule_that_is_none_is_refused_by_its_name(schedules: Any, where: s
         checked(schedules)
 
 
+def test_a_name_that_fits_beside_a_short_agents_is_refused_beside_a_long_one() -> None:
+    schedules = {"every-monday-morning": NIGHTLY}
+    assert checked(schedules) == schedules
+    args = {"schedules": schedules}
+    with pytest.raises(InputError, match="one of 16 letters fits EventBridge Scheduler"):
+        check_schedules(args, Inputs("Agent", "a" * 30, args))
+
+
 def test_a_platform_without_the_boundary_that_schedules_need_is_refused() -> None:
     platform = {name: value for name, value in PLATFORM.items() if name != "rollout_boundary_arn"}
     with pytest.raises(InputError, match="rollout_boundary_arn"):

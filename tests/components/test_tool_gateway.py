@@ -11,7 +11,7 @@ from agent_hosting import ToolGateway, reference_to_tools
 from agent_hosting._tool_declarations import check_tools, rules_of
 from agent_hosting._tool_lifecycle import missing_tools
 from agent_hosting._validation import InputError, Inputs
-from agent_runtime.gateway.declared import GatewayRules
+from agent_runtime.gateway.declared import TOOLS_DOWN, GatewayRules
 from agent_runtime.tool_spec import ToolSpec
 from policies.framework.judge import Judge
 from policies.framework.outcomes import Outcome
@@ -126,6 +126,21 @@ def test_a_topic_of_its_own_is_told_of_alarms_unless_one_is_given(source: str, p
     assert {a.inputs["alarmActions"][0] for a in other.all("MetricAlarm")} == {given["alarm_topic_arn"]}
     (mail,) = other.all("TopicSubscription")
     assert mail.inputs["endpoint"] == "a@example.com"
+
+
+def test_the_gateway_looks_at_its_tools_by_schedule_and_tells_of_one_that_is_down(program: Program) -> None:
+    (rule,) = [r for r in program.all("EventRule") if r.name == "one-health"]
+    assert rule.inputs["scheduleExpression"] == "rate(5 minutes)"
+    (target,) = [t for t in program.all("EventTarget") if t.name == "one-health-target"]
+    assert "one-gateway" in target.inputs["arn"]
+    (allowed,) = [p for p in program.all("Permission") if p.name == "one-health-permission"]
+    assert allowed.inputs["principal"] == "events.amazonaws.com"
+    assert "one-health" in allowed.inputs["sourceArn"]
+    alarms = {alarm.name: alarm.inputs for alarm in program.all("MetricAlarm")}
+    down = alarms["one-tools-down"]
+    assert (down["metricName"], down["dimensions"]) == (TOOLS_DOWN, {"gateway": "one"})
+    assert down["evaluationPeriods"] * down["period"] == 600
+    assert "one-health-failures" in alarms
 
 
 def test_each_tool_has_a_route_and_each_route_asks_for_a_token(program: Program) -> None:

@@ -67,6 +67,7 @@ class Server:
 
     def __init__(self) -> None:
         self.reached: list[tuple[str, dict[str, Any]]] = []
+        self.is_well = True
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
         size = int(environ.get("CONTENT_LENGTH") or 0)
@@ -74,7 +75,8 @@ class Server:
         if environ["PATH_INFO"] != "/health":
             told = {"authorization": environ.get("HTTP_AUTHORIZATION"), "body": json.loads(body)}
             self.reached.append((environ["PATH_INFO"], told))
-        start_response("200 OK", [("content-type", "application/json")])
+        status = "200 OK" if self.is_well else "503 Service Unavailable"
+        start_response(status, [("content-type", "application/json")])
         return [json.dumps({"done": len(self.reached)}).encode()]
 
 
@@ -151,6 +153,14 @@ class Gateway:
         asked = [{"tool": tool, "arguments": arguments} for tool, arguments in calls]
         more = {"agent-user-token": user_token} if user_token else {}
         return ask(self.agent["local_url"], self.callers_token, {"input": {"calls": asked}}, key, **more)
+
+    def fire(self, rule: str) -> None:
+        """Has what a schedule calls be called now."""
+        (found,) = self.deployment.client("events").list_rules(NamePrefix=f"{rule}-")["Rules"]
+        door = f"http://127.0.0.1:{self.deployment.cloud()['gateway_port']}/_embedded/schedules/run"
+        url = f"{door}?rule={found['Name']}"
+        with urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=60) as answer:
+            assert json.loads(answer.read()) == {"called": 1}
 
     def told(self) -> list[dict[str, Any]]:
         """The gateway's own lines: one of its log and one of metrics for each call."""

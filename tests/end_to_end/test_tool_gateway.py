@@ -238,15 +238,26 @@ def test_the_gateways_own_trail_tells_who_acted_and_is_locked(gateway: Gateway) 
         ("handbook", "note", "done"),
         ("handbook", "payroll", "tool-forbidden"),
     ]
-    (rule,) = deployment.client("events").list_rules(NamePrefix="tools-audit-export")["Rules"]
-    url = f"http://127.0.0.1:{deployment.cloud()['gateway_port']}/_embedded/schedules/run?rule={rule['Name']}"
-    with urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=60) as answer:
-        assert json.loads(answer.read()) == {"called": 1}
+    gateway.fire("tools-audit-export")
     ends = time.monotonic() + 120
     while (told := json.loads(deployment.run("audit", "verify", "tools", "--json")))["exported"] == 0:
         assert time.monotonic() < ends, told
         time.sleep(1)
     assert (told["whole"], told["findings"]) == (True, [])
+
+
+def test_tools_that_are_down_are_told_of_by_schedule(gateway: Gateway) -> None:
+    def last() -> int | None:
+        counted = [line["ToolsDown"] for line in gateway.told() if "ToolsDown" in line]
+        return counted[-1] if counted else None
+
+    for is_well, down in ((False, 7), (True, 0)):
+        gateway.server.is_well = is_well
+        gateway.fire("tools-health")
+        ends = time.monotonic() + 120
+        while last() != down:
+            assert time.monotonic() < ends, gateway.logged("tools-gateway")[-2000:]
+            time.sleep(0.2)
 
 
 def test_the_callers_own_token_reaches_the_tool_and_is_found_nowhere(gateway: Gateway) -> None:

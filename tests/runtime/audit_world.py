@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 
 from agent_runtime.audit.anchors import Anchors, Head
+from agent_runtime.audit.trail import must_be_kept
 from agent_runtime.audit.verify import Checked, Line, verify_chains
 from agent_runtime.audit.writer import AuditTrail
 from agent_runtime.errors import AuditUnavailable
@@ -59,12 +60,12 @@ class AuditWorld:
 class Told:
     """A trail that remembers, or is down."""
 
-    def __init__(self) -> None:
-        self.down = False
+    def __init__(self, *, down: bool = False) -> None:
+        self.down = down
         self.entries: list[dict[str, Any]] = []
 
     def record(self, kind: str, **said: Any) -> None:
-        if self.down and kind != "approval-asked":
+        if self.down and must_be_kept(kind, said):
             raise AuditUnavailable("down")
         self.entries.append({"kind": kind, **said})
 

@@ -69,7 +69,7 @@ def item(aws: Any) -> dict[str, Any]:
         (budget_text("$100.00", kind="FORECASTED"), False),
         (alarm_text("ALARM"), True),
         (alarm_text("ALARM", MetricName="SpendUsd", Namespace="AgentHosting"), True),
-        (alarm_text("ALARM", Metrics=[{"MetricStat": {"Metric": {"MetricName": "SpendUsd"}}}]), True),
+        (alarm_text("ALARM", Metrics=[{"MetricStat": {"Metric": {"MetricName": "SpendUsd"}}}]), False),
         (alarm_text("ALARM", MetricName="Errors", Namespace="AWS/Lambda"), False),
         (alarm_text("ALARM", Metrics=[{"Expression": "100 * errors / calls"}]), False),
         (alarm_text("OK", MetricName="SpendUsd"), False),

@@ -11,6 +11,7 @@ from agent_runtime.checkpoint_table import CheckpointTable
 from agent_runtime.errors import CircuitOpen
 from agent_runtime.guards.breakers import DEFAULT_RULE
 from agent_runtime.guards.circuits import LOOK_SECONDS, Circuits
+from tests.runtime.audit_world import Told
 from tests.runtime.faulty import FaultyClient
 from tests.runtime.pretended import TABLE, Aws
 
@@ -28,19 +29,6 @@ class Refused(Exception):
 
 def outage(error: Exception) -> float | None:
     return 0.0 if isinstance(error, Down) else None
-
-
-class Told:
-    """An audit trail that remembers."""
-
-    def __init__(self) -> None:
-        self.kinds: list[tuple[str, dict[str, Any]]] = []
-
-    def record(self, kind: str, **what: Any) -> None:
-        self.kinds.append((kind, what))
-
-    def flush(self) -> None:
-        """Nothing waits."""
 
 
 @pytest.fixture
@@ -216,7 +204,7 @@ def test_an_opening_is_on_the_audit_trail_once(process: Any) -> None:
     told = Told()
     fail(process(audit=told))
     opened = {"guard": "circuit", "circuit": NAME, "seconds": 30}
-    assert told.kinds == [("guard-tripped", opened)]
+    assert told.entries == [{"kind": "guard-tripped", **opened}]
 
 
 @pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)

@@ -89,6 +89,10 @@ def end(error: Exception | None, takes: int = 1, max_receives: int = 5, jitter: 
             Braked("spent"),
             Ending(PARKED, NOW + 240, "the brake is engaged: spent", resend_after=PARKED_SECONDS),
         ),
+        (
+            errors.AuditUnavailable("the trail is down"),
+            Ending(PARKED, NOW + 240, "the trail is down", resend_after=PARKED_SECONDS),
+        ),
         (ModelUnavailable("down"), Ending(PARKED, NOW + 240, "down", resend_after=PARKED_SECONDS)),
         (
             ModelUnavailable("throttled", retry_after_seconds=300),

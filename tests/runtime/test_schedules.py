@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 
+from agent_runtime.brake import engage
 from agent_runtime.hosts.problems import Problem
 from agent_runtime.hosts.requests import schedule_request
 from agent_runtime.spend.caps import SpendCaps
 from tests.runtime.doors import Context, Door
 from tests.runtime.lambdas import Api
+from tests.runtime.pretended import CONTROL
 from tests.runtime.test_room import spend_all
 
 CALL = {"schedule": "nightly", "idempotency_key": "2027-01-15T06:00:00Z", "input": {"question": "why?"}}
@@ -80,3 +82,43 @@ def test_no_caller_is_a_schedule(api: Api, http_event: Any) -> None:
     body = {"input": {"question": "why?"}}
     assert api(http_event(body=body, claims={"tenant": TENANT}))[0] == 403
     assert api.raw({**body, "tenant": TENANT})["problem"]["status"] == 400
+
+
+def runs(api: Api) -> list[dict[str, Any]]:
+    return [item for item in api.aws.items() if item["sk"]["S"] == "run"]
+
+
+def stop(api: Api) -> None:
+    at = "2027-01-15T06:00:00.000Z"
+    engage(api.aws.dynamodb, CONTROL, "answers", reason="spent", engaged_by="a test", engaged_at=at)
+    api.aws.clock.now += 60  # what was known of the brake is old
+
+
+def test_a_run_on_lambda_that_has_begun_is_called_again_until_it_is_over(api: Api) -> None:
+    def asks(run: Any) -> dict[str, Any]:
+        return {"sent": run.approve("send", summary="send it")}
+
+    api.agent = asks
+    for _ in range(2):
+        with pytest.raises(Problem, match="not over"):
+            api.raw(CALL)
+    (run,) = runs(api)
+    assert run["status"]["S"] == "WAITING_APPROVAL"
+
+
+def test_a_run_on_lambda_that_the_brake_stops_in_its_midst_is_no_run_that_is_left_out(api: Api) -> None:
+    def braked_in_the_midst(run: Any) -> dict[str, Any]:
+        run.step("first", lambda: 1)
+        stop(api)
+        return {"second": run.step("second", lambda: 2)}
+
+    api.agent = braked_in_the_midst
+    with pytest.raises(Problem) as raised:
+        api.raw(CALL)
+    assert (raised.value.kind, raised.value.has_begun) == ("braked", True)
+
+
+def test_a_schedule_of_a_braked_agent_is_left_out(api: Api) -> None:
+    stop(api)
+    assert api.raw(CALL)["problem"]["type"] == "urn:agent-hosting:problem:braked"
+    assert runs(api) == []

@@ -8,6 +8,7 @@ import pytest
 from agent_runtime.errors import AuditUnavailable, SecretNotDeclared, SecretRefused, SecretUnavailable
 from agent_runtime.scopes import Scope, current_scope
 from agent_runtime.secrets import REFUSED_SECONDS, SecretReader, SecretValue
+from tests.runtime.audit_world import Told
 from tests.runtime.pretended import SECRET_TEXT as OLD
 
 
@@ -162,22 +163,6 @@ def test_those_who_were_refused_at_the_same_moment_fetch_the_new_value_once(aws:
         thread.join(30)
     assert seen == ["sk-new"] * 4
     assert faulty.calls["get_secret_value"] == 2
-
-
-class Told:
-    """A trail that remembers, or is down."""
-
-    def __init__(self, *, down: bool = False) -> None:
-        self.down = down
-        self.entries: list[dict[str, Any]] = []
-
-    def record(self, kind: str, **said: Any) -> None:
-        if self.down:
-            raise AuditUnavailable("down")
-        self.entries.append({"kind": kind, **said})
-
-    def flush(self) -> None:
-        pass
 
 
 def test_each_read_is_on_the_trail_with_its_run_and_step_and_never_with_the_value(aws: Any) -> None:

@@ -28,6 +28,7 @@ from agent_runtime.stopping import resume, stop
 from agent_runtime.tool_spec import ToolSpec
 from agent_runtime.tools.arguments import approval_name
 from agent_runtime.tools.local import LocalTool
+from tests.runtime.audit_world import Told
 from tests.runtime.durable import RUN, Durable, Killed
 
 WORD = {
@@ -48,21 +49,6 @@ TOOLS = (
 )
 
 
-class Trail:
-    """What was recorded; `fails` refuses what must be kept."""
-
-    def __init__(self) -> None:
-        self.entries: list[dict[str, Any]] = []
-        self.fails = False
-
-    def record(self, kind: str, **what: Any) -> None:
-        if self.fails and what.get("effect") in ("write", "destructive"):
-            raise AuditUnavailable("the trail cannot be written")
-        self.entries.append({"kind": kind, **what})
-
-    def flush(self) -> None: ...
-
-
 class World:
     """One run with tools that note what they are called with, and may die at it."""
 
@@ -72,7 +58,7 @@ class World:
         """Tool, word and idempotency key."""
         self.answers: Callable[[str, str], Any] = lambda tool, word: f"{tool} {word}"
         self.dies = 0
-        self.trail = Trail()
+        self.trail = Told()
         durable.bundle = durable.make_bundle(tools=TOOLS)
         here = tuple(spec.name for spec in TOOLS if spec.name != "not-here")
         local = {
@@ -280,7 +266,7 @@ def test_a_yes_to_one_call_is_a_yes_to_no_other(world: World) -> None:
 
 
 def test_an_act_that_cannot_be_put_on_the_trail_is_not_done(world: World) -> None:
-    world.trail.fails = True
+    world.trail.down = True
     error = world.durable.work(lambda run: {"x": run.tool("send", word="a")}).error
     assert isinstance(error, AuditUnavailable)
     assert world.calls == []

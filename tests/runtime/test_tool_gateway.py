@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_runtime import brake
-from agent_runtime.gateway.answers import Answers
+from agent_runtime.gateway.answers import Answers, Claim
 from agent_runtime.gateway.calls import Identity, ToolCall
 from agent_runtime.gateway.declared import Caller, GatewayTool, why_not
 from agent_runtime.gateway.permissions import may_see, tenant_of
@@ -19,6 +19,7 @@ from agent_runtime.gateway.reaching import without
 from agent_runtime.hosts.problems import Problem
 from agent_runtime.hosts.tool import ToolFailed, ToolHost, ToolUse
 from agent_runtime.records import RunStatus
+from tests.runtime.doors import Context
 from tests.runtime.pretended import CONTROL, SECRET_TEXT
 from tests.runtime.tool_gateway_world import AGENT, GUEST, USER_TOKEN, GatewayWorld
 
@@ -158,7 +159,9 @@ def test_a_call_whose_gateway_died_is_taken_over_only_where_the_tool_knows_the_k
 ) -> None:
     answers = Answers(world.table, 30, world.aws.clock)
     for tool, repeatable in (("note", False), ("sure", True)):
-        answers.begin(AGENT, "acme", tool, tool, {}, seconds=20, repeatable=repeatable)
+        claim = answers.begin(AGENT, "acme", tool, tool, {}, seconds=20, repeatable=repeatable)
+        assert isinstance(claim, Claim)
+        answers.sends(claim, 20)
         going_on = world.post(tool, idempotency_key=tool)
         refused(world, going_on, 409, "call-in-progress")
     world.aws.clock.now += 30
@@ -273,6 +276,25 @@ def test_health_tells_of_each_tool_that_the_caller_may_call(world: GatewayWorld)
     assert "refund" not in body["tools"]
     assert world.reached == 0
     assert world.get("/health", "stranger")[0] == 403
+
+
+def test_a_schedule_has_all_tools_looked_at_and_tells_which_are_down(world: GatewayWorld) -> None:
+    tools = world.host.handle({"health": True}, Context())["tools"]
+    assert {"private", "refund", "own"} <= tools.keys()
+    assert set(tools.values()) == {"ok"}
+    assert world.lines[-1]["ToolsDown"] == 0
+    world.lines.clear()
+    world.tools.answer = lambda _: ("503 Service Unavailable", b"")
+    tools = world.host.handle({"health": True}, Context())["tools"]
+    assert [name for name, health in tools.items() if health == "ok"] == ["own"]
+    told = {line["tool"]: line["ToolDown"] for line in world.lines[:-1]}
+    assert told == {name: int(health == "down") for name, health in tools.items()}
+    assert world.lines[-1]["ToolsDown"] == len(tools) - 1
+    for line in world.lines:
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        ((*dimensions,),) = directive["Dimensions"]
+        assert {*dimensions, directive["Metrics"][0]["Name"]} <= line.keys()
+    assert world.reached == 0
 
 
 def test_what_an_unknown_name_says_makes_no_metric_of_its_own(world: GatewayWorld) -> None:

@@ -3,8 +3,12 @@
 import contextlib
 import os
 import signal
+import time
 
 import psutil
+
+_LOOK_SECONDS = 1.0
+"""How often descendants are looked for: that reads every process of the machine, what they hold does not."""
 
 
 class Family:
@@ -13,10 +17,13 @@ class Family:
     def __init__(self, pid: int) -> None:
         self._pid = pid
         self._seen: frozenset[psutil.Process] = frozenset()
+        self._look_at = 0.0
 
     def resident_bytes(self) -> int:
-        """What all of them hold in memory now."""
-        self._look()
+        """What all of them hold in memory now, of those that live for a second."""
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + _LOOK_SECONDS
+            self._look()
         return sum(_resident(process) for process in self._seen)
 
     def kill(self) -> None:

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+TOOLS_DOWN = "ToolsDown"
+"""Metric, by gateway: how many of its tools did not answer when it last looked."""
 FILE = "tools.json"
 """Name of the document at the top of the gateway's archive."""
 MOST_TOOL_SECONDS = 25

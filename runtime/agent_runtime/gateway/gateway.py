@@ -19,9 +19,11 @@ from agent_runtime.gateway.permissions import (
     tool_of,
 )
 from agent_runtime.gateway.rates import Rates
-from agent_runtime.gateway.reaching import Reaching, Sent, ToolError, without
+from agent_runtime.gateway.reaching import Reaching, Sent, without
 from agent_runtime.gateway.runs import Runs
+from agent_runtime.gateway.sending import ToolError
 from agent_runtime.gateway.telling import Telling
+from agent_runtime.gateway.watching import look
 from agent_runtime.hosts.problems import Problem
 from agent_runtime.tools.arguments import approval_name, checked
 
@@ -69,6 +71,12 @@ class ToolGateway:
             name: {"version": tool.version, "health": "ok" if self._reaching.is_well(tool) else "down"}
             for name, tool in self.visible(who).items()
         }
+
+    def watch(self) -> dict[str, str]:
+        """Health of all tools, told of in metrics."""
+        found = look(self.rules.tools, self._reaching.is_well)
+        self._telling.tell_health(found)
+        return {name: "ok" if is_well else "down" for name, is_well in found.items()}
 
     def call(self, who: Identity, call: ToolCall) -> Any:
         """The tool's result, told of whatever comes of it. Raises `Problem`."""
@@ -156,23 +164,33 @@ class ToolGateway:
         return self._reached(sent, claim), False
 
     def _reached(self, sent: Sent, claim: Claim | None) -> Any:
-        try:
-            result = self._reaching.call(sent)
-        except ToolError as error:
+        was_sent = False
+
+        def sends() -> None:
+            nonlocal was_sent
             if claim is not None:
-                (self._answers.doubt if error.acted else self._answers.free)(claim)
+                self._answers.sends(claim, sent.tool.timeout_seconds)
+            was_sent = True
+
+        try:
+            result = self._reaching.call(sent, sends)
+        except ToolError as error:
+            self._leave(claim, acted=error.acted)
             token = sent.call.user_token
             detail = error.detail if token is None else without(error.detail, token.reveal())
             raise Problem(
                 _STATUS[error.kind], error.kind, _TITLE[error.kind], detail, tool=sent.name
             ) from error
-        except AgentRuntimeError:  # its secret could not be read, or not be told of: nothing was sent
-            if claim is not None:
-                self._answers.free(claim)
+        except Exception:  # such as a secret that cannot be read: in doubt is only what may have been sent
+            self._leave(claim, acted=was_sent)
             raise
         if claim is not None:
             self._answers.keep(claim, result)
         return result
+
+    def _leave(self, claim: Claim | None, *, acted: bool) -> None:
+        if claim is not None:
+            (self._answers.doubt if acted else self._answers.free)(claim)
 
     def _record_end(self, outcome: str, named: dict[str, Any], *, replayed: bool) -> None:
         """How a declared caller's call came out, which may wait: it is too late to stop it. A read that was

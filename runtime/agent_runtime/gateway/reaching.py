@@ -1,34 +1,60 @@
 """Reaches a tool: its own function, or an address on the list; bounded in size and time."""
 
-import http.client
 import json
 import logging
-import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    CredentialRetrievalError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ProxyConnectionError,
+    ReadTimeoutError,
+)
 
 from agent_runtime.gateway.calls import ToolCall
 from agent_runtime.gateway.declared import GatewayTool
+from agent_runtime.gateway.sending import MOST_RESULT_BYTES, ToolError, send, too_large
 from agent_runtime.secrets import SecretReader
 
 _log = logging.getLogger("agent_runtime.gateway")
-MOST_RESULT_BYTES: Final = 256 * 1024
-"""As JSON: what the answer's item of 400 KB has room for, and a model has no use for more."""
-
-
-class ToolError(Exception):
-    """A tool gave no result. `acted` says whether it may have acted all the same."""
-
-    def __init__(self, kind: str, detail: str, *, acted: bool) -> None:
-        super().__init__(detail)
-        self.kind = kind
-        self.detail = detail
-        self.acted = acted
+_NOT_SENT: Final = (
+    ConnectTimeoutError,
+    CredentialRetrievalError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ProxyConnectionError,
+)
+_NOT_BEGUN: Final = frozenset(
+    {
+        "EC2AccessDeniedException",
+        "EC2ThrottledException",
+        "EC2UnexpectedException",
+        "ENILimitReachedException",
+        "InvalidSecurityGroupIDException",
+        "InvalidSubnetIDException",
+        "InvalidZipFileException",
+        "KMSAccessDeniedException",
+        "KMSDisabledException",
+        "KMSInvalidStateException",
+        "KMSNotFoundException",
+        "ResourceNotReadyException",
+        "SubnetIPAddressLimitReachedException",
+    }
+)
+"""Answered with 502 where Lambda could not set the function up:
+https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_Errors"""
 
 
 @dataclass(frozen=True)
@@ -70,9 +96,10 @@ class Reaching:
         self._secrets = secrets
         self._clock = clock
 
-    def call(self, sent: Sent) -> Any:
-        """The tool's result, as JSON gives it. The user's token is blotted out of it. Raises `ToolError`."""
-        result = self._invoked(sent) if sent.tool.function_arn else self._posted(sent)
+    def call(self, sent: Sent, sends: Callable[[], None]) -> Any:
+        """The tool's result, as JSON gives it. The user's token is blotted out of it. `sends` is called right
+        before anything is sent; what it raises stops the call. Raises `ToolError`."""
+        result = self._invoked(sent, sends) if sent.tool.function_arn else self._posted(sent, sends)
         return without(result, sent.call.user_token.reveal()) if sent.call.user_token else result
 
     def is_well(self, tool: GatewayTool) -> bool:
@@ -83,12 +110,12 @@ class Reaching:
                 return isinstance(reply, dict) and reply.get("result") == "ok"
             parts = urlsplit(tool.url)
             at = tool.health_url or f"{parts.scheme}://{parts.netloc}/health"
-            return self._send("GET", at, None, {}, min(5, tool.timeout_seconds))[0] == 200
+            return send(self._clock, "GET", at, None, {}, min(5, tool.timeout_seconds))[0] == 200
         except ToolError:
             return False
 
-    def _invoked(self, sent: Sent) -> Any:
-        reply = self._invoke(sent.tool, sent.event())
+    def _invoked(self, sent: Sent, sends: Callable[[], None]) -> Any:
+        reply = self._invoke(sent.tool, sent.event(), sends)
         if not isinstance(reply, dict) or ("result" in reply) == ("error" in reply):
             raise ToolError("tool-failed", "the tool answered what no tool answers", acted=True)
         if "error" in reply:
@@ -98,28 +125,34 @@ class Reaching:
             )
         return reply["result"]
 
-    def _invoke(self, tool: GatewayTool, event: dict[str, Any]) -> Any:
+    def _invoke(
+        self, tool: GatewayTool, event: dict[str, Any], sends: Callable[[], None] = lambda: None
+    ) -> Any:
         try:
-            reply = self._functions(float(tool.timeout_seconds)).invoke(
-                FunctionName=tool.function_arn, Payload=json.dumps(event).encode()
-            )
-            payload: bytes = reply["Payload"].read(MOST_RESULT_BYTES + 1024)
+            invoke = self._functions(float(tool.timeout_seconds)).invoke
+        except BotoCoreError as error:
+            raise ToolError("tool-unavailable", "the tool cannot be called", acted=False) from error
+        payload = json.dumps(event).encode()
+        sends()
+        try:
+            reply = invoke(FunctionName=tool.function_arn, Payload=payload)
+            answered: bytes = reply["Payload"].read(MOST_RESULT_BYTES + 1024)
         except ReadTimeoutError as error:
             raise _too_slow(tool) from error
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "unknown")
             _log.warning("tool not called", extra={"code": code})
             # Lambda refuses before it begins; a service's own failure may come after.
-            raise ToolError(
-                "tool-unavailable", "the tool cannot be called", acted=_is_server(error)
-            ) from error
+            acted = _is_server(error) and code not in _NOT_BEGUN
+            raise ToolError("tool-unavailable", "the tool cannot be called", acted=acted) from error
         except BotoCoreError as error:
-            raise ToolError("tool-unavailable", "the tool does not answer", acted=True) from error
+            acted = not isinstance(error, _NOT_SENT)
+            raise ToolError("tool-unavailable", "the tool does not answer", acted=acted) from error
         if reply.get("FunctionError"):
             raise ToolError("tool-failed", "the tool ended with an error", acted=True)
-        return _read(payload)
+        return _read(answered)
 
-    def _posted(self, sent: Sent) -> Any:
+    def _posted(self, sent: Sent, sends: Callable[[], None]) -> Any:
         headers = {"content-type": "application/json", "agent-tenant": sent.tenant, "agent-name": sent.caller}
         if sent.call.run_id:
             headers["agent-run-id"] = sent.call.run_id
@@ -132,46 +165,14 @@ class Reaching:
                 sent.name, run_id=sent.call.run_id, tenant=sent.tenant
             ).reveal()
         body = json.dumps(sent.arguments).encode()
-        status, payload = self._send("POST", sent.tool.url, body, headers, sent.tool.timeout_seconds)
+        status, payload = send(
+            self._clock, "POST", sent.tool.url, body, headers, sent.tool.timeout_seconds, sends
+        )
         if 200 <= status < 300:
             return _read(payload) if payload else None
         # A redirect is not followed: where it leads nobody has allowed. Like every 4xx it has done nothing.
         kind = "tool-failed" if status < 500 else "tool-unavailable"
         raise ToolError(kind, f"the tool answered {status}", acted=status >= 500)
-
-    def _send(
-        self, method: str, url: str, body: bytes | None, headers: dict[str, str], seconds: float
-    ) -> tuple[int, bytes]:
-        """Status and body. A socket's timeout begins anew with each byte, so that the end is looked at."""
-        parts, ends = urlsplit(url), self._clock() + seconds
-        path = parts.path + (f"?{parts.query}" if parts.query else "")
-        was_sent = False
-        connection: http.client.HTTPConnection
-        if parts.scheme == "https":
-            context = ssl.create_default_context()
-            connection = http.client.HTTPSConnection(
-                parts.hostname or "", parts.port, timeout=seconds, context=context
-            )
-        else:
-            connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=seconds)
-        try:
-            connection.connect()
-            was_sent = True
-            connection.request(method, path or "/", body, headers)
-            response, held = connection.getresponse(), bytearray()
-            while chunk := response.read1(65_536):
-                held += chunk
-                if len(held) > MOST_RESULT_BYTES:
-                    raise _too_large()
-                if self._clock() > ends:
-                    raise TimeoutError
-            return response.status, bytes(held)
-        except TimeoutError as error:
-            raise ToolError("tool-timeout", f"no answer within {seconds:g} s", acted=was_sent) from error
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise ToolError("tool-unavailable", "the tool does not answer", acted=was_sent) from error
-        finally:
-            connection.close()
 
 
 def without(value: Any, secret: str) -> Any:
@@ -185,17 +186,13 @@ def without(value: Any, secret: str) -> Any:
 
 def _read(payload: bytes) -> Any:
     if len(payload) > MOST_RESULT_BYTES:
-        raise _too_large()
+        raise too_large()
     try:
         result = json.loads(payload)
         json.dumps(result, allow_nan=False)
     except (ValueError, RecursionError) as error:
         raise ToolError("tool-failed", "the tool's answer is not JSON", acted=True) from error
     return result
-
-
-def _too_large() -> ToolError:
-    return ToolError("tool-failed", f"the answer has more than {MOST_RESULT_BYTES} bytes", acted=True)
 
 
 def _too_slow(tool: GatewayTool) -> ToolError:

@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from agent_runtime.gateway.declared import TOOLS_DOWN
 from agent_runtime.metrics import NAMESPACE
 
 CALLS, REFUSED, FAILED, MILLISECONDS = "GatewayCalls", "GatewayRefused", "GatewayFailed", "GatewayMs"
+TOOL_DOWN: Final = "ToolDown"
 _log = logging.getLogger("agent_runtime.gateway")
 _FAILURES: Final = frozenset({"tool-failed", "tool-timeout", "tool-unavailable", "state-unavailable"})
 
@@ -58,6 +60,23 @@ class Telling:
             _log.warning("tool call failed" if outcome in _FAILURES else "tool call refused", extra=fields)
         self._write(self._metrics(outcome, tool, milliseconds, fields))
 
+    def tell_health(self, found: Mapping[str, bool]) -> None:
+        """Whether each tool was well, in metrics by tool, and how many were not by gateway."""
+        for tool, is_well in found.items():
+            if not is_well:
+                _log.warning("tool down", extra={"tool": tool})
+            self._write(self._emf([["gateway", "tool"]], {TOOL_DOWN: int(not is_well)}, {"tool": tool}))
+        down = sum(not is_well for is_well in found.values())
+        self._write(self._emf([["gateway"]], {TOOLS_DOWN: down}, {}))
+
+    def _emf(
+        self, dimensions: list[list[str]], counted: Mapping[str, float], named: Mapping[str, object]
+    ) -> str:
+        units = [{"Name": n, "Unit": "Milliseconds" if n == MILLISECONDS else "Count"} for n in counted]
+        directive = {"Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": units}
+        aws = {"Timestamp": int(self._clock() * 1000), "CloudWatchMetrics": [directive]}
+        return json.dumps({"_aws": aws, "gateway": self._gateway, **named, **counted})
+
     def _metrics(
         self, outcome: str, tool: str | None, milliseconds: float, fields: Mapping[str, object]
     ) -> str:
@@ -68,8 +87,5 @@ class Telling:
             MILLISECONDS: round(milliseconds, 3),
         }
         dimensions = [["gateway"], *([["gateway", "tool"]] if tool else [])]
-        units = [{"Name": n, "Unit": "Milliseconds" if n == MILLISECONDS else "Count"} for n in counted]
-        directive = {"Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": units}
-        aws = {"Timestamp": int(self._clock() * 1000), "CloudWatchMetrics": [directive]}
         named = {name: fields[name] for name in ("outcome", "agent", "tenant", "run_id")}
-        return json.dumps({"_aws": aws, "gateway": self._gateway, "tool": tool or "", **named, **counted})
+        return self._emf(dimensions, counted, {"tool": tool or "", **named})

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent_runtime.errors import (
+    PASSING,
     AgentRuntimeError,
-    Braked,
     CapReached,
     CircuitOpen,
     ConfigurationError,
@@ -18,10 +18,8 @@ from agent_runtime.errors import (
     ModelUnavailable,
     RunError,
     SecretNotDeclared,
-    SpendUnknown,
     Suspended,
     ToolRefused,
-    ToolUnavailable,
 )
 from agent_runtime.heads import QUEUED_SECONDS
 from agent_runtime.hosts.queue import LONGEST_DELAY_SECONDS
@@ -70,14 +68,12 @@ def ending(
         return Ending(RunStatus.DONE)
     if isinstance(error, Suspended):
         return _suspended(error, now)
-    if isinstance(
-        error, Braked | CapReached | CircuitOpen | ModelUnavailable | SpendUnknown | ToolUnavailable
-    ):
+    if isinstance(error, GuardTripped):
+        return Ending(RunStatus.PARKED, now + GUARDED_SECONDS, str(error), held=error.guard)
+    if isinstance(error, PASSING):
         pause = _parked_seconds(error, jitter())
         due_at = now + pause + QUEUED_SECONDS
         return Ending(RunStatus.PARKED, due_at, str(error), resend_after=pause)
-    if isinstance(error, GuardTripped):
-        return Ending(RunStatus.PARKED, now + GUARDED_SECONDS, str(error), held=error.guard)
     reason = type(error).__name__
     if isinstance(error, _HOPELESS):
         return Ending(RunStatus.DEAD, error=f"{reason}: {error}", is_dead_letter=True)

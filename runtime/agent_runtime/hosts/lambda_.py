@@ -83,7 +83,7 @@ class LambdaHost:
         """An HTTP response for an API Gateway event; for a direct invocation the run, or `{"problem":
         {...}}`."""
         if is_scheduled(event):
-            return by_schedule(lambda: self._run(schedule_request(event, self._agent), context))
+            return by_schedule(lambda: self._run_to_its_end(schedule_request(event, self._agent), context))
         if "http" not in event.get("requestContext", {}):
             try:
                 if "copy_of" in event:
@@ -113,6 +113,16 @@ class LambdaHost:
         body = self._run(request, context)
         return (200 if RunStatus(body["status"]) in ENDED else 202), body
 
+    def _run_to_its_end(self, request: RunRequest, context: LambdaContext) -> dict[str, Any]:
+        """Of a call that nobody makes again once it was answered. Raises `Problem` for a run that sleeps or
+        waits, too."""
+        body = self._run(request, context)
+        if RunStatus(body["status"]) in ENDED:
+            return body
+        problem = Problem(503, "run-not-over", "The run is not over", f"the run is {body['status']}")
+        problem.has_begun = True
+        raise problem
+
     def _run(self, request: RunRequest, context: LambdaContext) -> dict[str, Any]:
         begun, request = self._clock(), self._traced(request)
         seconds_of_function = context.get_remaining_time_in_millis() / 1000
@@ -131,6 +141,7 @@ class LambdaHost:
         left = context.get_remaining_time_in_millis() / 1000 - _MARGIN_SECONDS / 2
         self._runner.spans.flush(min(_FLUSH_SECONDS, left))
         if problem is not None:
+            problem.has_begun = outcome is not None
             raise problem from error
         assert outcome is not None
         self._sampler.see(outcome, self._now())

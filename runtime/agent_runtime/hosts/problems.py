@@ -67,6 +67,8 @@ class Problem(Exception):
         self.title = title
         self.detail = detail
         self.retry_after = retry_after
+        self.has_begun = False
+        """Whether there is a run that only its caller can go on with."""
         self.more = more
 
     def document(self, instance: str) -> dict[str, Any]:
@@ -89,6 +91,7 @@ def problem_of(error: Exception, run_id: str | None) -> Problem:
 
 
 _PASSING: Final = (
+    AuditUnavailable,
     BundleMismatch,
     CheckpointUnavailable,
     LeaseLost,

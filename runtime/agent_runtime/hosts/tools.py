@@ -23,13 +23,16 @@ _JSON: Final = {"content-type": "application/json"}
 
 
 class ToolsHost:
-    """Answers `POST /tools/{name}`, `/mcp` and `GET /health`."""
+    """Answers `POST /tools/{name}`, `/mcp` and `GET /health`, and looks at the tools by schedule."""
 
     def __init__(self, gateway: ToolGateway) -> None:
         self._gateway = gateway
 
     def handle(self, event: Mapping[str, Any], _context: LambdaContext) -> dict[str, Any]:
-        """An HTTP response for an API Gateway event."""
+        """An HTTP response for an API Gateway event; the tools' health for a schedule's, which none of the
+        API's callers can send."""
+        if "requestContext" not in event:
+            return {"tools": self._gateway.watch()}
         reply = self._replied(event)
         return {
             "statusCode": reply.status,

@@ -59,8 +59,8 @@ class Redactor:
 def pattern_fault(pattern: str) -> str | None:
     """What is wrong with a declared pattern, or None.
 
-    It is searched in texts that others write, so a repeat inside a repeat is refused: `(a+)+` takes longer
-    than the age of the universe for some short texts.
+    It is searched in texts that others write, so an unbounded repeat of what can match in several ways is
+    refused: `(a+)+` and `(aa?)+` take longer than the age of the universe for some short texts.
     """
     if not 0 < len(pattern) <= MOST_PATTERN_LETTERS:
         return f"a pattern has 1 to {MOST_PATTERN_LETTERS} letters"
@@ -70,8 +70,8 @@ def pattern_fault(pattern: str) -> str | None:
         return f"it is no regular expression: {error}"
     if compiled.search("") is not None:
         return "it matches the empty text, and so every text"
-    if _repeats_a_repeat(re._parser.parse(pattern), inside=False):  # type: ignore[attr-defined]
-        return "an unbounded repeat inside another one can take for ever"
+    if _can_take_for_ever(re._parser.parse(pattern), inside=False):  # type: ignore[attr-defined]
+        return "an unbounded repeat of what can match in several ways can take for ever"
     return None
 
 
@@ -79,17 +79,18 @@ _LONG: Final = 1000
 """A repeat of so many counts as unbounded."""
 
 
-def _repeats_a_repeat(parsed: Any, *, inside: bool) -> bool:
-    """Walks the tree of Python's own parser: tuples, lists and sub-patterns, of which repeats hold (least,
-    most, what)."""
+def _can_take_for_ever(parsed: Any, *, inside: bool) -> bool:
+    """Whether a choice or a repeat of no fixed count lies in an unbounded repeat. Walks the tree of Python's
+    own parser: tuples, lists and sub-patterns, of which repeats hold (least, most, what)."""
     for operation, argument in parsed:
         name = str(operation)
         if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
-            _, most, repeated = argument
-            is_long = most >= _LONG
-            if (is_long and inside) or _repeats_a_repeat(repeated, inside=inside or is_long):
+            least, most, repeated = argument
+            if (inside and most != least) or _can_take_for_ever(repeated, inside=inside or most >= _LONG):
                 return True
-        elif any(_repeats_a_repeat(part, inside=inside) for part in _parts(argument)):
+        elif (name == "BRANCH" and inside) or any(
+            _can_take_for_ever(part, inside=inside) for part in _parts(argument)
+        ):
             return True
     return False
 
