@@ -378,13 +378,13 @@ class Run:
     def _budget_left(self) -> float:
         return 1.0 if self._meter is None else self._meter.left(self.progress.usage)
 
-    def _counted(self, most: Usage, work: Callable[[], ModelReply]) -> ModelReply:
+    def _counted(self, most: Usage, seconds: float, work: Callable[[], ModelReply]) -> ModelReply:
         """One try of a model, counted in the ledger. What stops it there stops the run, even if the agent's
         code catches it."""
         try:
             if self._meter is None:
                 return work()
-            return self._meter.call(self.progress.usage, most, self._remaining_seconds(), work)
+            return self._meter.call(self.progress.usage, most, seconds, work)
         except (CapDenied, CapReached, SpendUnknown) as error:
             self.progress.stop(error)
             raise

@@ -14,6 +14,7 @@ from agent_runtime.records import Lease, Usage
 from agent_runtime.spend.caps import SpendCaps, windows_at
 from agent_runtime.spend.ledger import SWEEP_SECONDS, Ledger
 from agent_runtime.spend.reading import SpendReader, Spent
+from agent_runtime.spend.settling import LATE_SECONDS
 from tests.runtime.pretended import TABLE, Aws, pretended_aws
 
 CALL = Usage(100, 10, 0.04, 1)
@@ -108,12 +109,11 @@ def test_a_cap_of_a_run_holds_over_all_of_its_workers(aws: Aws, ledger: Any) -> 
 def test_an_hour_and_a_day_end_and_the_month_goes_on(aws: Aws, ledger: Any) -> None:
     aws.clock.now = datetime(2027, 1, 15, 23, 30, tzinfo=UTC).timestamp()
     made = ledger(agent={"hour_usd": 0.1, "day_usd": 0.1, "month_usd": 0.25})
-    made.reserve(lease(), "acme", 0.1, 1e9)
+    made.begin(made.reserve(lease(), "acme", 0.1, 1e9))
     aws.clock.now += 3600
-    made.reserve(lease(), "acme", 0.1, 1e9)
+    made.begin(made.reserve(lease(), "acme", 0.1, 1e9))
     assert spent(aws) == {"day": 100_000, "h00": 100_000, "month": 200_000}
     aws.clock.now += 3 * 86_400
-    made.sweep = lambda: 0  # what was reserved days ago is abandoned: here it is to count
     with pytest.raises(CapReached) as refused:
         made.reserve(lease(), "acme", 0.1, 1e9)
     assert refused.value.window == "month"
@@ -128,7 +128,9 @@ def test_a_month_begins_with_nothing_spent(aws: Aws, ledger: Any) -> None:
     assert spent(aws)["month"] == 40_000
 
 
-def test_what_a_dead_process_reserved_is_returned_after_its_time(aws: Aws, ledger: Any) -> None:
+def test_what_a_process_reserved_that_died_before_its_call_is_returned_after_its_time(
+    aws: Aws, ledger: Any
+) -> None:
     ledger().reserve(lease(), "acme", 0.1, 30, run_cap_usd=1)
     aws.clock.now += 60
     assert ledger().sweep() == 0
@@ -136,6 +138,87 @@ def test_what_a_dead_process_reserved_is_returned_after_its_time(aws: Aws, ledge
     assert [ledger().sweep(), ledger().sweep()] == [1, 0]
     assert spent(aws)["day"] == spent(aws, "answers#acme#spend")["day"] == 0
     assert spent(aws, lease().pk, "spend") == {"spent": 0}
+
+
+def test_a_call_that_a_process_died_in_costs_what_was_reserved(aws: Aws, ledger: Any) -> None:
+    """It may have been answered: nobody knows what it cost, and it was not nothing."""
+    made = ledger(agent={"day_usd": 0.1})
+    made.begin(made.reserve(lease(), "acme", 0.1, 30, run_cap_usd=1))
+    aws.clock.now += 91
+    assert ledger().sweep() == 0
+    aws.clock.now += 600
+    assert ledger().sweep() == 0
+    assert spent(aws)["day"] == spent(aws, "answers#acme#spend")["day"] == 100_000
+    assert spent(aws, lease().pk, "spend") == {"spent": 100_000}
+    assert aws.ledger({})._table.due("answers#spend", 10**15, 9) == [], "it is looked at once"
+    with pytest.raises(CapReached):
+        ledger(agent={"day_usd": 0.1}).reserve(lease("r2"), "acme", 0.1, 30)
+
+
+def test_a_hold_of_a_process_that_does_not_say_whether_it_began_costs_what_was_reserved(
+    aws: Aws, ledger: Any
+) -> None:
+    made = ledger()
+    hold = made.reserve(lease(), "acme", 0.1, 30)
+    made._table.update(hold.key, {"state": "OPEN"}, "attribute_exists(pk)", {})
+    aws.clock.now += 91
+    assert made.sweep() == 0
+    assert spent(aws)["day"] == 100_000
+
+
+def test_a_call_does_not_begin_once_its_reservation_was_returned(aws: Aws, ledger: Any) -> None:
+    """A process that was stopped between the two, or whose clock is behind."""
+    made = ledger()
+    hold = made.reserve(lease(), "acme", 0.1, 30)
+    aws.clock.now += 91
+    ledger().sweep()
+    with pytest.raises(SpendUnknown):
+        made.begin(hold)
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_a_beginning_whose_answer_was_lost_has_begun(aws: Aws, ledger: Any, faulty: Any, lost: int) -> None:
+    made = ledger(faulty)
+    hold = made.reserve(lease(), "acme", 0.1, 30)
+    faulty.lost["update_item"] = lost
+    made.begin(hold)
+    aws.clock.now += 91
+    assert made.sweep() == 0
+    assert spent(aws)["day"] == 100_000
+
+
+def test_a_call_that_cannot_be_settled_counts_as_reserved_and_is_settled_later(aws: Aws, ledger: Any) -> None:
+    made = ledger()
+    hold = made.reserve(lease(), "acme", 0.1, 30)
+    made.begin(hold)
+    table, made._table.client = made._table.client, _Unreachable(aws.dynamodb)
+    made.settle(hold, CALL, "b1")
+    assert spent(aws)["day"] == 100_000
+    made._table.client = table
+    aws.clock.now += 300
+    assert ledger().sweep() == 0, "another process takes it for abandoned"
+    made.reserve(lease("r2"), "acme", 0.1, 30)
+    assert spent(aws)["day"] == 140_000
+
+
+def test_a_settlement_that_never_works_is_given_up_and_blocks_nothing(
+    aws: Aws, ledger: Any, faulty: Any
+) -> None:
+    made = ledger(faulty)
+    hold = made.reserve(lease(), "acme", 0.1, 30)
+
+    def refuse(request: dict[str, Any]) -> None:
+        if "Update" in request["TransactItems"][0]:
+            raise EndpointConnectionError(endpoint_url="http://127.0.0.1")
+
+    faulty.before["transact_write_items"] = refuse
+    made.begin(hold)
+    made.settle(hold, CALL, "b1")
+    made._settling.abandoned = lambda: 0
+    for _ in range(3):
+        aws.clock.now += LATE_SECONDS / 2
+        assert made.reserve(lease("r2"), "acme", 0.1, 30) is not None
+    assert not made._settling._late
 
 
 def test_a_cap_that_only_the_dead_have_reached_lets_the_next_call_through(aws: Aws, ledger: Any) -> None:
@@ -146,10 +229,15 @@ def test_a_cap_that_only_the_dead_have_reached_lets_the_next_call_through(aws: A
     assert made.reserve(lease("r2"), "acme", 0.1, 30) is not None
 
 
-def test_a_call_that_ends_after_its_reservation_was_returned_counts_in_full(aws: Aws, ledger: Any) -> None:
-    """A clock ten minutes ahead returns what is still in use."""
+@pytest.mark.parametrize("is_begun", [False, True])
+def test_a_call_that_ends_after_its_time_counts_with_what_it_cost(
+    aws: Aws, ledger: Any, is_begun: bool
+) -> None:
+    """A clock ten minutes ahead returns what is still in use, or counts it."""
     slow = ledger()
     hold = slow.reserve(lease(), "acme", 0.1, 30)
+    if is_begun:
+        slow.begin(hold)
     aws.clock.now += 600
     ledger().sweep()
     aws.clock.now -= 600

@@ -9,12 +9,20 @@ from botocore.exceptions import EndpointConnectionError
 from agent_runtime.approvals import Approvals, Decision
 from agent_runtime.brake import reason_to_brake
 from agent_runtime.checkpoint_table import CheckpointTable
-from agent_runtime.errors import CapDenied, CapReached, ModelUnavailable, StepLimitExceeded, Suspended
+from agent_runtime.errors import (
+    CapDenied,
+    CapReached,
+    CheckpointUnavailable,
+    ModelUnavailable,
+    StepLimitExceeded,
+    Suspended,
+)
 from agent_runtime.models.client import Completion
 from agent_runtime.run import Run
 from agent_runtime.spend.alerts import Alerts, due
 from agent_runtime.spend.caps import SpendCaps, nanos, windows_at
 from agent_runtime.spend.ledger import Ledger
+from agent_runtime.spend.settling import Settling
 from tests.runtime.durable import Durable
 from tests.runtime.pretended import TABLE, Aws
 
@@ -160,6 +168,44 @@ def test_a_model_that_refuses_costs_nothing_and_one_that_fell_silent_may_have(sp
     durable.work(chat)
     assert spent(durable.aws) == 0
     durable.model.answers = [ModelUnavailable("silent", may_have_cost=True, retry_after_seconds=60)]
+    durable.work(chat)
+    assert spent(durable.aws) > 0
+
+
+def test_a_reply_that_was_paid_for_is_kept_when_its_cost_cannot_be_counted(
+    spending: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    durable = spending()
+
+    def unreachable(*_: Any, **__: Any) -> None:
+        raise CheckpointUnavailable("down")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Settling, "_settled", unreachable)
+        assert durable.work(chat).output == {"said": 3}
+    reserved = spent(durable.aws)
+    asked = len(durable.model.requests)
+    durable.aws.clock.now += 300
+    assert durable.work(chat).output == {"said": 3}
+    assert (spent(durable.aws), len(durable.model.requests)) == (reserved, asked)
+
+
+@pytest.mark.parametrize(("tried", "held"), [({}, 120), ({"timeout_seconds": 300}, 360)])
+def test_a_hold_outlasts_its_call_by_a_minute_however_long_its_worker_may_work(
+    spending: Any, tried: dict[str, Any], held: int
+) -> None:
+    """On ECS and EKS a worker has no time that is over."""
+    durable = spending()
+    plain = durable.bundle.model
+    durable.bundle = durable.make_bundle(model=plain.model_copy(update=tried))
+    durable.work(chat)
+    items = [item for item in durable.aws.items() if item["sk"]["S"].startswith("hold#")]
+    assert {int(item["until"]["N"]) - int(durable.aws.clock.now) for item in items} == {held}
+
+
+def test_a_call_that_ends_in_what_nobody_foresaw_may_have_cost(spending: Any) -> None:
+    durable = spending()
+    durable.model.answers = [ValueError("strange")]
     durable.work(chat)
     assert spent(durable.aws) > 0
 

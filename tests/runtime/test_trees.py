@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from agent_runtime.approvals import Approvals, Decision
 from agent_runtime.checkpoint_table import CheckpointTable
@@ -314,7 +315,28 @@ def test_lost_answers_move_a_pot_once(sharing: Any, lost: int) -> None:
     assert pot(durable.aws, found[0])["spent"] - before == 200_000
 
 
-def test_what_a_dead_child_reserved_comes_back_to_the_pot(sharing: Any) -> None:
+def test_a_pot_that_the_agent_may_not_move_any_more_stops_none_of_its_other_runs(sharing: Any) -> None:
+    """Its root was removed from `spend.roots`, and with it the right to the pot."""
+    durable, found = sharing(run={"usd": 1.0}), []
+    durable.work(sharer(found))
+    client = FaultyClient(durable.aws.dynamodb)
+    reserve: Any = child(durable.aws, found[0], client=client)
+    reserve(0.3)
+    kept = pot(durable.aws, found[0])
+
+    def refuse(request: dict[str, Any]) -> None:
+        if any("control" in part["TableName"] for item in request["TransactItems"] for part in item.values()):
+            raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "TransactWriteItems")
+
+    client.before["transact_write_items"] = refuse
+    durable.aws.clock.now += 300
+    other = Lease("writer#acme#r3", "p", 1, "b", 2_000_000_000)
+    assert reserve.ledger.reserve(other, "acme", 0.1, 30) is not None
+    assert reserve.ledger._table.due("writer#spend", int(durable.aws.clock.now * 1000), 9) == []
+    assert pot(durable.aws, found[0]) == kept, "what cannot be returned counts"
+
+
+def test_what_a_child_reserved_that_died_before_its_call_comes_back_to_the_pot(sharing: Any) -> None:
     durable, found = sharing(run={"usd": 1.0}), []
     durable.work(sharer(found))
     before = pot(durable.aws, found[0])["left"]

@@ -24,12 +24,12 @@ ALL_LEFT: Final[Callable[[], float]] = lambda: 1.0  # noqa: E731  a default, not
 
 
 class Each(Protocol):
-    """Does one try of a tier that may use `most`: the place to count what is spent."""
+    """Does one try of a tier that may use `most` and take `seconds`: the place to count what is spent."""
 
-    def __call__(self, most: Usage, work: Work) -> ModelReply: ...
+    def __call__(self, most: Usage, seconds: float, work: Work) -> ModelReply: ...
 
 
-def _uncounted(most: Usage, work: Work) -> ModelReply:  # noqa: ARG001
+def _uncounted(most: Usage, seconds: float, work: Work) -> ModelReply:  # noqa: ARG001
     return work()
 
 
@@ -131,7 +131,8 @@ class _Trial:
                 raise ModelUnavailable("no time is left for a model call")
             try:
                 with self.guarding():
-                    return self.each(self.tier.most(request), lambda: self.tier.ask(request))
+                    most, seconds = self.tier.most(request), self.tier.try_seconds(request)
+                    return self.each(most, seconds, lambda: self.tier.ask(request))
             except ModelUnavailable as error:
                 failures += 1
                 pause = pause_before(failures, error.retry_after_seconds, self.jitter())

@@ -131,6 +131,10 @@ class Tier:
         given, asked = tokens_of(request.system, request.messages), request.max_output_tokens
         return Usage(given, asked, self.spec.most_usd(given, asked), model_calls=1)
 
+    def try_seconds(self, request: ModelRequest) -> float:
+        """Longest that one try may take: the tier's own bound, or what time is left."""
+        return min(self.spec.timeout_seconds or TRY_SECONDS, request.remaining_seconds())
+
     def ask(self, request: ModelRequest) -> ModelReply:
         """One try. Raises `ModelError`."""
         with open_span(semantics.chat(self.spec, request.max_output_tokens)):

@@ -1,4 +1,4 @@
-"""One reservation as the ledger's table keeps it, so that whoever comes later can return or settle it."""
+"""One reservation as the ledger's table keeps it, so that whoever comes later can end it."""
 
 import json
 import os
@@ -11,7 +11,12 @@ from agent_runtime.spend.accounts import HOLD, Account, agent_pk, day_account, r
 from agent_runtime.spend.caps import Windows
 from agent_runtime.spend.pots import PotAccount, PotReference
 
-OPEN, SETTLED, RETURNED = "OPEN", "SETTLED", "RETURNED"
+RESERVED, CALLED = "RESERVED", "CALLED"
+"""Before its call, and from its beginning on: what is CALLED may have been paid for."""
+SETTLED, RETURNED, COUNTED = "SETTLED", "RETURNED", "COUNTED"
+"""Ended: with what the call cost, with nothing, or as abandoned with what was reserved."""
+UNENDED: Final = frozenset({RESERVED, CALLED, "OPEN"})
+"""`OPEN` is what older processes write: whether their call has begun it does not say."""
 _KEPT_SECONDS: Final = 7 * 86_400
 """Longer than any run could come back to it."""
 
@@ -73,11 +78,11 @@ class Hold:
         return found if self.pot is None else [*found, self.pot]
 
     def put(self, table: str) -> dict[str, Any]:
-        """The put that opens it; the index `due` finds it while it is open."""
+        """The put that opens it; the index `due` finds it until it is ended."""
         item: dict[str, Value] = {
             **self.key,
             "schema_version": SCHEMA_VERSION,
-            "state": OPEN,
+            "state": RESERVED,
             "amount": self.amount,
             "day": self.windows.day,
             "hour": self.windows.hour,

@@ -1,18 +1,16 @@
 """Reserves before a model call and settles after it, each by one transaction.
 
 A reservation moves every sum it counts in and leaves a hold, or does nothing at all; a settlement ends the
-hold and puts the difference right. So a process that dies between the two leaves an open hold, which whoever
-comes after its time returns. What was lost on the way is found by the hold's state: nothing counts twice.
-https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
+hold and puts the difference right. So a process that dies between the two leaves a hold, which whoever comes
+after its time ends: returned if its call had not begun, else as spent. What was lost on the way is found by
+the hold's state: nothing counts twice.
 """
 
 import logging
 import random
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final
-
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from typing import Final
 
 from agent_runtime.checkpoint_table import CheckpointTable
 from agent_runtime.errors import Braked, CapDenied, CapReached, CheckpointUnavailable, SpendUnknown
@@ -37,15 +35,13 @@ from agent_runtime.spend.caps import (
     window_of,
     windows_at,
 )
-from agent_runtime.spend.holds import OPEN, RETURNED, SETTLED, Hold, due_shard
+from agent_runtime.spend.holds import RESERVED, Hold
 from agent_runtime.spend.pots import PotAccount
 from agent_runtime.spend.room import Room, refused_mark
+from agent_runtime.spend.settling import Settling
+from agent_runtime.spend.transactions import TRIES, Transactions
 
 _log = logging.getLogger("agent_runtime.spend")
-TRIES: Final = 12
-"""Of one transaction. Two that meet on an item are both told to try again."""
-_PAUSE_SECONDS: Final = 0.01
-MOST_RETURNED: Final = 25
 SWEEP_SECONDS: Final = 30.0
 MARGIN_SECONDS: Final = 60.0
 """Beyond a call's own time, before its reservation counts as abandoned."""
@@ -72,7 +68,8 @@ class Ledger:
         self._table = table
         self._agent = agent
         self._clock, self._monotonic = clock, monotonic
-        self._sleep, self._jitter = sleep, jitter
+        self._transactions = Transactions(table, sleep=sleep, jitter=jitter)
+        self._settling = Settling(table, agent, self._transactions, clock)
         self._reached_at = monotonic()
         self._swept_at = float("-inf")
 
@@ -93,9 +90,7 @@ class Ledger:
         """
         amount, now = nanos(cost_usd), self._clock()
         accounts = self._accounts(lease, tenant, windows_at(now), run_cap_usd)
-        hold = Hold.new(
-            self._agent, amount, windows_at(now), accounts, now + min(seconds, 3600) + MARGIN_SECONDS, pot
-        )
+        hold = Hold.new(self._agent, amount, windows_at(now), accounts, now + seconds + MARGIN_SECONDS, pot)
         try:
             if self._monotonic() - self._swept_at >= SWEEP_SECONDS:
                 self.sweep()
@@ -108,27 +103,21 @@ class Ledger:
         self._reached_at = self._monotonic()
         return hold
 
-    def settle(self, hold: Hold, used: Usage, bundle_id: str) -> None:
-        """Count what the call has really cost. Does so too where the hold was returned in the meantime.
-
-        Raises `SpendUnknown`: the reservation then stays counted until its time is over.
-        """
-        actual = nanos(used.cost_usd)
-        counted = {
-            "calls": used.model_calls,
-            "input_tokens": used.input_tokens,
-            "output_tokens": used.output_tokens,
-            f"bundle_{bundle_id}": actual,
-        }
+    def begin(self, hold: Hold) -> None:
+        """The call begins now: from here on it may cost, whatever becomes of this process. Raises
+        `SpendUnknown`; the call must not be made then."""
         try:
-            for was, amount in ((OPEN, actual - hold.amount), (RETURNED, actual)):
-                moves = [self._counting(a, amount, counted) for a in hold.accounts]
-                close = hold.close(self._table.name, SETTLED, was=was, actual=actual)
-                if self._written([{"Update": close}, *moves]) is None or self._state(hold) == SETTLED:
-                    return
+            self._settling.begin(hold)
         except CheckpointUnavailable as error:
-            raise SpendUnknown(f"a call's cost could not be counted: {error}") from error
-        _log.error("a reservation is gone: its call is not counted", extra={"hold": hold.token})
+            if self._monotonic() - self._reached_at < self.caps.grace_seconds:
+                _log.warning("call not marked as begun: the ledger is out of reach", exc_info=error)
+                return
+            raise SpendUnknown(f"the ledger cannot be reached, so nothing may be spent: {error}") from error
+
+    def settle(self, hold: Hold, used: Usage, bundle_id: str) -> None:
+        """Count what the call has really cost. Where the table cannot be reached the reservation stays
+        counted, and this process settles it later: what was answered is not thrown away."""
+        self._settling.settle(hold, used, bundle_id)
 
     def spent_by(self, lease: Lease) -> int:
         """What the run has spent or reserved, if it has a cap of its own, in billionths of a US dollar.
@@ -136,20 +125,10 @@ class Ledger:
         return int((self._table.get({"pk": lease.pk, "sk": RUN_SPEND}) or {}).get("spent", 0))
 
     def sweep(self) -> int:
-        """Return what was reserved by processes that died; how many reservations that were. Raises
-        `CheckpointUnavailable`."""
+        """Settle what could not be settled before, and end what processes that died have reserved; how many
+        reservations gave something back. Raises `CheckpointUnavailable`."""
         self._swept_at = self._monotonic()
-        returned = 0
-        now = int(self._clock() * 1000)
-        for key in self._table.due(due_shard(self._agent), now, MOST_RETURNED):
-            held = self._table.get(key)
-            if held is None or held["state"] != OPEN:  # the index is a moment behind the table
-                continue
-            hold = Hold.read(self._agent, held)
-            moves = [{"Update": a.move(self._table.name, -hold.amount)} for a in hold.accounts]
-            close = hold.close(self._table.name, RETURNED, was=OPEN)
-            returned += self._written([{"Update": close}, *moves]) is None
-        return returned
+        return self._settling.late() + self._settling.abandoned()
 
     def _accounts(
         self, lease: Lease, tenant: str, windows: Windows, run_cap_usd: float | None
@@ -174,8 +153,8 @@ class Ledger:
         ]
         swept = False
         for _ in range(TRIES):
-            refused = self._written(parts)
-            if refused is None or self._state(hold) == OPEN:
+            refused = self._transactions.write(parts)
+            if refused is None or self._settling.state(hold) == RESERVED:
                 return
             spent = [(account, account.find(self._table)) for account in accounts]
             unopened = [a for a, found in spent if found is None and isinstance(a, Account) and a.is_by_day]
@@ -221,35 +200,3 @@ class Ledger:
         if account.scope == "tenant":  # so that the tenants of a month can be listed
             item |= {"due_shard": month_shard(self._agent, account.sk[:7]), "due_at": 0}
         self._table.put(item | carried, "attribute_not_exists(pk)")
-
-    def _counting(
-        self, account: Account | PotAccount, amount: int, counted: dict[str, int]
-    ) -> dict[str, Any]:
-        more = counted if account.is_by_day else {}
-        return {"Update": account.move(self._table.name, amount, more)}
-
-    def _state(self, hold: Hold) -> str | None:
-        found = self._table.get(hold.key)
-        return None if found is None else found["state"]
-
-    def _written(self, parts: list[dict[str, Any]]) -> list[str] | None:
-        """None once all parts are written, else the reasons why none is. Raises `CheckpointUnavailable`."""
-        client = self._table.client
-        for attempt in range(TRIES):
-            try:
-                client.transact_write_items(TransactItems=parts)  # type: ignore[arg-type]
-                return None
-            except client.exceptions.TransactionCanceledException as error:
-                reasons = [str(r.get("Code")) for r in error.response.get("CancellationReasons", [])]
-                if "ConditionalCheckFailed" in reasons:
-                    return reasons
-                if not set(reasons) & {"TransactionConflict", "ThrottlingError"}:
-                    raise CheckpointUnavailable(f"table {self._table.name} refused: {reasons}") from error
-            except HTTPClientError:
-                pass  # the answer may be lost: sent again, it finds the hold as it is
-            except (ClientError, BotoCoreError) as error:
-                raise CheckpointUnavailable(
-                    f"table {self._table.name} refused: {type(error).__name__}"
-                ) from error
-            self._sleep(self._jitter() * _PAUSE_SECONDS * 2 ** min(attempt, 6))
-        raise CheckpointUnavailable(f"table {self._table.name} does not answer")

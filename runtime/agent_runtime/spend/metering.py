@@ -7,7 +7,13 @@ cap of the agent or of the tenant passes with its window, and parks the run.
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from agent_runtime.errors import CapDenied, CapReached, ModelReplyInvalid, ModelUnavailable
+from agent_runtime.errors import (
+    AgentRuntimeError,
+    CapDenied,
+    CapReached,
+    ModelReplyInvalid,
+    ModelUnavailable,
+)
 from agent_runtime.models.client import ModelReply
 from agent_runtime.records import Lease, Path, Usage
 from agent_runtime.spend.caps import RunCaps, nanos
@@ -105,14 +111,13 @@ class Meter:
         tokens = expected.input_tokens + expected.output_tokens
         self._within("tokens", used.input_tokens + used.output_tokens, tokens)
         hold = self._reserved(expected.cost_usd, seconds)
+        if hold is not None:
+            self._ledger.begin(hold)
         try:
             reply = work()
-        except (ModelReplyInvalid, ModelUnavailable) as error:
+        except Exception as error:
             # What was answered, or may have been, is paid for: without counts at the price of the most.
             self._settle(hold, expected if _may_have_cost(error) else Usage())
-            raise
-        except Exception:
-            self._settle(hold, Usage())
             raise
         self._settle(hold, Usage(reply.input_tokens, reply.output_tokens, reply.cost_usd, model_calls=1))
         return reply
@@ -183,4 +188,7 @@ class Meter:
 
 
 def _may_have_cost(error: Exception) -> bool:
-    return isinstance(error, ModelReplyInvalid) or getattr(error, "may_have_cost", False)
+    """Not what the runtime itself raises without an answer; of any other error nobody knows."""
+    if not isinstance(error, AgentRuntimeError) or isinstance(error, ModelReplyInvalid):
+        return True
+    return isinstance(error, ModelUnavailable) and error.may_have_cost
