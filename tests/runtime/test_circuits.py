@@ -128,6 +128,17 @@ def test_a_process_that_dies_with_the_probe_does_not_keep_it(aws: Aws, process: 
     call(process())
 
 
+def test_a_probe_whose_call_may_take_longer_is_awaited_for_as_long(aws: Aws, process: Any) -> None:
+    fail(process())
+    aws.clock.now += OPEN_SECONDS
+    process().enter(NAME, 900)
+    aws.clock.now += 899
+    with pytest.raises(CircuitOpen):
+        call(process())
+    aws.clock.now += 1
+    call(process())
+
+
 def test_a_probe_whose_time_was_over_says_nothing_of_the_one_that_came_after(aws: Aws, process: Any) -> None:
     slow, quick = process(), process()
     fail(slow)

@@ -21,7 +21,7 @@ class BreakerRule:
     """For how long it is open the first time; twice as long after each probe that failed."""
     longest_open_seconds: float = 600.0
     probe_seconds: float = 120.0
-    """After which a probe that was never heard of again counts as lost: longer than any one try takes."""
+    """After which a probe that was never heard of again counts as lost, or when its call must be over."""
     believed_seconds: float = 30.0
     """Whoever asks for so long a pause, or a longer one, gets it at once."""
 
@@ -73,9 +73,9 @@ def wait_ms(circuit: Circuit, now: int) -> int:
     return max(0, min(circuit.open_until - now, circuit.open_ms), circuit.probe_until - now)
 
 
-def probing(circuit: Circuit, now: int, rule: BreakerRule) -> Circuit:
-    """Half-open, with a probe under way."""
-    return _changed(circuit, probe_until=now + int(rule.probe_seconds * 1000))
+def probing(circuit: Circuit, now: int, rule: BreakerRule, seconds: float = 0.0) -> Circuit:
+    """Half-open, with a probe under way whose call may take so many seconds."""
+    return _changed(circuit, probe_until=now + int(max(rule.probe_seconds, seconds) * 1000))
 
 
 def unprobed(circuit: Circuit) -> Circuit:

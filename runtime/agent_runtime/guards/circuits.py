@@ -78,13 +78,16 @@ class Circuits:
         self._lock = Lock()
 
     @contextmanager
-    def guarding(self, name: str, outage: Callable[[Exception], float | None]) -> Generator[None]:
-        """Around one call. `outage` says whether an error means that the other side is down, by the seconds
-        for which it asks not to be called (0 where it does not say), or None for any other error.
+    def guarding(
+        self, name: str, outage: Callable[[Exception], float | None], seconds: float = 0.0
+    ) -> Generator[None]:
+        """Around one call, which may take so many `seconds`. `outage` says whether an error means that the
+        other side is down, by the seconds for which it asks not to be called (0 where it does not say), or
+        None for any other error.
 
         Raises `CircuitOpen` before the call.
         """
-        permit = self.enter(name)
+        permit = self.enter(name, seconds)
         try:
             yield
         except Exception as error:
@@ -97,8 +100,9 @@ class Circuits:
         else:
             self.succeeded(permit)
 
-    def enter(self, name: str) -> Permit:
-        """Leave for a call, whose outcome is to be told. Raises `CircuitOpen`."""
+    def enter(self, name: str, seconds: float = 0.0) -> Permit:
+        """Leave for a call of at most so many `seconds`, whose outcome is to be told: a probe is awaited
+        for as long. Raises `CircuitOpen`."""
         for _ in range(_TRIES):
             seen = self._look(name)
             now, watched = self._now(), int((self._monotonic() - seen.since) * 1000)
@@ -109,7 +113,7 @@ class Circuits:
                 raise CircuitOpen(name, wait_ms(seen.circuit, now) / 1000)
             if state is State.PROBED:  # mostly it is heard of long before its time is over
                 raise CircuitOpen(name, min(self._rule.open_seconds, wait_ms(seen.circuit, now) / 1000))
-            probe = probing(seen.circuit, now, self._rule)
+            probe = probing(seen.circuit, now, self._rule, seconds)
             try:
                 if self._written(name, seen.circuit, probe):
                     _log.info("circuit probed", extra={"circuit": name})

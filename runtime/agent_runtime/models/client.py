@@ -13,7 +13,7 @@ from agent_runtime.guards.circuits import Circuits
 from agent_runtime.model_routing import ONLY_TIER, RoutingRule, choose
 from agent_runtime.models.context import tokens_of
 from agent_runtime.models.messages import Message
-from agent_runtime.models.tier import Completion, ModelReply, ModelRequest, Provider, Tier, Work
+from agent_runtime.models.tier import TRY_SECONDS, Completion, ModelReply, ModelRequest, Provider, Tier, Work
 from agent_runtime.models.trying import kept_for_others, may_try_again, pause_before
 from agent_runtime.records import Usage
 from agent_runtime.retries import Retries
@@ -109,7 +109,10 @@ class ModelClient:
         if circuits is None:
             return nullcontext
         at = f"@{tier.server}" if tier.server else ""
-        return lambda: circuits.guarding(f"model:{tier.spec.provider}:{tier.spec.name}{at}", _outage)
+        name = f"model:{tier.spec.provider}:{tier.spec.name}{at}"
+        # A socket's timeout begins anew with the answer.
+        seconds = 2 * (tier.spec.timeout_seconds or TRY_SECONDS)
+        return lambda: circuits.guarding(name, _outage, seconds)
 
 
 @dataclass

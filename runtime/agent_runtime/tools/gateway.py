@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from agent_runtime.errors import ToolFailed, ToolRefused, ToolThrottled, ToolUnavailable
 from agent_runtime.secrets import SecretValue
+from agent_runtime.tool_spec import ToolSpec
 from agent_runtime.tools.calling import ToolCall
 from agent_runtime.tools.user_tokens import HEADER as USER_TOKEN
 
@@ -46,6 +47,11 @@ class Reply:
     status: int
     document: Mapping[str, Any]
     retry_after: float = 0.0
+
+
+def longest_seconds(spec: ToolSpec) -> float:
+    """How long a call of the tool may take, with all of its tries and the pauses between them."""
+    return (ATTEMPTS + 1) * (spec.timeout_seconds + _MARGIN_SECONDS + _LONGEST_PAUSE_SECONDS)
 
 
 class GatewayClient:

@@ -5,6 +5,7 @@ from typing import Any
 from agent_runtime.errors import ToolThrottled, ToolUnavailable
 from agent_runtime.guards.circuits import Circuits
 from agent_runtime.tools.calling import Gateway, ToolCall
+from agent_runtime.tools.gateway import longest_seconds
 
 
 class GuardedGateway:
@@ -15,7 +16,7 @@ class GuardedGateway:
 
     def call(self, call: ToolCall) -> Any:
         """The tool's result. Raises what the gateway raises, and `CircuitOpen` before anything is sent."""
-        with self._circuits.guarding(f"tool:{call.spec.name}", _outage):
+        with self._circuits.guarding(f"tool:{call.spec.name}", _outage, longest_seconds(call.spec)):
             return self._gateway.call(call)
 
 
