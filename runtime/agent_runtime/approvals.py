@@ -115,6 +115,11 @@ class Approvals:
         """The question's values, or None."""
         return self._table.get(question_key(pk, path))
 
+    def is_approved(self, lease: Lease, path: Path) -> bool:
+        """Whether a person has said yes to the run's question at `path`; no question is put."""
+        found = self.find(lease.pk, path)
+        return found is not None and found["decision"] == "approve" and found["birth"] == lease.birth
+
     def decide(self, pk: str, path: Path, decision: Decision) -> None:
         """Write the decision, if it is the first and in time. The same one again is no error.
 

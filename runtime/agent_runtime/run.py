@@ -132,6 +132,7 @@ class Run:
                 ask=self._asked,
                 told=(lambda _: None) if alerts is None else alerts.look,
                 note=CapNotes(store.table, audit, lease, self.run_id, self.tenant, clock),
+                approved=lambda path: self._approvals.is_approved(lease, path),
                 pots=store.pots,
                 parent=opened.record.parent,
             )

@@ -2,11 +2,14 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from agent_runtime.checkpoint_table import CheckpointTable
 from agent_runtime.errors import CapReached, SpendUnknown
@@ -15,6 +18,7 @@ from agent_runtime.spend.caps import SpendCaps, windows_at
 from agent_runtime.spend.ledger import SWEEP_SECONDS, Ledger
 from agent_runtime.spend.reading import SpendReader, Spent
 from agent_runtime.spend.settling import LATE_SECONDS
+from tests.runtime.durable import Killed
 from tests.runtime.pretended import TABLE, Aws, pretended_aws
 
 CALL = Usage(100, 10, 0.04, 1)
@@ -117,6 +121,78 @@ def test_an_hour_and_a_day_end_and_the_month_goes_on(aws: Aws, ledger: Any) -> N
     with pytest.raises(CapReached) as refused:
         made.reserve(lease(), "acme", 0.1, 1e9)
     assert refused.value.window == "month"
+
+
+def test_a_clock_ahead_that_begins_the_next_day_takes_nothing_out_of_the_month(aws: Aws, ledger: Any) -> None:
+    aws.clock.now = datetime(2027, 1, 15, 23, 50, tzinfo=UTC).timestamp()
+    caps: dict[str, Any] = {"agent": {"month_usd": 0.35}, "tenant": {"month_usd": 0.35}}
+    slow, ahead = ledger(**caps), ledger(**caps)
+    ahead._clock = aws.clock.skewed(600)
+    slow.reserve(lease(), "acme", 0.1, 30)
+    ahead.reserve(lease(), "acme", 0.1, 30)
+    slow.reserve(lease(), "acme", 0.1, 30)
+    with pytest.raises(CapReached):
+        slow.reserve(lease(), "acme", 0.1, 30)
+    with pytest.raises(CapReached):
+        ahead.reserve(lease("r2", "other"), "other", 0.1, 30)
+    assert [spent(aws, sk=f"2027-01-{day}")["day"] for day in (15, 16)] == [100_000, 200_000]
+    assert spent(aws, sk="2027-01-16")["month"] == 300_000
+
+
+def test_a_clock_behind_opens_no_day_that_the_month_has_passed_over(aws: Aws, ledger: Any) -> None:
+    aws.clock.now = datetime(2027, 1, 16, 0, 5, tzinfo=UTC).timestamp()
+    made, behind = ledger(), ledger()
+    behind._clock = aws.clock.skewed(-600)
+    made.reserve(lease(), "acme", 0.1, 30)
+    behind.reserve(lease("r2", "other"), "other", 0.1, 30)
+    assert spent(aws)["month"] == spent(aws)["day"] == 200_000
+    days = SpendReader(made._table, "answers").by_day("2027-01-01", "2027-01-31")
+    assert [day.name for day in days] == ["2027-01-16"], "a day that was only closed is none"
+
+
+def test_who_dies_between_closing_a_day_and_opening_the_next_stops_nobody(
+    aws: Aws, ledger: Any, faulty: Any
+) -> None:
+    aws.clock.now = datetime(2027, 1, 15, 23, 50, tzinfo=UTC).timestamp()
+    ledger().reserve(lease(), "acme", 0.1, 30)
+    ahead = ledger(faulty)
+    ahead._clock = aws.clock.skewed(600)
+
+    def die(_: dict[str, Any]) -> None:
+        raise Killed
+
+    faulty.before["put_item"] = die
+    with pytest.raises(Killed):
+        ahead.reserve(lease(), "acme", 0.1, 30)
+    ledger().reserve(lease(), "acme", 0.1, 30)
+    assert spent(aws, sk="2027-01-16")["month"] == 200_000
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    calls=st.lists(
+        st.tuples(st.integers(-600, 600), st.sampled_from([0, 60, 600, 3000]), st.booleans()), max_size=12
+    )
+)
+def test_no_clocks_within_ten_minutes_lose_a_months_sum(
+    fresh_aws: Any, calls: list[tuple[int, int, bool]]
+) -> None:
+    with fresh_aws() as aws:
+        aws.clock.now = datetime(2027, 1, 15, 23, 30, tzinfo=UTC).timestamp()
+        caps, reserved = SpendCaps.model_validate({"agent": {"month_usd": 0.65}}), 0
+        for skew, later, is_other in calls:
+            aws.clock.now += later
+            table, tenant = CheckpointTable(aws.dynamodb, TABLE), "other" if is_other else "acme"
+            made = Ledger(table, "answers", caps, clock=aws.clock.skewed(skew), sleep=lambda _: None)
+            with suppress(CapReached):
+                hold = made.reserve(lease("r", tenant), tenant, 0.1, 30)
+                assert hold is not None
+                made.settle(hold, Usage(1, 1, 0.1, 1), "b1")
+                reserved += 1
+        assert reserved == min(6, len(calls))
+        days = list(CheckpointTable(aws.dynamodb, TABLE).query("answers#spend", "2027-01-00", "2027-01-99"))
+        assert sum(day["day"] for day in days) == reserved * 100_000_000
+        assert [day["month"] for day in days[-1:]] == [reserved * 100_000_000] * bool(days)
 
 
 def test_a_month_begins_with_nothing_spent(aws: Aws, ledger: Any) -> None:

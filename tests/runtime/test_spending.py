@@ -23,7 +23,7 @@ from agent_runtime.spend.alerts import Alerts, due
 from agent_runtime.spend.caps import SpendCaps, nanos, windows_at
 from agent_runtime.spend.ledger import Ledger
 from agent_runtime.spend.settling import Settling
-from tests.runtime.durable import Durable
+from tests.runtime.durable import Durable, Killed
 from tests.runtime.pretended import TABLE, Aws
 
 
@@ -32,9 +32,11 @@ class Topic:
 
     def __init__(self) -> None:
         self.messages: list[dict[str, Any]] = []
-        self.fails = False
+        self.fails = self.dies = False
 
     def publish(self, **request: Any) -> None:
+        if self.dies:
+            raise Killed
         if self.fails:
             raise EndpointConnectionError(endpoint_url="http://127.0.0.1")
         self.messages.append({"subject": request["Subject"], **json.loads(request["Message"])})
@@ -245,6 +247,22 @@ def test_what_could_not_be_told_is_told_later(spending: Any, topic: Topic) -> No
     durable.run_id = "1" * 32
     durable.work(chat)
     assert topic.messages
+
+
+def test_what_a_process_was_killed_in_telling_another_tells(spending: Any, topic: Topic) -> None:
+    """The brake would not be engaged for the rest of the window else."""
+    durable = spending(agent={"day_usd": 0.0105})
+    topic.dies = True
+    durable.work(chat)
+    assert not topic.messages
+    topic.dies = False
+    durable.aws.clock.now += 6
+    durable.work(chat)
+    durable.aws.clock.now += 61
+    durable.work(chat)
+    told = [(message["percent"], message["window"]) for message in topic.messages]
+    assert sorted(told) == sorted(set(told)), "and no other tells it again"
+    assert {(80, "day"), (100, "day")} <= set(told)
 
 
 def test_a_month_is_told_of_once_and_not_every_day() -> None:

@@ -28,7 +28,7 @@ from agent_runtime.spend.pots import UNBOUNDED, PotReference, Pots
 from agent_runtime.spend.room import check_parent
 from agent_runtime.stopping import resume, stop
 from tests.runtime.doors import Door
-from tests.runtime.durable import Durable
+from tests.runtime.durable import Durable, Killed
 from tests.runtime.faulty import FaultyClient
 from tests.runtime.lambdas import Api
 from tests.runtime.pretended import CONTROL, TABLE, Aws
@@ -288,6 +288,32 @@ def test_any_run_of_the_tree_asks_a_person_and_each_yes_fills_the_pot_once(shari
     assert reference is not None
     pots(durable.aws).raise_cap(reference, 0)  # another run's answer to the same question
     assert pot(durable.aws, found[0]) == after
+
+
+def test_a_pot_holds_what_people_have_allowed_to_an_earlier_worker_of_the_run(sharing: Any) -> None:
+    durable, found = sharing(run={"usd": 0.0105}), []
+
+    def agent(run: Run) -> dict[str, Any]:
+        for n in range(3):
+            run.model(messages=PLAN, name=f"ask-{n}")  # type: ignore[arg-type]
+        if not found:
+            found.append("")
+            raise Killed  # before it shares
+        found.append(run.share())
+        return {}
+
+    stopped = durable.work(agent)
+    assert isinstance(stopped.error, Suspended)
+    assert stopped.error.asked is not None
+    pk = durable.store.heads.pk("acme", durable.run_id)
+    Approvals(durable.store.table, durable.aws.clock).decide(
+        pk, stopped.error.asked, Decision("approve", "ann")
+    )
+    durable.work(agent)
+    worked = durable.work(agent)
+    assert worked.output == {}
+    spent = round(worked.run.progress.usage.cost_usd * 1e6)
+    assert pot(durable.aws, found[-1])["left"] == 21_000 - spent
 
 
 def test_a_child_hands_on_what_it_was_given(sharing: Any) -> None:

@@ -26,6 +26,8 @@ _RUN_SUM: Final = "spent"
 HOLD: Final = "hold#"
 CARRIED: Final = ("month", "told_month")
 """Beginnings of the attributes that go from one day's item into the next of the same month."""
+CLOSED: Final = "closed"
+"""Attribute of a day in which nothing more is reserved: the next one has begun, by somebody's clock."""
 
 
 def agent_pk(agent: str) -> str:
@@ -85,11 +87,14 @@ class Account:
         }
 
     def reserve(self, table: str, amount: int) -> dict[str, Any]:
-        """The same, if no cap is passed by it. A day must have been opened: its month's sum comes from the
-        day before."""
+        """The same, if no cap is passed by it. A day must have been opened, since its month's sum comes from
+        the day before, and must not have been closed."""
         update = self.move(table, amount)
         by_attribute = {attribute: name for name, attribute in update["ExpressionAttributeNames"].items()}
-        conditions = ["attribute_exists(pk)"] if self.is_by_day else []
+        conditions: list[str] = []
+        if self.is_by_day:
+            conditions = ["attribute_exists(pk)", "attribute_not_exists(#closed)"]
+            update["ExpressionAttributeNames"]["#closed"] = CLOSED
         values: dict[str, Value] = {}
         for n, (attribute, cap) in enumerate(self.caps.items()):
             name = by_attribute[attribute]

@@ -1,4 +1,6 @@
 """Tells people, and the brake, how much of an agent's caps is used: each threshold once in its window.
+Whoever tells says so before, and marks it as told after: one that dies in between is followed by another, so
+that a threshold may be told twice, and never not at all.
 
 The message goes to the topic of the agent's budget, where the brake function and the pager listen; what it
 says, and what the brake makes of it, is `agent_runtime.brake.reason_to_brake`'s to read.
@@ -14,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from agent_runtime.checkpoint_table import CheckpointTable
 from agent_runtime.errors import CapReached, CheckpointUnavailable
+from agent_runtime.records import Value
 from agent_runtime.spend.accounts import agent_pk
 from agent_runtime.spend.caps import (
     ALERT_PERCENT,
@@ -28,6 +31,8 @@ from agent_runtime.spend.caps import (
 _log = logging.getLogger("agent_runtime.spend")
 LOOK_SECONDS: Final = 5.0
 """How late a threshold may be noticed; one read in that time at most."""
+TELLING_SECONDS: Final = 60.0
+"""After which another process tells what one that began to tell never marked as told."""
 
 
 class Due(NamedTuple):
@@ -97,11 +102,13 @@ class Alerts:
             _log.warning("alert not sent", exc_info=error)
 
     def _tell(self, found: Due, windows: Windows) -> None:
-        """Marked first, so that one of many processes tells it; what could not be sent is unmarked again."""
+        """Claimed for a while first, so that one of many processes tells it."""
         key = {"pk": agent_pk(self._agent), "sk": windows.day}
-        now = int(self._clock() * 1000)
-        free = f"attribute_exists(pk) AND attribute_not_exists(#{found.mark})"
-        if not self._table.update(key, {found.mark: now}, free, {}).is_written:
+        now, claim = int(self._clock() * 1000), f"telling_{found.mark.removeprefix('told_')}"
+        free = f"attribute_exists(pk) AND attribute_not_exists(#{found.mark}) AND "
+        free += f"(attribute_not_exists(#{claim}) OR #{claim} < :lost)"
+        lost: dict[str, Value] = {":lost": now - int(TELLING_SECONDS * 1000)}
+        if not self._table.update(key, {claim: now}, free, lost).is_written:
             return
         amount = f"{found.spent_usd:.6g} of {found.cap_usd:.6g} USD"
         text = f"{self._agent} has used {found.percent} % or more of its cap of this {found.window}: {amount}"
@@ -114,5 +121,6 @@ class Alerts:
                 Message=json.dumps(message),
             )
         except Exception:
-            self._table.update(key, {found.mark: None}, f"#{found.mark} = :now", {":now": now})
+            self._table.update(key, {claim: 0}, f"#{claim} = :now", {":now": now})
             raise
+        self._table.update(key, {found.mark: now}, "attribute_exists(pk)", {})

@@ -14,14 +14,13 @@ from typing import Final
 
 from agent_runtime.checkpoint_table import CheckpointTable
 from agent_runtime.errors import Braked, CapDenied, CapReached, CheckpointUnavailable, SpendUnknown
-from agent_runtime.records import SCHEMA_VERSION, Lease, Usage, Value
+from agent_runtime.records import Lease, Usage
 from agent_runtime.spend.accounts import (
-    CARRIED,
+    CLOSED,
     RUN_SPEND,
     Account,
     agent_pk,
     day_account,
-    month_shard,
     run_account,
     tenant_pk,
 )
@@ -35,6 +34,7 @@ from agent_runtime.spend.caps import (
     window_of,
     windows_at,
 )
+from agent_runtime.spend.days import begun_early, open_day
 from agent_runtime.spend.holds import RESERVED, Hold
 from agent_runtime.spend.pots import PotAccount
 from agent_runtime.spend.room import Room, refused_mark
@@ -89,12 +89,16 @@ class Ledger:
         table cannot be reached for longer.
         """
         amount, now = nanos(cost_usd), self._clock()
-        accounts = self._accounts(lease, tenant, windows_at(now), run_cap_usd)
-        hold = Hold.new(self._agent, amount, windows_at(now), accounts, now + seconds + MARGIN_SECONDS, pot)
+        windows, until = windows_at(now), now + seconds + MARGIN_SECONDS
         try:
             if self._monotonic() - self._swept_at >= SWEEP_SECONDS:
                 self.sweep()
-            self._reserved(hold, accounts if pot is None else [*accounts, pot])
+            while True:
+                accounts = self._accounts(lease, tenant, windows, run_cap_usd)
+                hold = Hold.new(self._agent, amount, windows, accounts, until, pot)
+                if self._reserved(hold, accounts if pot is None else [*accounts, pot]):
+                    break
+                windows = begun_early(windows)
         except CheckpointUnavailable as error:
             if self._monotonic() - self._reached_at < self.caps.grace_seconds:
                 _log.warning("call not counted: the ledger is out of reach", exc_info=error)
@@ -145,8 +149,9 @@ class Ledger:
         cap = None if run_cap_usd is None else nanos(run_cap_usd)
         return found if cap is None else [*found, run_account(lease.pk, lease.expires_at, cap)]
 
-    def _reserved(self, hold: Hold, accounts: Sequence[Account | PotAccount]) -> None:
-        """Raises `CapReached`, `CapDenied`, `Braked` and `CheckpointUnavailable`."""
+    def _reserved(self, hold: Hold, accounts: Sequence[Account | PotAccount]) -> bool:
+        """False where a clock that is ahead has begun the next day. Raises `CapReached`, `CapDenied`,
+        `Braked` and `CheckpointUnavailable`."""
         parts = [
             {"Put": hold.put(self._table.name)},
             *({"Update": account.reserve(self._table.name, hold.amount)} for account in accounts),
@@ -155,11 +160,13 @@ class Ledger:
         for _ in range(TRIES):
             refused = self._transactions.write(parts)
             if refused is None or self._settling.state(hold) == RESERVED:
-                return
+                return True
             spent = [(account, account.find(self._table)) for account in accounts]
+            if any(CLOSED in (found or {}) for account, found in spent if account.is_by_day):
+                return False
             unopened = [a for a, found in spent if found is None and isinstance(a, Account) and a.is_by_day]
             for account in unopened:
-                self._open(account)
+                open_day(self._table, self._agent, account)
             if unopened:
                 continue
             passed = [(a, p) for a, found in spent if (p := a.passed(hold.amount, found or {}))]
@@ -189,14 +196,3 @@ class Ledger:
         seconds = seconds_left(window, self._clock())
         figures = (usd(there), usd(cap), usd(amount))
         return CapReached(account.scope, window, *figures, retry_after_seconds=seconds)
-
-    def _open(self, account: Account) -> None:
-        """Begin the account's day with what is known of its month so far. Others may do so as well."""
-        newest = self._table.query(account.pk, f"{account.sk[:7]}-00", account.sk, most=1, newest_first=True)
-        last = next((item for item in newest if item["sk"] < account.sk), {})
-        carried = {name: last[name] for name in last if name.startswith(CARRIED)}
-        item: dict[str, Value] = {**account.key, "schema_version": SCHEMA_VERSION, "day": 0, "month": 0}
-        item["expires_at"] = account.expires_at
-        if account.scope == "tenant":  # so that the tenants of a month can be listed
-            item |= {"due_shard": month_shard(self._agent, account.sk[:7]), "due_at": 0}
-        self._table.put(item | carried, "attribute_not_exists(pk)")

@@ -57,13 +57,16 @@ class Meter:
         ask: Ask,
         told: Callable[[CapReached | None], None] = lambda _: None,
         note: Note = _unnoted,
+        approved: Callable[[Path], bool] = lambda _: False,
         pots: Pots | None = None,
         parent: str | None = None,
     ) -> None:
-        """`parent` refers to the pot that the run spends from beside its own agent's accounts."""
+        """`approved` tells of the question at a path, without asking it, whether a person has. `parent` is
+        the pot that the run spends from beside its own agent's accounts."""
         self._ledger, self._lease, self._tenant, self._bundle_id = ledger, lease, tenant, bundle_id
         self._caps: Final[RunCaps] = ledger.caps.run
         self._ask, self._told, self._note = ask, told, note
+        self._approved = approved
         self._allowed: dict[str, int] = {}
         """How many times the cap this process knows to be allowed, by kind."""
         self._pots = pots
@@ -76,9 +79,16 @@ class Meter:
 
     @property
     def cap(self) -> int | None:
-        """What it may spend in all, with what people have allowed, in the same."""
+        """What it may spend in all, with what people have allowed to whichever of its workers, in the same.
+        Raises `CheckpointUnavailable`."""
         cap = self._caps.usd
-        return None if cap is None else nanos(cap * self._allowed.get("usd", 1))
+        if cap is None:
+            return None
+        times = self._allowed.get("usd", 1)
+        while times <= MOST_RAISES and self._approved(_question("usd", times)):
+            times += 1
+        self._allowed["usd"] = times
+        return nanos(cap * times)
 
     def share(self, reference: str) -> None:
         """From now on the run spends from the pot that it shares, in place of its own cap."""
@@ -181,10 +191,15 @@ class Meter:
 
     def _raise(self, kind: str, times: int, why: str) -> None:
         """Ask whether the run may have as much again. Raises `CapDenied` and `Suspended`."""
-        path = (0, KINDS.index(kind) + 1, times)
+        path = _question(kind, times)
         self._note("tree" if kind == "tree" else "run", "usd" if kind == "tree" else kind, why, times)
         if not self._ask(path, f"cap on {kind}", f"{why}. Approve to let it have as much again"):
             raise CapDenied(f"{why}, and nobody allowed more")
+
+
+def _question(kind: str, times: int) -> Path:
+    """Where a person is asked whether the run may have more than so many times its cap."""
+    return (0, KINDS.index(kind) + 1, times)
 
 
 def _may_have_cost(error: Exception) -> bool:

@@ -34,7 +34,7 @@ class SpendReader:
 
     def by_day(self, first: str, last: str, tenant: str | None = None) -> list[Spent]:
         """The days on which anything was spent, oldest first."""
-        return [_spent(item["sk"], item) for item in self._days(first, last, tenant)]
+        return [_spent(day["sk"], day) for day in self._days(first, last, tenant) if _is_used(day)]
 
     def by_bundle(self, first: str, last: str) -> list[Spent]:
         """Dollars alone, most first: calls are counted for the agent as a whole."""
@@ -74,6 +74,11 @@ class SpendReader:
     def _days(self, first: str, last: str, tenant: str | None) -> Iterator[dict[str, Any]]:
         pk = agent_pk(self._agent) if tenant is None else tenant_pk(self._agent, tenant)
         return self._table.query(pk, first, last)
+
+
+def _is_used(day: Mapping[str, Any]) -> bool:
+    """Not one that was only closed, since the next has begun."""
+    return bool(day.get("day") or day.get("calls"))
 
 
 def _spent(name: str, item: Mapping[str, Any]) -> Spent:
