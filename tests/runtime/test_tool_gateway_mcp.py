@@ -11,7 +11,7 @@ from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from tests.runtime.doors import Context
-from tests.runtime.tool_gateway_world import CLIENT, GatewayWorld
+from tests.runtime.tool_gateway_world import AGENT, CLIENT, GatewayWorld
 
 
 @pytest.fixture
@@ -104,12 +104,48 @@ def test_a_key_in_meta_acts_once(world: GatewayWorld, using: Callable[[Any], Any
     assert world.reached == 1
 
 
+def told(world: GatewayWorld, outcome: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Counted and logged once, as other refusals."""
+    (line,) = world.lines
+    assert (line["outcome"], line["GatewayRefused"], line["agent"]) == (outcome, 1, AGENT)
+    assert [r.message for r in caplog.records if r.name == "agent_runtime.gateway"] == ["tool call refused"]
+
+
+@pytest.mark.parametrize(
+    ("message", "outcome"),
+    [
+        ({"method": "nothing/such"}, "bad-request"),
+        ({"method": "tools/call", "params": {}}, "bad-request"),
+        ({"method": "tools/call", "params": {"name": "unknown", "arguments": {}}}, "unknown-tool"),
+        ({"method": "tools/list"}, None),
+    ],
+)
+def test_a_message_that_is_refused_is_told_of_once(
+    world: GatewayWorld,
+    http_event: Any,
+    message: dict[str, Any],
+    outcome: str | None,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    headers = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, **message})
+    event = http_event("POST", "/mcp", body, claims={"client_id": CLIENT}, headers=headers)
+    assert world.host.handle(event, Context())["statusCode"] == 200
+    if outcome is None:
+        assert world.lines == []
+    else:
+        told(world, outcome, caplog)
+
+
 @pytest.mark.parametrize("body", ["", "{", "[]", '{"jsonrpc": "2.0"}', "null", '"x"', "[" * 50_000])
-def test_what_is_no_message_is_refused(world: GatewayWorld, http_event: Any, body: str) -> None:
+def test_what_is_no_message_is_refused(
+    world: GatewayWorld, http_event: Any, body: str, caplog: pytest.LogCaptureFixture
+) -> None:
     headers = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
     event = http_event("POST", "/mcp", body, claims={"client_id": CLIENT}, headers=headers)
     assert 400 <= world.host.handle(event, Context())["statusCode"] < 500
     assert world.reached == 0
+    told(world, "bad-request", caplog)
 
 
 def test_nobody_who_is_not_declared_sees_a_tool(world: GatewayWorld, http_event: Any) -> None:
@@ -120,7 +156,10 @@ def test_nobody_who_is_not_declared_sees_a_tool(world: GatewayWorld, http_event:
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT"])
-def test_a_stream_or_a_session_is_not_opened(world: GatewayWorld, http_event: Any, method: str) -> None:
+def test_a_stream_or_a_session_is_not_opened(
+    world: GatewayWorld, http_event: Any, method: str, caplog: pytest.LogCaptureFixture
+) -> None:
     headers = {"accept": "text/event-stream"}
     event = http_event(method, "/mcp", None, claims={"client_id": CLIENT}, headers=headers)
     assert world.host.handle(event, Context())["statusCode"] == 405
+    told(world, "method-not-allowed", caplog)

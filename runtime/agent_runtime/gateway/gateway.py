@@ -67,9 +67,11 @@ class ToolGateway:
 
     def health(self, who: Identity) -> dict[str, dict[str, str]]:
         """Version and health of each tool that the caller may call. Raises `Problem` 403."""
+        tools = self.visible(who)
+        found = look(tools, self._reaching.is_well)
         return {
-            name: {"version": tool.version, "health": "ok" if self._reaching.is_well(tool) else "down"}
-            for name, tool in self.visible(who).items()
+            name: {"version": tool.version, "health": "ok" if found[name] else "down"}
+            for name, tool in tools.items()
         }
 
     def watch(self) -> dict[str, str]:

@@ -7,6 +7,7 @@ the request's `_meta` (`idempotency_key`, `approval`, `step`).
 """
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -31,10 +32,26 @@ def answer(
     gateway.visible(who)
     if method != "POST":
         # Neither a stream of the server's own nor a session: a function answers, and is gone.
+        gateway.refuse(who, Problem(405, "method-not-allowed", "There are no streams", "send a POST"))
         return Reply(405, {"allow": "POST", "content-type": "application/json"}, "{}")
     if len(body) > MOST_BYTES:
         raise Problem(413, "too-large", "The request is too large", f"at most {MOST_BYTES} bytes are read")
-    return asyncio.run(_answer(_server(gateway, who, headers), method, headers, body))
+    reply = asyncio.run(_answer(_server(gateway, who, headers), method, headers, body))
+    if (problem := _refusal(reply)) is not None:
+        gateway.refuse(who, problem)
+    return reply
+
+
+def _refusal(reply: Reply) -> Problem | None:
+    """What the SDK refused by itself, before there was a call: no message, or one for which there is nothing.
+    Its own failures are none: a call that ends in one was told of."""
+    code = 0
+    with contextlib.suppress(ValueError):
+        document: Any = json.loads(reply.body or "{}")
+        code = document["error"].get("code", 0) if isinstance(document, dict) and "error" in document else 0
+    if reply.status < 400 and code in (0, types.INTERNAL_ERROR):
+        return None
+    return Problem(max(reply.status, 400), "bad-request", "The message is refused", f"JSON-RPC error {code}")
 
 
 def _server(gateway: ToolGateway, who: Identity, headers: Mapping[str, str]) -> Server[Any]:
