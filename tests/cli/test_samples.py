@@ -15,7 +15,7 @@ from agent_hosting_cli.project import UserError
 from agent_hosting_cli.samples import candidates, lines
 from agent_runtime.records import RunStatus
 from agent_runtime.samples import Sample, SampleStore
-from tests.runtime.pretended import TABLE, Aws, pretended_aws
+from tests.runtime.pretended import CONTROL, TABLE, Aws, pretended_aws
 from tests.runtime.stores import _moto_client
 
 BUNDLE = "a" * 12
@@ -26,7 +26,8 @@ class World:
         self.aws = aws
         self.told: list[str] = []
         clients = {"dynamodb": aws.dynamodb, "s3": aws.s3}
-        self.found = Deployed("answers", {"checkpoint_table_name": TABLE}, clients.__getitem__)
+        outputs = {"checkpoint_table_name": TABLE, "control_table_name": CONTROL}
+        self.found = Deployed("answers", outputs, clients.__getitem__)
 
     def ran(self, number: int, given: Any, output: dict[str, Any]) -> str:
         """A run that is done and put aside; its id."""
