@@ -201,7 +201,7 @@ def test_a_caller_who_asks_again_after_a_kill_need_not_wait_for_the_reaper(pods:
 
 
 def test_a_pod_that_is_stopped_hands_its_turns_over_at_their_next_step(pods: Pods) -> None:
-    leaving = pods.start()
+    leaving = pods.start(AGENT_STOP_SECONDS="60")  # until the other one is there, on any machine
     answer = in_background(lambda: leaving.post([["wait", "go"], ["keyless", None]], key="k-1"))
     pods.world.wait_for_file("go.begun")
     leaving.stop()

@@ -37,14 +37,7 @@ from agent_runtime.hosts.endings import (
 from agent_runtime.records import ENDED, RunStatus
 
 NOW = 1_800_000_000.0
-PASSING = (
-    Braked,
-    errors.CapReached,
-    errors.CircuitOpen,
-    ModelUnavailable,
-    errors.SpendUnknown,
-    errors.ToolUnavailable,
-)
+PASSING = tuple(kind for kind in errors.PASSING if kind is not GuardTripped)
 DONE, DEAD, QUEUED = RunStatus.DONE, RunStatus.DEAD, RunStatus.QUEUED
 PARKED, SLEEPING, WAITING = RunStatus.PARKED, RunStatus.SLEEPING, RunStatus.WAITING_APPROVAL
 CLASSES = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)] + [ValueError, OSError, KeyError]
