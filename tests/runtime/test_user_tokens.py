@@ -27,10 +27,10 @@ from agent_runtime.tool_spec import ToolSpec
 from agent_runtime.tools.calling import ToolCall
 from agent_runtime.tools.user_tokens import HEADER
 from tests import secret_scanner
+from tests.runtime.audit_world import Told
 from tests.runtime.durable import RUN, Durable, Killed
 from tests.runtime.lambdas import Api, Event
 from tests.runtime.test_server_host import Pod
-from tests.runtime.test_tool_calls import Trail
 
 TOKEN = "users-own-token-4711"
 TOOLS = tuple(
@@ -60,7 +60,7 @@ class World:
     """One run, taken up time and again; `token` says whether its caller waits."""
 
     def __init__(self, durable: Durable) -> None:
-        self.durable, self.gateway, self.trail = durable, Gateway(), Trail()
+        self.durable, self.gateway, self.trail = durable, Gateway(), Told()
         durable.bundle = durable.make_bundle(tools=TOOLS)
         self.extras: dict[str, Any] = {
             "tools": tuple(spec.name for spec in TOOLS),
