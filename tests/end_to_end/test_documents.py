@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.deployments import Deployment
+from tests.unhurried import unhurried
 
 pytestmark = pytest.mark.end_to_end
 
@@ -35,6 +36,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for name in _COPIED:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
         copy(ROOT / name, root / name)
+    unhurried(root / "examples/01-first-turn/gates.yaml")
     (root / ".venv").symlink_to(Path(sys.executable).parents[1])
     for name in ("pyproject.toml", "requirements/dev.lock", "requirements/bootstrap.sh"):
         os.utime(root / name, (0, 0))  # older than the environment, which is made already

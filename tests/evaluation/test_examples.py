@@ -16,6 +16,7 @@ from agent_hosting_cli.evaluation.scorers.own import Own
 from agent_hosting_cli.evaluation.settings import read_settings
 from agent_hosting_cli.main import app
 from embedded_aws.model_server import ModelServer
+from tests.unhurried import unhurried
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,6 +26,7 @@ def test_the_handbook_passes_its_gate_on_the_embedded_model(
 ) -> None:
     for name in ("examples", "stacks"):
         shutil.copytree(ROOT / name, tmp_path / name)
+    unhurried(tmp_path / "examples/01-first-turn/gates.yaml")
     shutil.copy(ROOT / "Pulumi.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
     endpoint = serve(ModelServer())

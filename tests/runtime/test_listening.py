@@ -213,14 +213,13 @@ def test_a_request_that_never_ends_is_ended_however_it_drips(
     assert is_over
 
 
-def test_slow_callers_keep_nobody_else_waiting(port: int) -> None:
-    """More of them than there are threads."""
+def test_slow_callers_keep_nobody_else_waiting(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More of them than there are threads, and none is sent away."""
+    monkeypatch.setattr(listening, "REQUEST_SECONDS", 3600)
     waiting = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
     for connection in waiting:
         connection.sendall(head(100) + b"x")
-    began = time.monotonic()
     assert request(f"http://127.0.0.1:{port}/healthz", "GET", None, {})[0] == 200
-    assert time.monotonic() - began < listening.REQUEST_SECONDS, "nobody had to be sent away for it"
     for connection in waiting:
         connection.close()
 

@@ -2,7 +2,6 @@
 
 import io
 import json
-import time
 from collections.abc import Callable, Iterator
 from threading import Event, Thread
 from typing import Any
@@ -190,11 +189,12 @@ def test_while_cloudwatch_does_not_answer_nobody_waits_and_little_is_kept(
     monkeypatch.setattr(shipped, "_SEND_SECONDS", 0.01)
     monkeypatch.setattr(shipped, "_CLOSE_SECONDS", 0.1)
     monkeypatch.setattr(shipped, "_MOST_WAITING", 5)
-    asked, answers = Event(), Event()
+    asked, answers, answered = Event(), Event(), Event()
 
     def says(_: str) -> None:
         asked.set()
         assert answers.wait(PATIENCE_SECONDS)
+        answered.set()
 
     watched.instead = says
     out = Shipped(stream, watched, GROUP, STREAM)
@@ -204,11 +204,9 @@ def test_while_cloudwatch_does_not_answer_nobody_waits_and_little_is_kept(
         out.write(f"{number}\n")
     (waiting,) = out._handler.queues.values()  # pyright: ignore[reportPrivateUsage]
     assert waiting.qsize() == 5
-    began = time.monotonic()
     with pytest.warns(UserWarning, match="Timed out while delivering logs"):
         out.close()
-    assert time.monotonic() - began < PATIENCE_SECONDS / 2
-    assert not answers.is_set()
+    assert not answered.is_set()
     assert len(stream.getvalue().splitlines()) == 21
     answers.set()
     for thread in out._handler.threads:  # pyright: ignore[reportPrivateUsage]
