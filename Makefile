@@ -16,10 +16,11 @@ test: $(BIN)/.installed          ## every test
 	@$(BIN)/agent-hosting tools
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-check: $(BIN)/.installed         ## format, lint, types, dependency rule
+check: $(BIN)/.installed         ## format, lint, types, dependency rule, and that every test can be imported
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
 	@$(BIN)/basedpyright
 	@$(BIN)/lint-imports
+	@found=$$($(BIN)/pytest --collect-only -qq 2>&1) || { echo "$$found" | grep -v '^tests/[^ ]*: [0-9]*$$'; exit 1; }
 
 bench: $(BIN)/.installed         ## figures, as ratios against a floor in the same run
 	@$(BIN)/python -m tests.bench
