@@ -70,15 +70,19 @@ def open_heads(store: CheckpointStore, wanted: Wanted) -> Iterator[dict[str, Any
                 yield head
 
 
-def ended_heads(store: CheckpointStore, wanted: Wanted, since: int) -> Iterator[dict[str, Any]]:
-    """Heads of runs that have ended and were begun after `since`, in milliseconds since 1970. It reads the
-    whole table. Raises `CheckpointUnavailable`."""
+def begun_heads(store: CheckpointStore, wanted: Wanted, since: int) -> Iterator[dict[str, Any]]:
+    """Heads of runs that were begun after `since`, in milliseconds since 1970. It reads the whole table.
+    Raises `CheckpointUnavailable`."""
     agent, now = f"{store.heads.agent}#", store.now()
     for head in store.table.every(HEAD, _SHOWN):
         is_ours = head["pk"].startswith(agent) and head["expires_at"] > now
-        has_ended = RunStatus(head["status"]) in ENDED
-        if is_ours and has_ended and head["created_at"] >= since and wanted.fits(head):
+        if is_ours and head["created_at"] >= since and wanted.fits(head):
             yield head
+
+
+def ended_heads(store: CheckpointStore, wanted: Wanted, since: int) -> Iterator[dict[str, Any]]:
+    """Of those the ones of runs that have ended."""
+    return (head for head in begun_heads(store, wanted, since) if RunStatus(head["status"]) in ENDED)
 
 
 def found(head: Mapping[str, Any]) -> FoundRun:

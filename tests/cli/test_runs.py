@@ -1,6 +1,7 @@
 """The commands that look at runs of all agents, stop them and let them go on."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,7 +21,7 @@ from agent_runtime.brake import BrakeReader, engage
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import CheckpointUnavailable
 from agent_runtime.open_runs import Wanted, open_heads
-from agent_runtime.records import RunStatus
+from agent_runtime.records import RunStatus, Usage
 from tests.runtime.audit_world import Told
 from tests.runtime.pretended import BUCKET, CONTROL, TABLE, Aws, pretended_aws
 from tests.runtime.stores import dynamodb_local_fixture  # noqa: F401
@@ -125,6 +126,28 @@ def test_ended_runs_are_listed_on_request(world: World) -> None:
     assert world.listed() == []
     assert [run["status"] for run in world.listed("--ended", "--hours", "1")] == ["DONE"]
     assert world.command("runs", "list").stdout == "no run fits\n"
+
+
+def test_what_each_run_cost_is_told_the_dearest_first(world: World) -> None:
+    world.aws.clock.now = time.time() - 3 * 86_400
+    for number, tenant, usd in ((1, "acme", 0.1), (2, "other", 0.3), (3, "acme", 0.2)):
+        lease = world.take(world.submit(number, tenant), tenant)
+        used = Usage(input_tokens=7, output_tokens=3, cost_usd=usd, model_calls=number)
+        world.store().finish(lease, RunStatus.DONE, output={}, usage=used)
+    world.submit(4)
+
+    def spend(*words: str) -> Any:
+        return world.command("spend", "review", "--stack", "dev", "--by", "run", *words)
+
+    def told(*words: str) -> list[tuple[str, float, int]]:
+        lines = json.loads(spend("--json", *words).stdout)
+        return [(line["name"][-1], line["usd"], line["calls"]) for line in lines]
+
+    assert told() == [("2", 0.3, 2), ("3", 0.2, 3), ("1", 0.1, 1), ("4", 0.0, 0)]
+    assert told("--tenant", "acme") == [("3", 0.2, 3), ("1", 0.1, 1), ("4", 0.0, 0)]
+    assert "0.600000 USD in all" in spend().stdout
+    assert told("--days", "2") == [], "they were begun three days ago"
+    assert len(told("--days", "4")) == 4
 
 
 def test_one_run_is_shown_as_far_as_it_is(world: World) -> None:

@@ -393,6 +393,7 @@ def test_a_schedule_is_called_and_counted_to_itself_until_its_own_cap(
     assert "tenant" in parked["waits_for"]
     lines = person.json("spend", "handbook", "--by", "tenant")
     assert "schedule:yearly" in {line["name"] for line in lines}
+    assert parked["run_id"] in {line["name"] for line in person.json("spend", "handbook", "--by", "run")}
 
 
 def test_an_operator_sees_to_runs_with_the_policy_for_it_and_nothing_else(

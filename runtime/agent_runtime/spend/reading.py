@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from agent_runtime.checkpoint_table import CheckpointTable
-from agent_runtime.spend.accounts import RUN_SPEND, agent_pk, month_shard, tenant_of, tenant_pk
+from agent_runtime.spend.accounts import agent_pk, month_shard, tenant_of, tenant_pk
 from agent_runtime.spend.caps import usd
 
 _BUNDLE: Final = "bundle_"
@@ -44,7 +44,7 @@ class SpendReader:
                 if name.startswith(_BUNDLE):
                     bundle = name.removeprefix(_BUNDLE)
                     sums[bundle] = sums.get(bundle, 0) + item[name]
-        return _most_first([Spent(bundle, usd(amount), 0, 0, 0) for bundle, amount in sums.items()])
+        return most_first([Spent(bundle, usd(amount), 0, 0, 0) for bundle, amount in sums.items()])
 
     def by_hour(self, day: str) -> list[Spent]:
         """The hours of one day, in UTC."""
@@ -64,12 +64,7 @@ class SpendReader:
             days = self.by_day(first, last, tenant)
             if days:
                 found.append(_total(tenant, days))
-        return _most_first(found)
-
-    def of_run(self, pk: str) -> float | None:
-        """Dollars of the run in this partition, of a run that has a cap; None for another."""
-        item = self._table.get({"pk": pk, "sk": RUN_SPEND})
-        return None if item is None else usd(item.get("spent", 0))
+        return most_first(found)
 
     def _days(self, first: str, last: str, tenant: str | None) -> Iterator[dict[str, Any]]:
         pk = agent_pk(self._agent) if tenant is None else tenant_pk(self._agent, tenant)
@@ -91,7 +86,8 @@ def _total(name: str, days: list[Spent]) -> Spent:
     return Spent(name, sum(day.usd for day in days), *sums)
 
 
-def _most_first(found: list[Spent]) -> list[Spent]:
+def most_first(found: list[Spent]) -> list[Spent]:
+    """Lines by what they cost."""
     return sorted(found, key=lambda spent: (-spent.usd, spent.name))
 
 
