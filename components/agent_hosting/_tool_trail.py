@@ -78,7 +78,12 @@ def alarm_topic(name: str, args: Mapping[str, Any], parent: pulumi.Resource) -> 
         aws.sns.TopicPolicy(
             f"{name}-alarms-policy",
             arn=topic.arn,
-            policy=statements.policy(_may_publish(topic.arn, account_id(parent))),
+            policy=statements.policy(
+                [
+                    statements.publish_from(_CLOUDWATCH, topic.arn, account_id(parent)),
+                    statements.tls_only("sns:Publish", topic.arn),
+                ]
+            ),
             opts=child,
         )
         topic_arn = topic.arn
@@ -87,22 +92,3 @@ def alarm_topic(name: str, args: Mapping[str, Any], parent: pulumi.Resource) -> 
             f"{name}-alarms-email-{number}", topic=topic_arn, protocol="email", endpoint=address, opts=child
         )
     return topic_arn
-
-
-def _may_publish(topic_arn: pulumi.Output[str], account: pulumi.Output[str]) -> list[statements.Statement]:
-    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html"""
-    source = pulumi.Output.concat("arn:aws:cloudwatch:*:", account, ":alarm:*")
-    return [
-        {
-            "Sid": "PublishFromCloudwatch",
-            "Effect": "Allow",
-            "Principal": {"Service": _CLOUDWATCH},
-            "Action": "sns:Publish",
-            "Resource": topic_arn,
-            "Condition": {
-                "StringEquals": {"aws:SourceAccount": account},
-                "ArnLike": {"aws:SourceArn": source},
-            },
-        },
-        statements.tls_only("sns:Publish", topic_arn),
-    ]

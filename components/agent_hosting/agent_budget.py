@@ -209,23 +209,8 @@ def _alert(percent: float, kind: str, topic_arn: pulumi.Output[str], emails: lis
 
 
 def _topic_policy(topic_arn: pulumi.Output[str], account: pulumi.Output[str]) -> list[statements.Statement]:
-    """Who may publish: https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-sns-policy.html"""
-    sources = {
-        "budgets.amazonaws.com": pulumi.Output.concat("arn:aws:budgets::", account, ":*"),
-        "cloudwatch.amazonaws.com": pulumi.Output.concat("arn:aws:cloudwatch:*:", account, ":alarm:*"),
-    }
-    allow: list[statements.Statement] = [
-        {
-            "Sid": f"PublishFrom{service.split('.')[0].capitalize()}",
-            "Effect": "Allow",
-            "Principal": {"Service": service},
-            "Action": "sns:Publish",
-            "Resource": topic_arn,
-            "Condition": {
-                "StringEquals": {"aws:SourceAccount": account},
-                "ArnLike": {"aws:SourceArn": source},
-            },
-        }
-        for service, source in sources.items()
+    publishers = ("budgets.amazonaws.com", "cloudwatch.amazonaws.com")
+    return [
+        *(statements.publish_from(service, topic_arn, account) for service in publishers),
+        statements.tls_only("sns:Publish", topic_arn),
     ]
-    return [*allow, statements.tls_only("sns:Publish", topic_arn)]

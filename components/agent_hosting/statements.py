@@ -38,6 +38,29 @@ def trust(service: str, source_arn: Arn | None = None) -> Statement:
     return {**found, "Condition": condition}
 
 
+def publish_from(service: str, topic_arn: Arn, account: Arn) -> Statement:
+    """Lets the account's budgets or alarms, by the service that they are of, publish. Belongs to a topic's
+    own policy:
+    https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-sns-policy.html
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
+    """
+    source = {
+        "budgets.amazonaws.com": pulumi.Output.concat("arn:aws:budgets::", account, ":*"),
+        "cloudwatch.amazonaws.com": pulumi.Output.concat("arn:aws:cloudwatch:*:", account, ":alarm:*"),
+    }[service]
+    return {
+        "Sid": f"PublishFrom{service.split('.')[0].capitalize()}",
+        "Effect": "Allow",
+        "Principal": {"Service": service},
+        "Action": "sns:Publish",
+        "Resource": topic_arn,
+        "Condition": {
+            "StringEquals": {"aws:SourceAccount": account},
+            "ArnLike": {"aws:SourceArn": source},
+        },
+    }
+
+
 def tls_only(action: str, resource: pulumi.Input[str] | Sequence[Arn]) -> Statement:
     """Belongs to a resource's own policy."""
     return {

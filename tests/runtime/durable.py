@@ -68,20 +68,18 @@ class Durable:
             run_id=self.run_id, tenant="acme", bundle_id=self.bundle.bundle_id, lease_seconds=LEASE_SECONDS
         )
         assert opened.lease is not None
-        return Run(
-            opened,
-            opened.lease,
-            bundle=self.bundle,
-            store=self.store,
-            brake=self.aws.brake(),
-            secrets=self.aws.secrets(),
-            models=ModelClient(self.bundle.model, self.model),
-            remaining_seconds=lambda: self.seconds_left,
-            clock=self.aws.clock,
-            sleep=self.pauses.append,
-            compact_every=self.compact_every,
-            **self.extras,
-        )
+        given: dict[str, Any] = {
+            "bundle": self.bundle,
+            "store": self.store,
+            "brake": self.aws.brake(),
+            "secrets": self.aws.secrets(),
+            "models": ModelClient(self.bundle.model, self.model),
+            "remaining_seconds": lambda: self.seconds_left,
+            "clock": self.aws.clock,
+            "sleep": self.pauses.append,
+            "compact_every": self.compact_every,
+        }
+        return Run(opened, opened.lease, **{**given, **self.extras})
 
     def work(self, agent: Callable[[Run], Any], run: Run | None = None) -> Worked:
         """One worker's time with the run."""

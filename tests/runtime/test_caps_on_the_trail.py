@@ -21,16 +21,11 @@ def trail() -> Told:
 
 
 @pytest.fixture
-def spending(durable: Durable, trail: Told, monkeypatch: pytest.MonkeyPatch) -> Any:
+def spending(durable: Durable, trail: Told) -> Any:
     """Gives each worker of the run a ledger with these caps, and the trail."""
 
     def with_caps(**caps: Any) -> Durable:
-        plain, ledger = Run.__init__, durable.aws.ledger(caps)
-
-        def init(self: Run, *args: Any, **more: Any) -> None:
-            plain(self, *args, **{**more, "ledger": ledger, "audit": trail})
-
-        monkeypatch.setattr(Run, "__init__", init)
+        durable.extras = {"ledger": durable.aws.ledger(caps), "audit": trail}
         return durable
 
     return with_caps

@@ -48,7 +48,7 @@ def topic() -> Topic:
 
 
 @pytest.fixture
-def spending(durable: Durable, topic: Topic, monkeypatch: pytest.MonkeyPatch) -> Any:
+def spending(durable: Durable, topic: Topic) -> Any:
     """Gives each worker of the run a ledger with these caps."""
 
     def with_caps(**caps: Any) -> Durable:
@@ -56,12 +56,7 @@ def spending(durable: Durable, topic: Topic, monkeypatch: pytest.MonkeyPatch) ->
         table = CheckpointTable(aws.dynamodb, TABLE)
         ledger = Ledger(table, "answers", given, clock=aws.clock, monotonic=aws.clock)
         alerts = Alerts(table, "answers", given, topic, "arn", clock=aws.clock, monotonic=aws.clock)
-        plain = Run.__init__
-
-        def init(self: Run, *args: Any, **more: Any) -> None:
-            plain(self, *args, **{**more, "ledger": ledger, "alerts": alerts})
-
-        monkeypatch.setattr(Run, "__init__", init)
+        durable.extras = {"ledger": ledger, "alerts": alerts}
         return durable
 
     return with_caps

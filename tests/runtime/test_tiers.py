@@ -83,12 +83,7 @@ def tiered(durable: Durable, providers: Providers, monkeypatch: pytest.MonkeyPat
     models = ModelClient.of(durable.bundle, lambda name, spec: Tier(name, spec, providers), circuits)
     caps = SpendCaps.model_validate({"agent": {"day_usd": 1}})
     ledger = Ledger(table, "answers", caps, clock=aws.clock, monotonic=aws.clock)
-    plain = Run.__init__
-
-    def init(self: Run, *args: Any, **more: Any) -> None:
-        plain(self, *args, **{**more, "models": models, "ledger": ledger})
-
-    monkeypatch.setattr(Run, "__init__", init)
+    durable.extras = {"models": models, "ledger": ledger}
     return durable
 
 

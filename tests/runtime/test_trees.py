@@ -71,14 +71,8 @@ def sharing(durable: Durable, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Gives each worker of the run a ledger with these caps, and its store the pots."""
 
     def with_caps(**caps: Any) -> Durable:
-        aws, plain = durable.aws, Run.__init__
-        ledger = aws.ledger(caps)
-        monkeypatch.setattr(durable.store, "pots", pots(aws))
-
-        def init(self: Run, *args: Any, **more: Any) -> None:
-            plain(self, *args, **{**more, "ledger": ledger})
-
-        monkeypatch.setattr(Run, "__init__", init)
+        monkeypatch.setattr(durable.store, "pots", pots(durable.aws))
+        durable.extras["ledger"] = durable.aws.ledger(caps)
         return durable
 
     return with_caps

@@ -36,9 +36,7 @@ def models_of(
         spec = repriced(spec, prices)
         # A try of Bedrock cannot be told its time: a tier that others come after leaves them theirs.
         most = seconds / (1 + len(spec.fallback))
-        if spec.provider == "bedrock":
-            return Tier(name, spec, provider_of(spec, lambda: "", secrets, most))
-        address = address_of(name)
+        address = Address("") if spec.provider == "bedrock" else address_of(name)
         provider = provider_of(spec, lambda: address.url, secrets, most)
         # Of two servers with a model of the same name one may be down.
         return Tier(name, spec, provider, server=address.url if address.is_own else "")
