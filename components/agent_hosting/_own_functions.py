@@ -15,6 +15,10 @@ from agent_hosting.statements import Statement, policy, read_variables
 Statements = pulumi.Input[Sequence[Statement]]
 
 
+Archive = pulumi.Input[tuple[Path, str]]
+"""Where it lies, and its SHA-256."""
+
+
 @dataclass(frozen=True)
 class OwnFunctions:
     """Makes functions below `parent`, each with a log, a role and a name of its own."""
@@ -43,7 +47,7 @@ class OwnFunctions:
         at_once: int,
         publish: bool | None = None,
         network: Any = None,
-        archive: tuple[Path, str] | None = None,
+        archive: Archive | None = None,
         memory_mb: int = 512,
         role: AgentIdentity | None = None,
     ) -> aws.lambda_.Function:
@@ -72,12 +76,12 @@ class OwnFunctions:
                 policy=allowed_here.apply(lambda found: policy(list(found))),
                 opts=self._child,
             )
-        path, sha256 = archive or functions_archive(self.target)
+        packed = pulumi.Output.from_input(archive or functions_archive(self.target))
         return aws.lambda_.Function(
             name,
             description=description,
-            code=pulumi.FileArchive(str(path)),
-            source_code_hash=sha256,
+            code=packed.apply(lambda found: pulumi.FileArchive(str(found[0]))),
+            source_code_hash=packed.apply(lambda found: found[1]),
             handler=f"agent_runtime.{module}.handler",
             runtime=self.target.runtime,
             architectures=[self.target.architecture],

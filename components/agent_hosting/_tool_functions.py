@@ -7,14 +7,13 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from agent_hosting._own_functions import Archive, OwnFunctions
 from agent_hosting._packaging import Target
 from agent_hosting.agent_identity import AgentIdentity
 from agent_hosting.agent_platform import PlatformReference
 from agent_hosting.secret_scope import SecretScope
-from agent_hosting.statements import Statement, policy, read_variables
+from agent_hosting.statements import Statement
 
-Archive = pulumi.Input[tuple[str, str]]
-"""Path and SHA-256."""
 Granted = Callable[[aws.cloudwatch.LogGroup, SecretScope | None], pulumi.Input[Sequence[Statement]]]
 
 
@@ -44,45 +43,33 @@ class ToolFunctions:
         memory_mb: int,
         at_once: int,
         publish: bool = False,
-    ) -> tuple[aws.lambda_.Function, AgentIdentity, aws.cloudwatch.LogGroup]:
+    ) -> tuple[aws.lambda_.Function, AgentIdentity]:
         """The function whose handler is that of the runtime's `module`. Its role is made first, since its
         secrets name their one reader."""
-        child, tags = pulumi.ResourceOptions(parent=self.parent), self.args.get("tags")
-        key = self.platform.get("key_arn")
-        log = aws.cloudwatch.LogGroup(
-            f"{name}-log", retention_in_days=self.log_days, kms_key_id=key, tags=tags, opts=child
+        tags = self.args.get("tags")
+        identity = AgentIdentity(
+            name,
+            {"boundary_arn": boundary_arn, "tags": tags},
+            opts=pulumi.ResourceOptions(parent=self.parent),
         )
-        identity = AgentIdentity(name, {"boundary_arn": boundary_arn, "tags": tags}, opts=child)
         scope = self._scope(name, secrets, identity)
-        allowed = pulumi.Output.all(granted(log, scope), read_variables(key))
-        access = aws.iam.RolePolicy(
-            f"{name}-access",
-            role=identity.role_name,
-            policy=allowed.apply(lambda both: policy([*both[0], *both[1]])),
-            opts=child,
+        own = OwnFunctions(
+            self.target, boundary_arn, self.log_days, tags, self.parent, self.platform.get("key_arn")
         )
-        packed = pulumi.Output.from_input(archive(scope))
-        function = aws.lambda_.Function(
+        function = own.make(
             name,
             description=description,
-            code=packed.apply(lambda found: pulumi.FileArchive(found[0])),
-            source_code_hash=packed.apply(lambda found: found[1]),
-            handler=f"agent_runtime.{module}.handler",
-            runtime=self.target.runtime,
-            architectures=[self.target.architecture],
-            role=identity.role_arn,
+            module=module,
+            rights=lambda log: granted(log, scope),
+            variables=variables(scope),
+            seconds=seconds,
+            at_once=at_once,
             publish=publish,
-            timeout=seconds,
-            memory_size=memory_mb,
-            reserved_concurrent_executions=at_once,
-            tracing_config={"mode": "Active"},
-            logging_config={"log_format": "Text", "log_group": log.name},
-            environment={"variables": {**variables(scope)}},
-            kms_key_arn=key,
-            tags=tags,
-            opts=pulumi.ResourceOptions(parent=self.parent, depends_on=[access]),
+            archive=archive(scope),
+            memory_mb=memory_mb,
+            role=identity,
         )
-        return function, identity, log
+        return function, identity
 
     def _scope(self, name: str, secrets: Sequence[str], identity: AgentIdentity) -> SecretScope | None:
         if not secrets:

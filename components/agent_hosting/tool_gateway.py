@@ -171,7 +171,7 @@ class ToolGateway(pulumi.ComponentResource):
             for tool, declared in tools.items()
             if declared.get("entrypoint")
         }
-        arns = {tool: function.arn for tool, (function, _, _) in functions.items()}
+        arns = {tool: function.arn for tool, (function, _) in functions.items()}
         agents = sorted(c for c, declared in args["callers"].items() if declared.get("is_agent", True))
         wanted = {
             tool: str(declared["authorization_secret"])
@@ -179,15 +179,14 @@ class ToolGateway(pulumi.ComponentResource):
             if declared.get("authorization_secret")
         }
 
-        async def packed(known: list[Any]) -> tuple[str, str]:
+        async def packed(known: list[Any]) -> tuple[Path, str]:
             """Only once nothing that takes runs would miss a tool."""
             await check_drained(known[0], agents, tools, self)
             secret_arns = {tool: known[2][secret] for tool, secret in wanted.items()}
             rules = rules_of(name, args, known[1], secret_arns)
-            path, sha256 = gateway_archive(json.dumps(rules, sort_keys=True), target)
-            return str(path), sha256
+            return gateway_archive(json.dumps(rules, sort_keys=True), target)
 
-        function, identity, log = made.make(
+        function, identity = made.make(
             f"{name}-gateway",
             description=f"tool gateway {name}",
             module="hosts.tools",
@@ -250,7 +249,7 @@ class ToolGateway(pulumi.ComponentResource):
         self.control_table_name = pulumi.Output.from_input(platform["control_table_name"])
         self.alarm_topic_arn = pulumi.Output.from_input(topic_arn)
         self.url, self.role_name, self.table_name = door.url, identity.role_name, table.name
-        self.function_name, self.log_group_name = function.name, log.name
+        self.function_name, self.log_group_name = function.name, function.logging_config.log_group
         self.role_names = pulumi.Output.all(**{tool: one[1].role_name for tool, one in functions.items()})
         self.register_outputs({output: getattr(self, output) for output in ToolGateway.__annotations__})
 
@@ -303,9 +302,9 @@ def _table(name: str, args: ToolGatewayArgs, parent: pulumi.Resource) -> aws.dyn
 
 def _function(
     gateway: str, tool: str, declared: GatewayToolArgs, made: ToolFunctions, args: ToolGatewayArgs
-) -> tuple[aws.lambda_.Function, AgentIdentity, aws.cloudwatch.LogGroup]:
+) -> tuple[aws.lambda_.Function, AgentIdentity]:
     """The function of one tool, with a role that does what the tool declares and nothing else."""
-    path, sha256 = tools_archive(Path(args["source"]), made.target)  # type: ignore[typeddict-item]
+    archive = tools_archive(Path(args["source"]), made.target)  # type: ignore[typeddict-item]
     return made.make(
         f"{gateway}-tool-{_label(tool)}",
         description=f"tool {tool} {declared['version']} of {gateway}",
@@ -313,7 +312,7 @@ def _function(
         boundary_arn=args["platform"]["boundary_arn"],
         secrets=list(declared.get("secrets") or []),
         granted=lambda log, scope: _tool_access.tool(log, declared.get("statements"), scope),
-        archive=lambda _: (str(path), sha256),
+        archive=lambda _: archive,
         variables=lambda scope: {
             "TOOL_NAME": tool,
             "TOOL_ENTRYPOINT": str(declared.get("entrypoint")),

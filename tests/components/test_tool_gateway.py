@@ -45,7 +45,7 @@ def program(source: str) -> Program:
 
 def granted(program: Program, role: str) -> dict[str, Any]:
     """Statements of the role by their titles."""
-    (held,) = [p for p in program.all("RolePolicy") if p.name == f"{role}-access"]
+    (held,) = [p for p in program.all("RolePolicy") if p.name == f"{role}-policy"]
     return {statement["Sid"]: statement for statement in held.document("policy")["Statement"]}
 
 
