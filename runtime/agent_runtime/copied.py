@@ -32,11 +32,16 @@ class CopiedRun(Run):
             return self._from_recording(name)
         return super().step(name, fn, *args, **kwargs)
 
-    def effect(
-        self, name: str, fn: Callable[..., Any], /, *args: Any, takes_key: bool = True, **kwargs: Any
+    def act(
+        self,
+        name: str,
+        fn: Callable[..., Any],
+        *,
+        takes_key: bool,
+        before: Callable[[], None] = lambda: None,
     ) -> Any:
         if name in self._reading:
-            return super().effect(name, fn, *args, takes_key=takes_key, **kwargs)
+            return super().act(name, fn, takes_key=takes_key, before=before)
         return self._from_recording(name)
 
     def gather(

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, Final, ParamSpec, TypeVar
 
 from agent_runtime.approvals import Approval, Approvals, Decision
@@ -187,6 +188,17 @@ class Run:
         With `takes_key=False`, for what cannot take one, a step whose worker died in the middle is not done
         again: a person is asked what happened. Raises what `step` raises.
         """
+        return self.act(name, partial(fn, *args, **kwargs), takes_key=takes_key)
+
+    def act(
+        self,
+        name: str,
+        fn: Callable[..., Any],
+        *,
+        takes_key: bool,
+        before: Callable[[], None] = lambda: None,
+    ) -> Any:
+        """An `effect` that `before` may hold up: what that raises leaves no doubt that nothing was done."""
 
         def work(path: Path) -> Any:
             recorded = self.progress.find(path)
@@ -198,11 +210,12 @@ class Run:
                     raise StepInDoubt(
                         f"{name!r} may have happened; {decision.decided_by} said: {decision.verdict}"
                     )
+            before()
             self.progress.write(lambda: self.progress.store.steps.claim(self.lease, path, name, effect=True))
             if not takes_key:
-                return fn(*args, **kwargs)
+                return fn()
             key = idempotency_key(self.lease, path)
-            return self._retries.call(lambda: fn(*args, idempotency_key=key, **kwargs))
+            return self._retries.call(lambda: fn(idempotency_key=key))
 
         return self.progress.once(name, work, effect=True)
 

@@ -272,6 +272,16 @@ def test_an_act_that_cannot_be_put_on_the_trail_is_not_done(world: World) -> Non
     assert world.calls == []
 
 
+def test_of_an_act_that_the_trail_held_up_nobody_is_asked_whether_it_happened(world: World) -> None:
+    def agent(run: Run) -> Any:
+        return {"x": run.tool("post", word="a")}
+
+    world.trail.down = True
+    assert isinstance(world.durable.work(agent).error, AuditUnavailable)
+    world.trail.down = False
+    assert world.durable.result(agent) == {"x": "post a"}
+
+
 def test_the_trail_tells_of_a_call_before_it_and_how_an_act_came_out(world: World) -> None:
     def agent(run: Run) -> Any:
         run.tool("look", word="a")

@@ -140,7 +140,7 @@ class Calling:
         if self._has_no_token(spec):
             return self._refused(spec.name, token_missing(spec.name))
         if spec.effect == "read":
-            return self._run.step(spec.name, lambda: self._call(spec, given))
+            return self._run.step(spec.name, lambda: self._read(spec, given))
         approval = None
         if spec.effect == "destructive":
             approval = self._approval(spec, given)
@@ -150,12 +150,14 @@ class Calling:
                 return self._refused(spec.name, token_missing(spec.name))
 
         def act(*, idempotency_key: str = "") -> Any:
-            return self._call(spec, given, idempotency_key, approval)
+            answer = self._call(spec, given, idempotency_key, approval)
+            self._record(spec.name, given, outcome="done")
+            return answer
 
         # One that has begun, and cannot be made again without its caller, is a person's to settle.
         is_repeatable = self._user_token is not None or not spec.user_delegated
         takes_key = is_repeatable if spec.destination == "gateway" else self._local[spec.name].takes_key
-        return self._run.effect(spec.name, act, takes_key=takes_key)
+        return self._run.act(spec.name, act, takes_key=takes_key, before=lambda: self._begins(spec, given))
 
     def _has_no_token(self, spec: ToolSpec) -> bool:
         """Whether the next step is, or was, refused for want of its caller's token. What was done is done,
@@ -176,19 +178,22 @@ class Calling:
         is_approved = self._run.approve(name, summary=f"call the destructive tool {spec.name!r} with {shown}")
         return path_text(asked) if is_approved else None
 
-    def _call(self, spec: ToolSpec, given: dict[str, Any], key: str = "", approval: str | None = None) -> Any:
+    def _read(self, spec: ToolSpec, given: dict[str, Any]) -> Any:
+        self._begins(spec, given)
+        return self._call(spec, given)
+
+    def _begins(self, spec: ToolSpec, given: dict[str, Any]) -> None:
         self._record(spec.name, given, effect=spec.effect, destination=spec.destination)
+
+    def _call(self, spec: ToolSpec, given: dict[str, Any], key: str = "", approval: str | None = None) -> Any:
         try:
             with open_span(semantics.tool(spec.name)):
-                answer = self._answer(spec, given, key, approval)
+                return self._answer(spec, given, key, approval)
         except Exception as error:
             self._record(spec.name, given, outcome=type(error).__name__)
             if isinstance(error, ToolRefused):
                 self._count_refusal(spec.name, error)
             raise
-        if spec.effect != "read":
-            self._record(spec.name, given, outcome="done")
-        return answer
 
     def _answer(self, spec: ToolSpec, given: dict[str, Any], key: str, approval: str | None) -> Any:
         if spec.destination == "local":
