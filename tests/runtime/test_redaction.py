@@ -86,6 +86,12 @@ def test_a_text_without_end_is_cut_before_it_is_searched() -> None:
         ("(?:a{1,3}){2,}!", "several ways"),
         ("(?:x(a|b*c)y){2,}", "several ways"),
         ("(?P<a>(a{1,5000}){1,})!", "several ways"),
+        (r"\d+-secret", "ends the pattern"),
+        (r"\d++-secret", "ends the pattern"),
+        (r"acct_\w*[0-9]", "ends the pattern"),
+        (r"(?:acct_\w+|x)!", "ends the pattern"),
+        (r"acct_(?=\w+)", "ends the pattern"),
+        (r"(?:a{1,}){2}", "ends the pattern"),
     ],
 )
 def test_a_pattern_that_would_hurt_is_refused_with_its_reason(pattern: str, fault: str) -> None:
@@ -94,7 +100,16 @@ def test_a_pattern_that_would_hurt_is_refused_with_its_reason(pattern: str, faul
         ObserveSpec(redact=(pattern,))
 
 
-@pytest.mark.parametrize("pattern", ["[0-9]{16}", r"(?:DE|AT)\d{2}(?: ?\d{4}){4,5}", r"acct_\w+", "(a|b)+c"])
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "[0-9]{16}",
+        r"(?:DE|AT)\d{2}(?: ?\d{4}){4,5}",
+        r"acct_\w+",
+        r"x(?:\d{4}|y[a-z]*)",
+        r"(\d{1,20})-secret",
+    ],
+)
 def test_patterns_of_bounded_effort_are_taken(pattern: str) -> None:
     assert pattern_fault(pattern) is None
 

@@ -72,9 +72,15 @@ def pattern_fault(pattern: str) -> str | None:
         return "it matches the empty text, and so every text"
     if _can_take_for_ever(re._parser.parse(pattern), inside=False):  # type: ignore[attr-defined]
         return "an unbounded repeat of what can match in several ways can take for ever"
+    if _looks_far(re._parser.parse(pattern), at_end=True):  # type: ignore[attr-defined]
+        return (
+            "an unbounded repeat is looked for to the end of a text from each of its places, unless it "
+            "ends the pattern: give it a most, such as {1,64}"
+        )
     return None
 
 
+_REPEATS: Final = ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT")
 _LONG: Final = 1000
 """A repeat of so many counts as unbounded."""
 
@@ -84,12 +90,28 @@ def _can_take_for_ever(parsed: Any, *, inside: bool) -> bool:
     own parser: tuples, lists and sub-patterns, of which repeats hold (least, most, what)."""
     for operation, argument in parsed:
         name = str(operation)
-        if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+        if name in _REPEATS:
             least, most, repeated = argument
             if (inside and most != least) or _can_take_for_ever(repeated, inside=inside or most >= _LONG):
                 return True
         elif (name == "BRANCH" and inside) or any(
             _can_take_for_ever(part, inside=inside) for part in _parts(argument)
+        ):
+            return True
+    return False
+
+
+def _looks_far(parsed: Any, *, at_end: bool) -> bool:
+    """Whether more follows on an unbounded repeat: 64 KiB of digits took `[0-9]+-x` twenty seconds."""
+    last = len(parsed) - 1
+    for place, (operation, argument) in enumerate(parsed):
+        name, ends = str(operation), at_end and place == last
+        if name in _REPEATS:
+            _, most, repeated = argument
+            if (most >= _LONG and not ends) or _looks_far(repeated, at_end=False):
+                return True
+        elif any(
+            _looks_far(part, at_end=ends and name in ("SUBPATTERN", "BRANCH")) for part in _parts(argument)
         ):
             return True
     return False
