@@ -139,6 +139,19 @@ def test_a_clock_ahead_that_begins_the_next_day_takes_nothing_out_of_the_month(a
     assert spent(aws, sk="2027-01-16")["month"] == 300_000
 
 
+def test_a_clock_that_is_days_behind_the_others_spends_nothing_and_says_why(aws: Aws, ledger: Any) -> None:
+    """What it would spend belongs to days that its sums could not be held to."""
+    made = ledger()
+    for _ in range(3):
+        made.reserve(lease(), "acme", 0.1, 30)
+        aws.clock.now += 86_400
+    made.reserve(lease(), "acme", 0.1, 30)
+    behind = ledger()
+    behind._clock = aws.clock.skewed(-3 * 86_400)
+    with pytest.raises(SpendUnknown, match="by other clocks it is 2027-01-17"):
+        behind.reserve(lease("r2", "other"), "other", 0.1, 30)
+
+
 def test_a_clock_behind_opens_no_day_that_the_month_has_passed_over(aws: Aws, ledger: Any) -> None:
     aws.clock.now = datetime(2027, 1, 16, 0, 5, tzinfo=UTC).timestamp()
     made, behind = ledger(), ledger()

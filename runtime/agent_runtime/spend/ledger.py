@@ -46,6 +46,9 @@ SWEEP_SECONDS: Final = 30.0
 MARGIN_SECONDS: Final = 60.0
 """Beyond a call's own time, before its reservation counts as abandoned."""
 
+_DAYS: Final = 2
+"""This clock's day, and the next one: a clock is minutes ahead of another, not days."""
+
 
 class Ledger:
     """The spend of one agent. `clock` gives seconds since 1970, `monotonic` any seconds that never go
@@ -93,12 +96,14 @@ class Ledger:
         try:
             if self._monotonic() - self._swept_at >= SWEEP_SECONDS:
                 self.sweep()
-            while True:
+            for _ in range(_DAYS):
                 accounts = self._accounts(lease, tenant, windows, run_cap_usd)
                 hold = Hold.new(self._agent, amount, windows, accounts, until, pot)
                 if self._reserved(hold, accounts if pot is None else [*accounts, pot]):
                     break
                 windows = begun_early(windows)
+            else:
+                raise SpendUnknown(f"by other clocks it is {windows.day} or later; see to this machine's")
         except CheckpointUnavailable as error:
             if self._monotonic() - self._reached_at < self.caps.grace_seconds:
                 _log.warning("call not counted: the ledger is out of reach", exc_info=error)
