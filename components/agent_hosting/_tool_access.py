@@ -10,6 +10,16 @@ from agent_hosting import statements
 from agent_hosting.secret_scope import SecretScope
 from agent_hosting.statements import Arn, Statement
 
+ROLE_CHARACTERS = 10_240
+"""Of all inline policies of one role together, without spaces:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
+
+
+def most_characters(functions: int, secrets: int, agents: int) -> int:
+    """Of the policies of a gateway's role with so many functions of tools, secrets of servers and agents
+    behind it, where every name is as long as it may be."""
+    return 2_400 + 125 * functions + 150 * secrets + 700 * agents
+
 
 def boundary() -> list[Statement]:
     """The most that a gateway's role may ever do. Resources are open here because a boundary only limits: the

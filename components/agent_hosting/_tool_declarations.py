@@ -7,6 +7,7 @@ import pulumi
 from pydantic import ValidationError
 from semver import Version
 
+from agent_hosting._tool_access import ROLE_CHARACTERS, most_characters
 from agent_hosting._validation import Inputs
 from agent_runtime.gateway.declared import GatewayRules
 from agent_runtime.tools.arguments import schema_error
@@ -114,6 +115,7 @@ def check_tools(name: str, args: Any, inputs: Inputs) -> None:
     if not 0 < len(tools) <= _MOST_TOOLS:
         raise inputs.refuse("tools", len(tools), f"a gateway has 1 to {_MOST_TOOLS} tools", "Make another.")
     _distinct(tools, args["callers"], inputs)
+    _check_size(tools, args["callers"], inputs)
     known = set(args.get("secrets") or {})
     for tool, declared in tools.items():
         _check_tool(f"tools.{tool}", declared, known, bool(args.get("source")), inputs)
@@ -162,6 +164,26 @@ def _check_tool(at: str, declared: Any, known: set[str], has_source: bool, input
         )
     if (wrong := schema_error(declared.get("input_schema") or {})) is not None:
         raise inputs.refuse(f"{at}.input_schema", "…", wrong, "Write JSON schema of draft 2020-12.")
+
+
+def _check_size(tools: Mapping[str, Any], callers: Mapping[str, Any], inputs: Inputs) -> None:
+    functions = sum(1 for declared in tools.values() if declared.get("entrypoint"))
+    secrets = len(
+        {
+            declared["authorization_secret"]
+            for declared in tools.values()
+            if declared.get("authorization_secret")
+        }
+    )
+    agents = sum(1 for declared in callers.values() if declared.get("is_agent", True))
+    if (characters := most_characters(functions, secrets, agents)) > ROLE_CHARACTERS:
+        raise inputs.refuse(
+            "tools",
+            "…",
+            f"{functions} functions, {secrets} secrets of servers and {agents} agents need up to "
+            f"{characters} characters in policies of the gateway's role, and IAM allows {ROLE_CHARACTERS}",
+            "Make another gateway for some of the agents with their tools.",
+        )
 
 
 def _distinct(tools: Mapping[str, Any], callers: Mapping[str, Any], inputs: Inputs) -> None:

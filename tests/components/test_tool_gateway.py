@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agent_hosting import ToolGateway, reference_to_tools
+from agent_hosting._tool_access import most_characters
 from agent_hosting._tool_declarations import check_tools, rules_of
 from agent_hosting._tool_lifecycle import missing_tools
 from agent_hosting._validation import InputError, Inputs
@@ -199,6 +200,7 @@ def hash_of(program: Program) -> str:
         ({"callers": {"a": {"client_id": "x"}, "b": {"client_id": "x"}}}, "each caller"),
         ({"callers": {"a": {}}}, "each caller"),
         ({"callers": {"one": {"client_id": "x"}}}, "the gateway's own name"),
+        ({"callers": {f"a{n}": {"client_id": f"c{n}"} for n in range(12)}}, "12 agents need up to"),
         ({"alarm_emails": ["nobody"]}, "alarm_emails"),
         ({"audit_lock": "none"}, "audit_lock"),
         ({"audit_retention_days": 2}, "audit_retention_days"),
@@ -240,6 +242,25 @@ def test_an_agent_is_connected_by_rights_on_its_own_runs_alone(source: str, tmp_
     assert told["AGENT_TOOL_GATEWAY"].startswith("https://")
     assert set(json.loads(told["AGENT_SECRETS"])) == {"api-key", "tool-gateway"}
     assert in_clear(program.resources, SECRET_TEXT) == []
+
+
+def test_a_gateway_with_the_longest_names_has_policies_as_long_as_are_reckoned_with_at_most(
+    source: str, tmp_path: Path
+) -> None:
+    long = {f"{'t' * 60}{n}": {**GATEWAY_TOOLS["order_lookup"]} for n in range(20)}
+    keys = {f"{'s' * 40}{n}": SECRET_TEXT for n in range(10)}
+    servers = {f"crm{n}": {**GATEWAY_TOOLS["crm"], "authorization_secret": key} for n, key in enumerate(keys)}
+    given = {"tools": long | servers, "secrets": keys | {"bank-key": SECRET_TEXT, "crm-key": SECRET_TEXT}}
+    program = run(making(ToolGateway, "g" * 24, source, **given))
+    assert _characters(program, f"{'g' * 24}-gateway-policy") <= most_characters(20, 10, 0)
+    behind = run(lambda: agent_behind(source, tmp_path))
+    own = _characters(behind, "handbook-tool-gateway") + 3 * (40 - len("handbook"))
+    assert own <= most_characters(0, 0, 1) - most_characters(0, 0, 0)
+
+
+def _characters(program: Program, name: str) -> int:
+    (held,) = [p for p in program.all("RolePolicy") if p.name == name]
+    return len("".join(held.inputs["policy"].split()))
 
 
 def agent_behind(source: str, folder: Path, **manifest: Any) -> Any:
