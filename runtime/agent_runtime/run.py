@@ -2,28 +2,20 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Final, ParamSpec, TypeVar
 
-from agent_runtime.approvals import Approval, Approvals, Decision
+from agent_runtime.approvals import Approvals
+from agent_runtime.asking import Asking
 from agent_runtime.audit.trail import NOT_KEPT, Trail
 from agent_runtime.brake import BrakeReader
 from agent_runtime.bundle import Bundle
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import (
-    AgentRuntimeError,
     Braked,
-    CapDenied,
-    CapReached,
-    GuardTripped,
-    GuardUpheld,
     MemoryUnavailable,
-    ModelCallLimitExceeded,
-    ModelUnavailable,
     SecretNotDeclared,
     ShareUnavailable,
-    SpendUnknown,
     StepInDoubt,
     Suspended,
 )
@@ -31,12 +23,12 @@ from agent_runtime.events import Events
 from agent_runtime.gather import gather
 from agent_runtime.guard_spec import GuardSpec
 from agent_runtime.guards.escalating import Escalation
-from agent_runtime.guards.questions import GUARD_SECONDS, guard_path
 from agent_runtime.guards.thresholds import Thresholds
 from agent_runtime.memory import Memory
 from agent_runtime.models.client import Message, ModelClient, ModelReply
+from agent_runtime.models.counted import CountedCalls
 from agent_runtime.progress import Progress
-from agent_runtime.records import Lease, OpenedRun, Path, RunStatus, StepRecord, StepState, Usage
+from agent_runtime.records import Lease, OpenedRun, Path, RunStatus
 from agent_runtime.retries import Retries
 from agent_runtime.scores import add_score
 from agent_runtime.secrets import SecretReader, SecretValue
@@ -46,16 +38,12 @@ from agent_runtime.spend.metering import Meter
 from agent_runtime.spend.noting import CapNotes
 from agent_runtime.spend.pots import PotReference
 from agent_runtime.steps import idempotency_key
-from agent_runtime.telemetry.spans import annotate, traceparent
+from agent_runtime.telemetry.spans import traceparent
 from agent_runtime.tools.calling import Calling, Gateway
 from agent_runtime.tools.local import LocalTool
 
 P = ParamSpec("P")
 T = TypeVar("T")
-IN_DOUBT_SECONDS: Final = 7 * 86_400
-"""How long a person has to say whether an effect happened: over a week-end, and within a run's retention."""
-CAP_SECONDS: Final = 7 * 86_400
-"""How long a person has to let a run go on that has reached a cap; then it is denied."""
 NOT_INTERRUPTED: Final[Callable[[], str | None]] = lambda: None  # noqa: E731  a default, not a function
 
 
@@ -118,10 +106,10 @@ class Run:
         self.audit: Final = audit
         self._memory = memory
         self._events = Events(store.table, lease, clock)
-        self._approvals = Approvals(store.table, clock, audit)
+        approvals = Approvals(store.table, clock, audit)
+        self._asking = Asking(self.run_id, self.tenant, lease, self.progress, approvals, clock, audit)
         self._brake = brake
         self._secrets = secrets
-        self._models = models
         self._meter = (
             None
             if ledger is None
@@ -130,10 +118,10 @@ class Run:
                 lease,
                 self.tenant,
                 bundle.bundle_id,
-                ask=self._asked,
+                ask=self._asking.approves,
                 told=(lambda _: None) if alerts is None else alerts.look,
                 note=CapNotes(store.table, audit, lease, self.run_id, self.tenant, clock),
-                approved=lambda path: self._approvals.is_approved(lease, path),
+                approved=lambda path: approvals.is_approved(lease, path),
                 pots=store.pots,
                 parent=opened.record.parent,
             )
@@ -141,21 +129,28 @@ class Run:
         self._escalation = (
             None
             if escalate is None or not escalate.are_set
-            else Escalation(escalate, self._approvals, lease, self._asked, clock)
+            else Escalation(escalate, approvals, lease, self._asking.approves, clock)
         )
         self._store, self._parent = store, opened.record.parent
-        self._remaining_seconds = remaining_seconds
         self._interruption = interruption
         self._clock = clock
-        self._audit = audit
         self._retries = Retries(sleep=sleep, may_pause=lambda seconds: seconds < remaining_seconds())
+        self._model_calls = CountedCalls(
+            models,
+            bundle,
+            self.progress,
+            self._meter,
+            run_id=self.run_id,
+            retries=self._retries,
+            remaining_seconds=remaining_seconds,
+        )
         self._calling = Calling(
             self,
             local=local_tools or {},
             gateway=gateway,
             audit=audit,
             guards=bundle.guards or GuardSpec(),
-            tripped=self._circling,
+            tripped=self._asking.circling,
             pause=self._retries.pause,
             user_token=user_token,
         )
@@ -203,7 +198,7 @@ class Run:
         def work(path: Path) -> Any:
             recorded = self.progress.find(path)
             if recorded is not None and recorded.effect and not takes_key:
-                decision = self._settled(recorded, name)
+                decision = self._asking.settled(recorded, name)
                 if decision.verdict == "happened":
                     return decision.result
                 if decision.verdict != "retry":
@@ -232,18 +227,15 @@ class Run:
         """Wait without holding a worker: the run is given back and goes on after `seconds`."""
         wakes_at = self.progress.once(name, lambda _: self._clock() + seconds)
         if self._clock() < wakes_at:
-            raise self._suspended(f"sleeps in {name!r}", RunStatus.SLEEPING, wakes_at)
+            raise self._asking.suspended(f"sleeps in {name!r}", RunStatus.SLEEPING, wakes_at)
         self._calling.waited()
 
     def approve(self, name: str, *, summary: str, expires_in_seconds: float = 86_400) -> bool:
         """Whether a person approves of `summary`. The run waits without holding a worker; no decision in
         time is a no."""
-
-        def work(path: Path) -> bool:
-            question = Approval(self.run_id, path, name, summary, self._clock() + expires_in_seconds)
-            return self._answered(self._approvals.ask(self.lease, question)).verdict == "approve"
-
-        return self.progress.once(name, work)
+        return self.progress.once(
+            name, lambda path: self._asking.approves(path, name, summary, expires_in_seconds)
+        )
 
     def share(self) -> str:
         """What other agents take as `parent` of `POST /runs`: their runs then spend what is left of this
@@ -298,7 +290,7 @@ class Run:
         """
 
         def call() -> ModelReply:
-            return self._call_model(system, messages, max_output_tokens, task)
+            return self._model_calls.call(system, messages, max_output_tokens, task)
 
         if self.progress.scope().name:
             return call()
@@ -334,101 +326,6 @@ class Run:
 
     def _tried(self, call: Callable[[], T]) -> T:
         return self._retries.call(lambda: self.progress.attempt(call))
-
-    def _settled(self, effect: StepRecord, name: str) -> Decision:
-        """What a person knows of an effect whose worker died in it. Each death is a question of its own; it
-        is put before the effect is marked, so that no worker takes the answer to the one before for it."""
-        summary, expires_at = f"it is not known whether {name!r} happened", self._clock() + IN_DOUBT_SECONDS
-        question = Approval(self.run_id, effect.path, name, summary, expires_at, is_doubt=True)
-        is_marked = effect.state is StepState.IN_DOUBT
-        answer = self._approvals.ask(self.lease, question, anew=not is_marked)
-        if not is_marked:
-            self.progress.write(
-                lambda: self.progress.store.steps.claim(
-                    self.lease, effect.path, name, effect=True, state=StepState.IN_DOUBT
-                )
-            )
-        return self._answered(answer)
-
-    def _answered(self, answer: Decision | Approval) -> Decision:
-        """A person's decision; until there is one the run is suspended."""
-        if isinstance(answer, Decision):
-            annotate({"agent_hosting.approval.verdict": answer.verdict})
-            return answer
-        reason = f"waits for a person: {answer.summary}"
-        raise self._suspended(reason, RunStatus.WAITING_APPROVAL, answer.expires_at, answer.path)
-
-    def _suspended(
-        self, reason: str, status: RunStatus, due_at: float, asked: Path | None = None
-    ) -> Suspended:
-        """What gives the run back; no later step begins, even if the agent's code catches it."""
-        suspended = Suspended(reason, status.value, due_at, asked)
-        self.progress.stop(suspended)
-        return suspended
-
-    def _call_model(
-        self, system: str, messages: Sequence[Message], max_output_tokens: int | None, task: str
-    ) -> ModelReply:
-        self.progress.check()
-        if self.progress.usage.model_calls >= self.bundle.max_model_calls:
-            raise ModelCallLimitExceeded(
-                f"the run has made all {self.bundle.max_model_calls} model calls allowed"
-            )
-        reply = self._models.call(
-            system=system,
-            messages=messages,
-            max_output_tokens=max_output_tokens,
-            run_id=self.run_id,
-            remaining_seconds=self._remaining_seconds,
-            task=task,
-            budget_left=self._budget_left,
-            each=self._counted,
-            retries=self._retries,
-        )
-        tier = self.bundle.tiers.get(reply.tier, self.bundle.model)
-        self.progress.use(self.progress.scope(), reply.usage, tier.context_window_tokens)
-        return reply
-
-    def _budget_left(self) -> float:
-        return 1.0 if self._meter is None else self._meter.left(self.progress.usage)
-
-    def _counted(self, most: Usage, seconds: float, work: Callable[[], ModelReply]) -> ModelReply:
-        """One try of a model, counted in the ledger. What stops it there stops the run, even if the agent's
-        code catches it."""
-        try:
-            if self._meter is None:
-                return work()
-            return self._meter.call(self.progress.usage, most, seconds, work)
-        except (CapDenied, CapReached, SpendUnknown) as error:
-            self.progress.stop(error)
-            raise
-        except ModelUnavailable as error:
-            if error.may_have_cost:
-                self.progress.use(self.progress.scope(), replace(most, input_tokens=0, output_tokens=0))
-            raise
-
-    def _asked(self, path: Path, name: str, summary: str) -> bool:
-        question = Approval(self.run_id, path, name, summary, self._clock() + CAP_SECONDS)
-        return self._answered(self._approvals.ask(self.lease, question)).verdict == "approve"
-
-    def _circling(self, reason: str, times: int) -> None:
-        """Stop the run until a person lets it go on: a question of its own each time. Raises `GuardTripped`
-        and `GuardUpheld`."""
-        summary = f"{reason}. Approve to let the run go on"
-        expires_at = self._clock() + GUARD_SECONDS
-        asked = guard_path("loop", times)
-        question = Approval(self.run_id, asked, "loop", summary, expires_at)
-        answer = self._approvals.ask(self.lease, question)
-        if isinstance(answer, Decision) and answer.verdict == "approve":
-            return
-        error: AgentRuntimeError = GuardTripped("loop", reason, asked)
-        if isinstance(answer, Decision):
-            error = GuardUpheld(f"{reason}; {answer.decided_by} said: {answer.verdict}")
-        self._audit.record(
-            "guard-tripped", run_id=self.run_id, tenant=self.tenant, guard="loop", reason=reason
-        )
-        self.progress.stop(error)
-        raise error
 
     def _check(self) -> None:
         if (reason := self._brake.reason()) is not None:
