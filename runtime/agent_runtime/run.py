@@ -150,7 +150,7 @@ class Run:
             gateway=gateway,
             audit=audit,
             guards=bundle.guards or GuardSpec(),
-            tripped=self._asking.circling,
+            tripped=self._circling,
             pause=self._retries.pause,
             user_token=user_token,
         )
@@ -326,6 +326,9 @@ class Run:
 
     def _tried(self, call: Callable[[], T]) -> T:
         return self._retries.call(lambda: self.progress.attempt(call))
+
+    def _circling(self, reason: str, times: int) -> None:
+        self._asking.circling(reason, times)
 
     def _check(self) -> None:
         if (reason := self._brake.reason()) is not None:
