@@ -9,9 +9,18 @@ from typing import Any
 import pytest
 import yaml
 
-from agent_hosting import Agent, AgentBudget, EcsAgent, EksAgent, LambdaAgent, RolloutGroup
-from tests.components.recorder import run
-from tests.components.samples import BEDROCK, CLUSTER, COMPONENTS, PLATFORM, agent_folder, making
+from agent_hosting import Agent, AgentBudget, EcsAgent, EksAgent, LambdaAgent, RolloutGroup, ToolGateway
+from agent_hosting.tool_gateway import reference_to_tools
+from tests.components.recorder import Program, run
+from tests.components.samples import (
+    BEDROCK,
+    CLUSTER,
+    COMPONENTS,
+    PLATFORM,
+    agent_folder,
+    gateway_args,
+    making,
+)
 from tests.end_to_end.rights import LIST, Right, listed
 
 END_TO_END = LIST.parent
@@ -20,29 +29,53 @@ HOSTS = {LambdaAgent: "lambda", EcsAgent: "ecs", EksAgent: "eks"}
 MADE_OF_OTHERS = {Agent, AgentBudget, RolloutGroup}
 """Their roles are made with the agents of the three hosts, too."""
 VARIANTS: list[dict[str, Any]] = [
+    {},
     {"schedules": {"nightly": {"expression": "rate(1 day)", "input": {}}}},
     {"rollout": {"shadow": {"minimum_runs": 3, "minimum_agreement": 0.3}}},
     {"model": BEDROCK, "model_endpoint": None},
     {"notify": {"webhook_url": "https://hooks.example.com/services/x"}},
+    {"spend": {"roots": ["planner"]}},
+    {"observe": {"traces": {"endpoint": "xray"}}},
 ]
+Granted = tuple[str, str, str]
+"""A role, the statement, and an action that it allows."""
 
 
-def rights_of(component: type, source: str, **more: Any) -> set[Right]:
-    program = run(making(component, "one", source, **more))
-    label = HOSTS.get(component, component.__name__)
-    found: set[Right] = set()
+def granted_by(program: Program, component: type, name: str) -> set[Granted]:
+    """What the roles of one component may do, and those of a tool gateway named `tools` beside it."""
+    label, found = HOSTS.get(component, component.__name__), set[Granted]()
     policies = [(policy.inputs["role"], policy) for policy in program.all("RolePolicy")]
     of_people = [p for p in program.all("Policy") if p.type == "aws:iam/policy:Policy"]
     policies += [(p.name, p) for p in of_people if "boundary" not in p.name]  # that one grants nothing
     for named, policy in policies:
-        role = named.removeprefix("one-").removesuffix("-0a1b2c3")
+        owner = "ToolGateway" if named.startswith("tools-") else label
+        role = named.removeprefix("tools-").removeprefix(f"{name}-").removesuffix("-0a1b2c3")
         for statement in policy.document("policy")["Statement"]:
             actions = statement["Action"]
             if statement["Effect"] == "Allow":
-                found |= {
-                    (f"{label} {role}", a) for a in ([actions] if isinstance(actions, str) else actions)
-                }
+                sid, named_actions = statement["Sid"], [actions] if isinstance(actions, str) else actions
+                found |= {(f"{owner} {role}", sid, action) for action in named_actions}
     return found
+
+
+def behind_a_gateway(component: type, source: str, **given: Any) -> Program:
+    """An agent that calls tools by a gateway named `tools`, which looks up its runs."""
+
+    def program() -> None:
+        args: Any = gateway_args(source)
+        reference = reference_to_tools(ToolGateway("tools", args), args)
+        making(component, "handbook", source, **given, tool_gateway=reference)()
+
+    return run(program)
+
+
+def rights(base: set[Granted], variants: list[set[Granted]]) -> set[Right]:
+    """By role and action; an action that an input adds to what the role has already by another statement is
+    named with its own, such as `SpendOfTrees dynamodb:UpdateItem`."""
+    had = {(role, action) for role, _, action in base}
+    added = set[Granted]().union(*variants) - base
+    named = {(role, f"{sid} {action}") for role, sid, action in added if (role, action) in had}
+    return had | {(role, action) for role, _, action in added} | named
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +83,16 @@ def granted(tmp_path_factory: pytest.TempPathFactory) -> set[Right]:
     source, found = str(agent_folder(tmp_path_factory.mktemp("agent"))), set[Right]()
     for component in set(COMPONENTS) - MADE_OF_OTHERS:
         cluster = {"cluster": CLUSTER} if component is EksAgent else {}
-        for variant in VARIANTS if component in HOSTS else ({},):
-            given = {"platform": PLATFORM, **cluster, **variant} if component in HOSTS else {}
-            found |= rights_of(component, source, **given)
+        given = {"platform": PLATFORM, **cluster} if component in HOSTS else {}
+        base, *variants = (
+            granted_by(run(making(component, "one", source, **given, **variant)), component, "one")
+            for variant in (VARIANTS if component in HOSTS else [{}])
+        )
+        if component in HOSTS:
+            linked = granted_by(behind_a_gateway(component, source, **given), component, "handbook")
+            base |= granted_by(run(making(ToolGateway, "tools", source)), ToolGateway, "tools")
+            variants.append(linked)
+        found |= rights(base, variants)
     return found
 
 

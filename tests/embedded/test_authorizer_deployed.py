@@ -76,7 +76,20 @@ def test_a_boundary_and_a_managed_policy_are_read_from_the_role(aws: World) -> N
     aws.client("sqs", held).list_queues()
     with pytest.raises(ClientError, match="because no permissions boundary allows the sns:ListTopics action"):
         aws.client("sns", held).list_topics()
-    assert aws.authorizer.allowed_calls() == {(role, "sqs:ListQueues"): 1}
+    assert aws.authorizer.allowed_calls() == {(role, "sqs:ListQueues", "statement 1"): 1}
+
+
+def test_what_was_allowed_is_told_with_the_statement_that_allows_it(aws: World) -> None:
+    queues = {sid: {**allow("sqs:GetQueueUrl", arn("sqs", sid)), "Sid": sid} for sid in ("Own", "Others")}
+    held = aws.authorizer.issue(role := aws.role("agent", *queues.values()), "run-1")
+    for name, times in (("Own", 2), ("Others", 1)):
+        aws.admin("sqs").create_queue(QueueName=name)
+        for _ in range(times):
+            aws.client("sqs", held).get_queue_url(QueueName=name)
+    assert aws.authorizer.allowed_calls() == {
+        (role, "sqs:GetQueueUrl", "Own"): 2,
+        (role, "sqs:GetQueueUrl", "Others"): 1,
+    }
 
 
 def test_a_policy_counts_from_the_moment_it_changes(aws: World) -> None:

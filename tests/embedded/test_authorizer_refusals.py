@@ -209,5 +209,5 @@ def test_calls_from_many_threads_are_each_counted_and_logged(aws: World) -> None
         thread.start()
     for thread in threads:
         thread.join()
-    assert aws.authorizer.allowed_calls() == {(role, "dynamodb:ListTables"): 40}
+    assert aws.authorizer.allowed_calls() == {(role, "dynamodb:ListTables", "statement 1"): 40}
     assert len(read_log(aws.log_path)) == 40

@@ -30,7 +30,7 @@ def access(aws: World) -> RoleAccess:
 def test_a_role_with_the_three_permissions_may_poll(aws: World) -> None:
     role = aws.role("worker", allow(OPERATIONS, QUEUE))
     assert access(aws).problem(role, QUEUE) is None
-    assert aws.authorizer.allowed_calls() == {(role, operation): 1 for operation in OPERATIONS}
+    assert aws.authorizer.allowed_calls() == {(role, operation, "statement 1"): 1 for operation in OPERATIONS}
 
 
 @pytest.mark.parametrize("missing", OPERATIONS)

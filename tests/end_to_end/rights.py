@@ -17,7 +17,8 @@ LIST = Path(__file__).with_name("exercised_rights.yaml")
 _SECONDS = 120.0
 _ADDED = re.compile(r"-[0-9a-f]{7}$")
 Right = tuple[str, str]
-"""A role, as its host and what it is for, and an action."""
+"""A role, as its host and what it is for, and an action; or the statement and the action, where another one
+of the role's allows it, too."""
 
 
 def listed(test: str) -> set[Right]:
@@ -32,12 +33,13 @@ def used(deployment: Deployment) -> set[Right]:
     hosts |= {"tools": "ToolGateway", "people": "AgentPlatform"}
     url = f"http://127.0.0.1:{deployment.cloud()['gateway_port']}/_embedded/allowed"
     with urllib.request.urlopen(url, timeout=30) as answer:
-        calls = [(arn.rpartition("/")[2], action) for arn, action, _ in json.loads(answer.read())]
+        calls = [(arn.rpartition("/")[2], action, sid) for arn, action, sid, _ in json.loads(answer.read())]
     return {
-        (f"{host} {_ADDED.sub('', role).removeprefix(f'{agent}-')}", action)
-        for role, action in calls
+        (f"{host} {_ADDED.sub('', role).removeprefix(f'{agent}-')}", right)
+        for role, action, sid in calls
         for agent, host in hosts.items()
         if role.startswith(f"{agent}-")
+        for right in (action, f"{sid} {action}")
     }
 
 

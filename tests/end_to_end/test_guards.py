@@ -13,6 +13,7 @@ from tests.end_to_end import guarded
 from tests.end_to_end.asks import ask, send
 from tests.end_to_end.deployments import Deployment
 from tests.end_to_end.guarded import ACCOUNT, NAME, Outside
+from tests.end_to_end.rights import assert_used
 from tests.servers import Quiet, Threaded, make_server, serving
 
 pytestmark = pytest.mark.end_to_end
@@ -129,3 +130,7 @@ def test_each_agent_has_its_dashboard_and_alarms(deployment: Deployment, agent: 
     assert shown
     assert set(shown) <= alarms.keys()
     assert all(agent["topic_arn"] in alarms[arn]["AlarmActions"] for arn in shown)
+
+
+def test_the_agent_told_people_under_its_own_role(deployment: Deployment) -> None:
+    assert_used(deployment, __file__)

@@ -39,7 +39,7 @@ class Authorizer:
         """`admin` are access key ids that no policy limits: Pulumi must be able to manage what it deploys."""
         self._log, self._clock, self._admin = RefusalLog(log_path), clock, frozenset(admin)
         self._sessions = Sessions()
-        self._allowed: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._allowed: OrderedDict[tuple[str, str, str], int] = OrderedDict()
         self._lock = threading.Lock()
 
     def issue(self, role_arn: str, session_name: str) -> Credentials:
@@ -96,8 +96,9 @@ class Authorizer:
             return self._refuse(UNKNOWN_CALLER, message, call, method, headers)
         return self._judge(session, call, method, headers)
 
-    def allowed_calls(self) -> Mapping[tuple[str, str], int]:
-        """How often each (role ARN, action) was allowed: the last 10,000 pairs."""
+    def allowed_calls(self) -> Mapping[tuple[str, str, str], int]:
+        """How often each (role ARN, action, statement of its policies) was allowed: the last 10,000. The
+        statement is empty where the resource's own policy allows."""
         with self._lock:
             return dict(self._allowed)
 
@@ -107,16 +108,16 @@ class Authorizer:
         role = sources.role(session.role_arn)
         who = Principal(ACCOUNT, role.arn, session.session_name, role.role_id, role.tags)
         around = self._surroundings(call)
-        needs = needs_of(call)
-        for need in needs:
+        allowed: list[tuple[str, str, str]] = []
+        for need in needs_of(call):
             decision = self._decide(who, role, session, need, around)
             if not decision.allowed:
                 about = f"{need.action} on resource: {need.resource} {decision.reason}"
                 self._note(who.arn, need.action, need.resource, decision.reason, decision.statement)
                 message = f"User: {who.arn} is not authorized to perform: {about}"
                 return self._refuse(ACCESS_DENIED, message, call, method, headers)
-        for need in needs:
-            self._count(role.arn, need.action)
+            allowed.append((role.arn, need.action, decision.statement or ""))
+        self._count(allowed)
         return None
 
     @staticmethod
@@ -158,10 +159,11 @@ class Authorizer:
             code, message, service=call.service, protocol=call.protocol, method=method, query_mode=query_mode
         )
 
-    def _count(self, role_arn: str, action: str) -> None:
+    def _count(self, allowed: Sequence[tuple[str, str, str]]) -> None:
         with self._lock:
-            self._allowed[role_arn, action] = self._allowed.pop((role_arn, action), 0) + 1
-            if len(self._allowed) > _MOST_COUNTED:
+            for one in allowed:
+                self._allowed[one] = self._allowed.pop(one, 0) + 1
+            while len(self._allowed) > _MOST_COUNTED:
                 self._allowed.popitem(last=False)
 
     def _note(
