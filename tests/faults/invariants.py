@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from typing import Any
 
 from agent_runtime.spend.ledger import Ledger
 from tests import secret_scanner
@@ -27,8 +28,8 @@ def assert_invariants(world: World, *, accepted: int) -> None:
     assert_contiguous(items)  # I2
     assert_fenced(history)  # I2, I4
     assert_pinned(history)  # I8
-    assert_no_secret(world)  # I6
-    assert_spending(world)  # I7
+    assert_no_secret(world, items)  # I6
+    assert_spending(world, items)  # I7
 
 
 def effects(world: World) -> Counter[str]:
@@ -36,16 +37,15 @@ def effects(world: World) -> Counter[str]:
     return Counter(note for note in world.notes() if note.startswith("keyless"))
 
 
-def assert_no_secret(world: World) -> None:
+def assert_no_secret(world: World, items: list[dict[str, Any]]) -> None:
     """I6: in no item, log or message."""
-    written = [("items", repr(world.items()).encode()), ("logs", world.logs().encode())]
+    written = [("items", repr(items).encode()), ("logs", world.logs().encode())]
     written += secret_scanner.messages(world.sqs, (world.queue_url, world.dead_letter_url))
     assert secret_scanner.places_of(SECRET_TEXT, written) == []
 
 
-def assert_spending(world: World) -> None:
+def assert_spending(world: World, items: list[dict[str, Any]]) -> None:
     """I7: as the table stands, and once what the dead have reserved was ended."""
-    items = world.items()
     _assert_within(world, items)
     if Spending.read(AGENT, items).has_open:
         later = Ledger(world.store().table, AGENT, world.caps, clock=lambda: time.time() + _LATER_SECONDS)
@@ -55,5 +55,5 @@ def assert_spending(world: World) -> None:
         _assert_within(world, items)
 
 
-def _assert_within(world: World, items: list[dict[str, object]]) -> None:
+def _assert_within(world: World, items: list[dict[str, Any]]) -> None:
     assert_spent_within(items, AGENT, world.caps, call_usd=RESERVED_USD, paid=world.model.paid)

@@ -68,7 +68,7 @@ class World:
         self._make()
 
     def client(self, service: str) -> Any:
-        config = Config(retries={"mode": "standard", "max_attempts": 2}, read_timeout=10)
+        config = Config(retries={"mode": "standard", "max_attempts": 2}, read_timeout=60)
         return self._session.client(service, endpoint_url=self.endpoint_url, config=config)
 
     def store(self, clock: Callable[[], float] = time.time) -> CheckpointStore:
