@@ -14,7 +14,7 @@ from agent_runtime.audit.trail import told as on_trail
 from agent_runtime.brake import engage, utc_now
 from agent_runtime.errors import AgentRuntimeError, RunUnknown
 from agent_runtime.open_runs import Wanted, open_heads
-from agent_runtime.stopping import Proof, Stop, proof_of, stop
+from agent_runtime.stopping import Stop, Watch, stop
 
 SETTLE_SECONDS: Final = 7.0
 """A door may let runs in for five seconds after a brake was engaged, and the index is a moment behind."""
@@ -75,14 +75,14 @@ class KillSwitch:
             for one in self.agents:
                 self._brake(one, by, done)
         unread: dict[str, str] = {}
-        stops: dict[Key, tuple[AgentRuns, Stop, float]] = {}
+        stops: dict[Key, tuple[AgentRuns, Watch]] = {}
         failed: dict[Key, dict[str, Any]] = {}
         settled_at = self.clock() + (SETTLE_SECONDS if brakes else _LOOK_SECONDS)
         for _ in range(MOST_ROUNDS):
             fresh = [target for target in self._targets(wanted, unread) if _key(*target) not in stops]
             for target, result in zip(fresh, self._each(fresh, by, done), strict=True):
                 if isinstance(result, Stop):
-                    stops[_key(*target)] = (target[0], result, self.clock())
+                    stops[_key(*target)] = (target[0], Watch(result, self.clock()))
                     failed.pop(_key(*target), None)
                 else:
                     failed[_key(*target)] = {**_named(*target), "reason": result}
@@ -129,25 +129,26 @@ class KillSwitch:
         with ThreadPoolExecutor(self.at_once) as threads:
             return list(threads.map(one_of, targets))
 
-    def _prove(
-        self, stops: dict[Key, tuple[AgentRuns, Stop, float]], done: Outcome, wait_seconds: float
-    ) -> None:
+    def _prove(self, stops: dict[Key, tuple[AgentRuns, Watch]], done: Outcome, wait_seconds: float) -> None:
         ends, waiting = self.clock() + wait_seconds, dict(stops)
         while waiting:
-            for key, (one, stopped, since) in list(waiting.items()):
+            for key, (one, watch) in list(waiting.items()):
+                line = _line(one, watch.stopped)
                 try:
-                    proof = proof_of(one.store, stopped, self.clock() - since)
+                    proof = watch.proof(one.store, self.clock())
                 except RunUnknown as error:
-                    done.not_stopped.append({**_line(one, stopped), "reason": str(error)})
+                    done.not_stopped.append({**line, "reason": str(error)})
                 except _REFUSED as error:
                     if self.clock() < ends:
                         continue
-                    done.not_stopped.append({**_line(one, stopped), "reason": str(error)})
+                    done.not_stopped.append({**line, "reason": str(error)})
                 else:
-                    if proof is None and self.clock() < ends:
+                    if proof is not None:
+                        done.stopped.append({**line, "proof": proof.value})
+                    elif self.clock() < ends:
                         continue
-                    done_with = done.not_stopped if proof is None else done.stopped
-                    done_with.append({**_line(one, stopped), **_told(proof)})
+                    else:
+                        done.not_stopped.append({**line, "reason": _still(watch)})
                 del waiting[key]
             if waiting:
                 self.sleep(_LOOK_SECONDS)
@@ -184,8 +185,9 @@ def _line(one: AgentRuns, stopped: Stop) -> dict[str, Any]:
     return _named(one, {**head, "status": stopped.was.value})
 
 
-def _told(proof: Proof | None) -> dict[str, Any]:
-    if proof is not None:
-        return {"proof": proof.value}
+def _still(watch: Watch) -> str:
+    """Why there is no proof yet."""
+    if watch.words:
+        return "no later step of it counts, but its worker lives and is still in one that it had begun"
     reason = "no later step of it counts, but its worker has not said that it let go: a tool or model call "
-    return {"reason": reason + "may still be under way there"}
+    return reason + "may still be under way there"

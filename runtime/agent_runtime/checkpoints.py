@@ -224,6 +224,13 @@ class CheckpointStore:
         is_stopped = "birth = :birth AND stopped_epoch = :epoch"
         self.table.update(head_key(lease.pk), {"left_epoch": lease.epoch}, is_stopped, of_it)
 
+    def still_at_work(self, lease: Lease) -> None:
+        """Say that the worker that had this lease is still in a step of the run, to whoever stopped it: they
+        wait on. Of a run that nobody stopped nothing is written."""
+        of_it: dict[str, Value] = {":birth": lease.birth, ":epoch": lease.epoch}
+        is_stopped = "birth = :birth AND stopped_epoch = :epoch"
+        self.table.update(head_key(lease.pk), {}, is_stopped, of_it, increments=("busy_words",))
+
     def finish(
         self,
         lease: Lease,

@@ -2,8 +2,8 @@
 
 A run is stopped by one write of its head that raises the epoch, as if another worker had taken it, and by a
 claim wherever the old worker could write next: no later step of it counts. That its process has let it go is
-another matter, which is waited for: the worker says so, or the time is over in which it had to ask for its
-lease again and was refused.
+another matter, which is waited for: the worker says so, or is silent for the time in which it had to ask for
+its lease again. One that lives is refused then, and says that it is still in a step.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ class Proof(StrEnum):
     ENDED = "it had ended"
     NOT_HELD = "nobody worked on it"
     LET_GO = "its worker has let it go"
-    LEASE_OVER = "its lease was not renewed"
+    LEASE_OVER = "its lease is over, and its worker silent"
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,7 @@ def stop(store: CheckpointStore, tenant: str, run_id: str, *, by: str, why: str)
             "stopped_epoch": head["epoch"],
             "unnoticed_ms": int(_unnoticed(store, head) * 1000),
             "left_epoch": None,
+            "busy_words": None,
             **store.held_back(STOPPED),
         }
         done = update_from_outside(store, head, changes, ("epoch",), while_same=IS_AS_READ)
@@ -88,23 +89,40 @@ def stop(store: CheckpointStore, tenant: str, run_id: str, *, by: str, why: str)
     raise CheckpointUnavailable("the run changes too fast to be stopped: try again")
 
 
-def proof_of(store: CheckpointStore, stopped: Stop, waited_seconds: float) -> Proof | None:
-    """How it is known that the run has stopped, `waited_seconds` after it was told to; None while it is not.
+@dataclass
+class Watch:
+    """Of one stop, until there is a proof. Times are in seconds, of whoever watches."""
 
-    The head is read as last written. Raises `RunUnknown` where the run is gone or goes on again.
-    """
-    head = store.find_head(stopped.tenant, stopped.run_id)
-    if head is None:
-        raise RunUnknown("the run has expired")
-    if RunStatus(head["status"]) in ENDED:
-        return Proof.ENDED
-    if head["epoch"] != stopped.epoch or head.get("held") != STOPPED:
-        raise RunUnknown("somebody has let the run go on again")
-    if stopped.lease_seconds == 0:
-        return Proof.NOT_HELD
-    if head.get("left_epoch") == stopped.old_epoch:
-        return Proof.LET_GO
-    return Proof.LEASE_OVER if waited_seconds >= stopped.lease_seconds else None
+    stopped: Stop
+    heard_at: float
+    """When the run was stopped, or its worker was last heard to be still in a step of it."""
+    words: int = 0
+    """How often that was heard."""
+
+    def proof(self, store: CheckpointStore, now: float) -> Proof | None:
+        """How it is known that the run has stopped; None while it is not.
+
+        The head is read as last written. Raises `RunUnknown` where the run is gone or goes on again.
+        """
+        stopped, head = self.stopped, store.find_head(self.stopped.tenant, self.stopped.run_id)
+        if head is None:
+            raise RunUnknown("the run has expired")
+        if RunStatus(head["status"]) in ENDED:
+            return Proof.ENDED
+        if head["epoch"] != stopped.epoch or head.get("held") != STOPPED:
+            raise RunUnknown("somebody has let the run go on again")
+        if stopped.lease_seconds == 0:
+            return Proof.NOT_HELD
+        if head.get("left_epoch") == stopped.old_epoch:
+            return Proof.LET_GO
+        if (words := head.get("busy_words", 0)) != self.words:
+            self.words, self.heard_at = words, now
+        return Proof.LEASE_OVER if now - self.heard_at >= stopped.lease_seconds else None
+
+
+def proof_of(store: CheckpointStore, stopped: Stop, waited_seconds: float) -> Proof | None:
+    """What a first look gives, so many seconds after the stop. Raises as `Watch.proof`."""
+    return Watch(stopped, 0.0).proof(store, waited_seconds)
 
 
 def resume(
@@ -153,6 +171,12 @@ def let_go(store: CheckpointStore, lease: Lease) -> None:
     """A worker's last word on a run that it lost, to whoever stopped it."""
     with contextlib.suppress(CheckpointUnavailable):  # then the end of its lease tells
         store.left(lease)
+
+
+def still_at_work(store: CheckpointStore, lease: Lease) -> None:
+    """A worker's word, at each heartbeat, on a run that it lost and is still in a step of."""
+    with contextlib.suppress(CheckpointUnavailable):  # the next heartbeat says it again
+        store.still_at_work(lease)
 
 
 def _fence(store: CheckpointStore, head: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """The commands that look at runs of all agents, stop them and let them go on."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
-from agent_hosting_cli import deployed, kill_switch, main
+from agent_hosting_cli import deployed, kill_switch, main, run_commands
 from agent_hosting_cli.deployed import Deployed
 from agent_hosting_cli.kill_switch import KillSwitch
 from agent_hosting_cli.project import UserError
@@ -200,7 +201,37 @@ def test_a_worker_that_is_silent_is_named_unless_its_lease_runs_out_in_time(worl
     assert [(line["run_id"], line["was"]) for line in outcome.not_stopped] == [(run_id, "RUNNING")]
     assert "may still be under way" in outcome.not_stopped[0]["reason"]
     outcome = world.switch().stop(Wanted(run_id=run_id), brakes=False, wait_seconds=LEASE_SECONDS + 10)
-    assert [line["proof"] for line in outcome.stopped] == ["its lease was not renewed"]
+    assert [line["proof"] for line in outcome.stopped] == ["its lease is over, and its worker silent"]
+
+
+def test_a_worker_that_is_still_in_a_step_is_no_proof_when_its_lease_is_over(world: World) -> None:
+    run_id = world.submit(1)
+    lease = world.take(run_id)
+
+    def beats(_: float) -> None:
+        if world.now % 30 == 0:
+            world.store().still_at_work(lease)
+
+    def stops(wait_seconds: float, sleep: Callable[[float], None]) -> Any:
+        return world.switch(sleep).stop(Wanted(run_id=run_id), brakes=False, wait_seconds=wait_seconds)
+
+    (line,) = stops(10 * LEASE_SECONDS, beats).not_stopped
+    assert "its worker lives and is still in one" in line["reason"]
+    silent = stops(3 * LEASE_SECONDS, lambda _: None)
+    assert [line["proof"] for line in silent.stopped] == ["its lease is over, and its worker silent"]
+
+
+def test_the_command_shows_which_proof_there_is_of_each_run(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_commands.console, "width", 200)
+    queued, held = world.submit(1), world.submit(2)
+    world.take(held)
+    done = world.command("runs", "stop", "--all", "--why", "w", "--yes", "--wait", "0")
+    assert done.exit_code == 1
+    told = {run: line for line in done.stdout.splitlines() for run in (queued, held) if run in line}
+    assert re.search(r"QUEUED +yes +nobody worked on it", told[queued])
+    assert re.search(r"RUNNING +no +no later step of it counts", told[held])
 
 
 def test_the_command_ends_with_1_and_names_what_is_not_proven(world: World) -> None:

@@ -1,6 +1,7 @@
 """For whom the figures of a run are told: each dimension costs money."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
@@ -8,7 +9,12 @@ from hypothesis import strategies as st
 
 from agent_runtime.metrics import FEW, RunFigures, Told, metrics_line
 from agent_runtime.records import Usage
+from agent_runtime.scores import MOST_SCORES
 from agent_runtime.traces import RunTrace
+from agent_runtime.turns import MemoryFigures
+
+UNITS = {"Bytes", "Count", "Milliseconds", "None"}
+"""Of those that CloudWatch knows; another spelling would lose the metric."""
 
 FIGURES = RunFigures(
     spent=Usage(10, 2, 0.01, 1),
@@ -54,6 +60,26 @@ def test_each_dimension_and_metric_that_is_named_has_its_value_in_the_line(
         assert sets
         assert all(found[name] for dimensions in sets for name in dimensions)
         assert all(name in found for name in metrics)
+
+
+def test_the_longest_line_is_within_the_limits_of_the_format() -> None:
+    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html"""
+    most = replace(
+        FIGURES,
+        escalated=True,
+        scores={f"{'s' * 60}{n}": 1.0 for n in range(MOST_SCORES)},
+        trace=replace(FIGURES.trace, tool_refusals=1),
+        memory=MemoryFigures(bytes=1, gained_bytes=1, keys=1, changed=0.5, contested=1),
+    )
+    found = line(Told("ecs", by_tenant=True), figures=most)
+    assert len(json.dumps(found)) < 256 * 1024
+    for directive in found["_aws"]["CloudWatchMetrics"]:
+        assert 1 <= len(directive["Namespace"]) <= 1024
+        assert all(1 <= len(dimensions) <= 30 for dimensions in directive["Dimensions"])
+        assert 1 <= len(directive["Metrics"]) <= 100
+        assert {metric["Unit"] for metric in directive["Metrics"]} <= UNITS
+        assert all(1 <= len(metric["Name"]) <= 1024 for metric in directive["Metrics"])
+        assert all(isinstance(found[metric["Name"]], float | int) for metric in directive["Metrics"])
 
 
 def test_a_copy_of_a_run_is_told_to_no_host_and_tenant() -> None:

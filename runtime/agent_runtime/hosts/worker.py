@@ -27,6 +27,7 @@ from agent_runtime.hosts.session_pins import SessionPins
 from agent_runtime.runner import Runner
 from agent_runtime.secrets import SecretValue
 from agent_runtime.standing import Standing
+from agent_runtime.stopping import still_at_work
 
 _log = logging.getLogger("agent_runtime.hosts.worker")
 POLL_SECONDS: Final = 5
@@ -289,6 +290,7 @@ class Worker:
             if job.lease is not None:  # else it was given back in the meantime
                 job.is_given_up = True
                 run.progress.stop(error)
+                still_at_work(self._store, lease)
         except CheckpointUnavailable as error:
             _log.warning("lease not extended", extra={"run_id": run.run_id}, exc_info=error)
 
