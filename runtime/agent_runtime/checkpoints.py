@@ -9,6 +9,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from agent_runtime.blobs import BlobStore
@@ -16,6 +17,7 @@ from agent_runtime.checkpoint_table import CheckpointTable
 from agent_runtime.errors import (
     BundleMismatch,
     CheckpointBlobLost,
+    CheckpointUnavailable,
     LeaseLost,
     RunHeld,
     RunInProgress,
@@ -23,6 +25,7 @@ from agent_runtime.errors import (
 )
 from agent_runtime.heads import (
     GRACE_SECONDS,
+    QUEUED_SECONDS,
     Heads,
     check_same_input,
     due_shard,
@@ -200,6 +203,16 @@ class CheckpointStore:
             due = self.held_back(held)
         self._update_head(lease, {**given_back, **due, **takes, **totals(steps, usage)})
 
+    def give_up(self, lease: Lease) -> None:
+        """Give back a queued run with which the table does not let its worker go on, as far as it lets it do
+        that. It has cost no worker its life, so it counts as no death."""
+        if not lease.is_queued:
+            return
+        due_at = self._milliseconds() + QUEUED_SECONDS * 1000
+        queued: dict[str, Value] = {"status": RunStatus.QUEUED.value, "takes": 0, "resends": 0}
+        with suppress(CheckpointUnavailable, LeaseLost):  # else its lease says when it goes on
+            self._update_head(lease, {**queued, "lease_expires_at": 0, "due_at": due_at})
+
     def held_back(self, why: str) -> dict[str, Value]:
         """Changes to the head of a run that waits for a person to resume it."""
         return {"held": why, "due_shard": held_shard(self.heads.agent), "due_at": self._milliseconds()}
@@ -350,9 +363,13 @@ class CheckpointStore:
             raise
         if lease.epoch == 1:
             return OpenedRun(record, lease, {})
-        recorded = self.steps.read(lease.pk, lease.birth, head.get("compacted_to", 0))
-        check_contiguous(recorded, record.run_id)
-        return OpenedRun(record, lease, self.steps.fence(lease, recorded))
+        try:
+            recorded = self.steps.read(lease.pk, lease.birth, head.get("compacted_to", 0))
+            check_contiguous(recorded, record.run_id)
+            return OpenedRun(record, lease, self.steps.fence(lease, recorded))
+        except CheckpointUnavailable:
+            self.give_up(lease)
+            raise
 
     def _put_head(self, head: dict[str, Value]) -> dict[str, Any] | None:
         """Write a new run's head; the head that is there instead, unless it is this very write."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.faults.model_server import model_server
 from tests.faults.pods import ClusterNames, Pods, issuer_at
 from tests.faults.world import World, server
 from tests.servers import serve_fixture  # noqa: F401
@@ -22,9 +23,10 @@ def cloud() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 @pytest.fixture
 def world(cloud: tuple[str, list[dict[str, Any]]], tmp_path: Path) -> Iterator[World]:
-    made = World(*cloud[:1], tmp_path, cloud[1])
-    yield made
-    made.close()
+    with model_server() as model:
+        made = World(*cloud[:1], tmp_path, cloud[1], model)
+        yield made
+        made.close()
 
 
 @pytest.fixture

@@ -18,13 +18,16 @@ if PLAN.get("skew_seconds"):  # before anything binds `time.time` as its clock
     time.time = lambda: _real_time() + PLAN["skew_seconds"]
 
 import botocore.client  # noqa: E402
-from botocore.exceptions import ClientError, ReadTimeoutError  # noqa: E402
+import botocore.endpoint  # noqa: E402
+from botocore.awsrequest import AWSResponse  # noqa: E402
+from botocore.exceptions import ReadTimeoutError  # noqa: E402
 
 from agent_runtime.__main__ import main  # noqa: E402
 from agent_runtime.hosts import endings, job, worker  # noqa: E402
 from agent_runtime.hosts.queue import Queue  # noqa: E402
 from agent_runtime.sessions import Sessions  # noqa: E402
 from agent_runtime.snapshots import Snapshots  # noqa: E402
+from agent_runtime.spend.ledger import Ledger  # noqa: E402
 from agent_runtime.steps import StepStore  # noqa: E402
 
 chance = random.Random(PLAN.get("seed", 0))
@@ -58,21 +61,40 @@ around(StepStore, "claim", "before claim", "after claim")
 around(StepStore, "save", "before checkpoint", "after checkpoint")
 around(Snapshots, "write", "before snapshot", "after snapshot")
 around(Sessions, "release", "before pointer", "after pointer")
+around(Ledger, "reserve", "before reserve", "after reserve")
+around(Ledger, "begin", "before begin", "after begin")
+around(Ledger, "settle", "before settle", "after settle")
 around(Queue, "delete", "before delete", "after delete")
 
 _call = botocore.client.BaseClient._make_api_call
 
 
 def faulty_call(self, operation, request):
-    if operation in PLAN.get("throttled", ()) and chance.random() < PLAN["rate"]:
-        raise ClientError({"Error": {"Code": PLAN.get("code", "ThrottlingException")}}, operation)
     reply = _call(self, operation, request)
     if operation in PLAN.get("lost", ()) and chance.random() < PLAN["rate"]:
         raise ReadTimeoutError(endpoint_url="http://127.0.0.1")
     return reply
 
 
+_send = botocore.endpoint.Endpoint._send
+
+
+def throttled_send(self, request):
+    """Each single request is judged, as AWS judges it: botocore's own retries are on this side of it."""
+    target = request.headers.get("X-Amz-Target", b"")
+    operation = (target.decode() if isinstance(target, bytes) else target).rpartition(".")[2]
+    is_calm = Path(os.environ["FAULT_FOLDER"], "calm").exists()
+    if operation not in PLAN.get("throttled", ()) or is_calm or chance.random() >= PLAN["rate"]:
+        return _send(self, request)
+    with Path(os.environ["FAULT_FOLDER"], "throttled").open("a") as file:
+        file.write(f"{operation}\n")
+    reply = AWSResponse(request.url, 400, {}, None)
+    reply._content = b'{"__type": "ThrottlingException"}'
+    return reply
+
+
 botocore.client.BaseClient._make_api_call = faulty_call
+botocore.endpoint.Endpoint._send = throttled_send
 if PLAN.get("no_heartbeat"):
     worker.Worker._keep = lambda self: None
 worker.POLL_SECONDS = job.TABLE_PAUSE_SECONDS = job.SESSION_PAUSE_SECONDS = 1

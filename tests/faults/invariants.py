@@ -1,52 +1,35 @@
 """What must hold after every fault, judged from the recorded history (numbers as in the fault list)."""
 
-from collections import Counter, defaultdict
+import time
+from collections import Counter
 from typing import Any
 
+from agent_runtime.spend.ledger import Ledger
 from tests import secret_scanner
-from tests.faults.world import SECRET_TEXT, World
+from tests.faults.model_server import RESERVED_USD
+from tests.faults.world import AGENT, SECRET_TEXT, World
+from tests.histories import (
+    Spending,
+    assert_all_ended,
+    assert_contiguous,
+    assert_fenced,
+    assert_pinned,
+    assert_spent_within,
+)
 
-ENDS = {"DONE", "DEAD", "CANCELLED", "WAITING_APPROVAL"}
+_LATER_SECONDS = 2 * 86_400
+"""When every lease and every call is over, by any worker's clock."""
 
 
 def assert_invariants(world: World, *, accepted: int) -> None:
-    items = world.items()
-    heads = [item for item in items if item["sk"]["S"] == "run"]
-    steps: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for item in items:
-        if item["sk"]["S"].startswith("step#"):
-            steps[item["pk"]["S"]].append(item)
-    statuses = Counter(head["status"]["S"] for head in heads)
-    # I1 and I5: everything that was accepted has ended, or waits for a person.
-    assert statuses.keys() <= ENDS, statuses
-    assert statuses.total() == accepted
-    commits: dict[tuple[str, str], int] = Counter()
-    epochs: dict[str, int] = defaultdict(int)
-    for item in world.history():
-        pk, sk = item["pk"]["S"], item["sk"]["S"]
-        if "epoch" in item:
-            # I4, for the head and for the steps: a step may be committed after the head was taken, as long as
-            # the new worker's claim has not come yet.
-            chain = f"{pk} {sk.partition('#')[0]}"
-            assert int(item["epoch"]["N"]) >= epochs[chain], f"{pk} {sk} was written in an older epoch"
-            epochs[chain] = int(item["epoch"]["N"])
-        if sk.startswith("step#") and item["state"]["S"] == "DONE":
-            commits[pk, sk] += 1
-    assert all(count == 1 for count in commits.values()), "a step was committed twice"
-    for head in heads:  # I2
-        numbers = sorted(root_steps(steps[head["pk"]["S"]]))
-        assert numbers == list(range(1, len(numbers) + 1)), f"{head['pk']} has a gap: {numbers}"
-    assert_no_secret(world)
-
-
-def root_steps(steps: list[dict[str, Any]]) -> list[int]:
-    """Numbers of the run's own steps that are done, parallel ones by their announcement."""
-    paths = {item["sk"]["S"].removeprefix("step#"): item for item in steps}
-    return [
-        int(path)
-        for path, item in paths.items()
-        if "." not in path and (item["state"]["S"] == "DONE" or "children" in item)
-    ]
+    """All of them but I3, for which there is `effects`."""
+    items, history = world.items(), world.history()
+    assert_all_ended(items, accepted)  # I1, I5
+    assert_contiguous(items)  # I2
+    assert_fenced(history)  # I2, I4
+    assert_pinned(history)  # I8
+    assert_no_secret(world, items)  # I6
+    assert_spending(world, items)  # I7
 
 
 def effects(world: World) -> Counter[str]:
@@ -54,8 +37,23 @@ def effects(world: World) -> Counter[str]:
     return Counter(note for note in world.notes() if note.startswith("keyless"))
 
 
-def assert_no_secret(world: World) -> None:
+def assert_no_secret(world: World, items: list[dict[str, Any]]) -> None:
     """I6: in no item, log or message."""
-    written = [("items", repr(world.items()).encode()), ("logs", world.logs().encode())]
+    written = [("items", repr(items).encode()), ("logs", world.logs().encode())]
     written += secret_scanner.messages(world.sqs, (world.queue_url, world.dead_letter_url))
     assert secret_scanner.places_of(SECRET_TEXT, written) == []
+
+
+def assert_spending(world: World, items: list[dict[str, Any]]) -> None:
+    """I7: as the table stands, and once what the dead have reserved was ended."""
+    _assert_within(world, items)
+    if Spending.read(AGENT, items).has_open:
+        later = Ledger(world.store().table, AGENT, world.caps, clock=lambda: time.time() + _LATER_SECONDS)
+        later.sweep()
+        items = world.items()
+        assert not Spending.read(AGENT, items).has_open, "a reservation outlasts its call"
+        _assert_within(world, items)
+
+
+def _assert_within(world: World, items: list[dict[str, Any]]) -> None:
+    assert_spent_within(items, AGENT, world.caps, call_usd=RESERVED_USD, paid=world.model.paid)

@@ -5,7 +5,9 @@ import pytest
 from agent_runtime.approvals import Decision
 from agent_runtime.hosts.queue import RunMessage
 from agent_runtime.people import decide
+from agent_runtime.spend.caps import SpendCaps
 from tests.faults.invariants import assert_invariants, effects
+from tests.faults.model_server import ANSWER, RESERVED_USD
 from tests.faults.world import AGENT, TENANT, World
 
 POINTS = (
@@ -24,7 +26,7 @@ SEEDS = range(3)
 def test_a_run_whose_worker_is_killed_ends_once_with_each_effect_at_most_once(
     world: World, point: str, seed: int
 ) -> None:
-    run_id = world.submit([["step", 1], ["effect", None], ["step", 3], ["effect", None], ["step", 5]])
+    run_id = world.submit([["step", 1], ["effect", None], ["model", None], ["effect", None], ["step", 5]])
     in_agent = {"KILL_IN_AGENT": point} if point == "after effect" else {}
     doomed = world.start_worker(
         {"kill": {"point": point, "n": 1 if point == "before delete" else 1 + seed % 2}}, **in_agent
@@ -34,7 +36,7 @@ def test_a_run_whose_worker_is_killed_ends_once_with_each_effect_at_most_once(
     world.start_worker()
     world.wait_for_status([run_id], "DONE")
     world.wait("the message's end", lambda: world.depth(world.queue_url) == 0)
-    assert world.record(run_id).output == {"results": [1, "done", 3, "done", 5]}
+    assert world.record(run_id).output == {"results": [1, "done", ANSWER, "done", 5]}
     assert len(list(world.outside.glob("effect-*"))) == 2
     assert_invariants(world, accepted=1)
 
@@ -85,3 +87,28 @@ def test_a_worker_that_dies_each_time_counts_its_run_to_death_and_harms_no_neigh
     world.wait_for_status([neighbour], "DONE")
     assert len([note for note in world.notes() if note.startswith(poison)]) == world.max_receives
     assert_invariants(world, accepted=2)
+
+
+LEDGER_POINTS = ("after reserve", "after begin", "before settle", "after settle")
+
+
+@pytest.mark.parametrize("point", LEDGER_POINTS)
+def test_a_cap_holds_though_the_worker_is_killed_around_a_call(world: World, point: str) -> None:
+    """What the dead worker had reserved may have been paid for: the call that it leaves no room for is not
+    made, and a person is asked."""
+    world.caps = SpendCaps.model_validate({"run": {"usd": 3 * RESERVED_USD}})
+    run_id = world.submit([["model", None], ["model", None], ["model", None]])
+    doomed = world.start_worker({"kill": {"point": point, "n": 2}})
+    world.wait("the kill", lambda: doomed.poll() is not None)
+    world.start_worker()
+    world.wait_for_status([run_id], "WAITING_APPROVAL")
+    assert world.model.answers == (2 if point in ("after reserve", "after begin") else 3)
+    assert_invariants(world, accepted=1)
+
+
+def test_a_run_whose_worker_is_not_killed_has_room_for_as_many_calls_as_its_cap_pays(world: World) -> None:
+    world.caps = SpendCaps.model_validate({"run": {"usd": 3 * RESERVED_USD}})
+    run_id = world.submit([["model", None], ["model", None], ["model", None]])
+    world.start_worker()
+    world.wait_for_status([run_id], "DONE")
+    assert_invariants(world, accepted=1)

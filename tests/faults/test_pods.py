@@ -10,6 +10,7 @@ import pytest
 from agent_runtime.brake import engage
 from agent_runtime.ids import is_run_id
 from tests.faults.invariants import assert_invariants, effects
+from tests.faults.model_server import ANSWER
 from tests.faults.pods import Answered, Pods
 from tests.faults.world import AGENT, TENANT, World
 
@@ -168,7 +169,7 @@ def test_a_braked_agent_begins_no_turn(pods: Pods) -> None:
 @pytest.mark.parametrize("n", range(1, 4))
 def test_a_turn_whose_pod_is_killed_goes_on_in_another_and_does_no_step_twice(pods: Pods, n: int) -> None:
     doomed = pods.start({"kill": {"point": "after checkpoint", "n": n}})
-    do = [["step", 1], ["effect", None], ["step", 3], ["effect", None]]
+    do = [["step", 1], ["effect", None], ["model", None], ["effect", None], ["step", 5]]
     with pytest.raises((OSError, HTTPException)):
         doomed.post(do, key="k-1")
     pods.world.wait("the kill", lambda: doomed.process.poll() is not None)
@@ -177,7 +178,7 @@ def test_a_turn_whose_pod_is_killed_goes_on_in_another_and_does_no_step_twice(po
     pod = pods.start()
     assert pods.world.reap(seconds_later=70) == {"due": 1, "sent": 1, "dead": 0}
     pods.world.wait_for_status([run_id], "DONE")
-    assert pod.post(do, key="k-1")[1]["output"] == {"results": [1, "done", 3, "done"]}
+    assert pod.post(do, key="k-1")[1]["output"] == {"results": [1, "done", ANSWER, "done", 5]}
     notes = [note for note in pods.world.notes() if note.startswith(run_id)]
     assert len(notes) == len(set(notes)) == 2, "a step was done twice"
     assert len(list(pods.world.outside.glob("effect-*"))) == 2

@@ -1,83 +1,72 @@
 """F7, F9, F10, F12, F13, F15, F16: services fail, lose answers, or hold what is strange."""
 
-import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
-
 import pytest
 
 from tests.faults.invariants import assert_invariants
 from tests.faults.world import World
 
-TABLE_CALLS = ["PutItem", "UpdateItem", "GetItem", "Query"]
+TABLE_WRITES = ["PutItem", "UpdateItem", "TransactWriteItems"]
+TABLE_CALLS = [*TABLE_WRITES, "GetItem", "Query"]
 QUEUE_CALLS = ["ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch"]
-DO = [["step", 1], ["effect", None], ["step", 3], ["effect", None], ["step", 5]]
-
-
-class ModelServer(ThreadingHTTPServer):
-    """An OpenAI-compatible server that does what it is told: `mode` is ok, down or garbage."""
-
-    mode = "ok"
-    key = ""
-    calls = 0
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: ModelServer
-
-    def do_POST(self) -> None:
-        self.server.calls += 1
-        self.rfile.read(int(self.headers["content-length"]))
-        is_known = not self.server.key or self.headers["authorization"] == f"Bearer {self.server.key}"
-        status = {"ok": 200 if is_known else 401, "down": 500, "garbage": 200}[self.server.mode]
-        answer = {
-            "choices": [{"message": {"content": "an answer"}}],
-            "usage": {"prompt_tokens": 10, "completion_tokens": 5},
-        }
-        body = b"<html>" if self.server.mode == "garbage" else json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        """Nothing: the test's output is the test's."""
-
-
-@pytest.fixture
-def model() -> Iterator[ModelServer]:
-    server = ModelServer(("127.0.0.1", 0), _Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join(5)
-    server.server_close()
-
-
-def address(model: ModelServer) -> str:
-    return f"http://127.0.0.1:{model.server_port}/v1"
+DO = [["step", 1], ["effect", None], ["model", None], ["effect", None], ["step", 5]]
 
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("calls", [TABLE_CALLS, QUEUE_CALLS], ids=["table", "queue"])
-@pytest.mark.parametrize("how", ["throttled", "lost"])
+@pytest.mark.parametrize(("how", "rate"), [("throttled", 0.3), ("lost", 0.15)], ids=["throttled", "lost"])
 def test_calls_that_fail_or_lose_their_answer_now_and_then_change_nothing(
-    world: World, how: str, calls: list[str], seed: int
+    world: World, how: str, rate: float, calls: list[str], seed: int
 ) -> None:
+    world.model.mode = "busy"
     runs = [world.submit(DO) for _ in range(3)]
-    world.start_worker({how: calls, "rate": 0.15, "seed": seed})
+    world.start_worker({how: calls, "rate": rate, "seed": seed})
     world.wait_for_status(runs, "DONE", "DEAD")
     assert {world.record(run_id).status for run_id in runs} == {"DONE"}
     assert len(list(world.outside.glob("effect-*"))) == 6
     assert_invariants(world, accepted=3)
 
 
-def test_a_table_that_refuses_everything_parks_the_runs_and_kills_none(world: World) -> None:
+TRIES = 4
+"""Of one call: what the hosts' AWS clients allow."""
+
+
+@pytest.mark.parametrize(
+    ("calls", "given_up"),
+    [(TABLE_WRITES, "table not reached"), (QUEUE_CALLS, "queue not read")],
+    ids=["table", "queue"],
+)
+def test_while_everything_is_throttled_few_calls_are_made_and_the_runs_wait_for_its_end(
+    world: World, calls: list[str], given_up: str
+) -> None:
     runs = [world.submit(DO) for _ in range(3)]
-    throttled = world.start_worker({"throttled": TABLE_CALLS[:2], "rate": 1.0})
+    worker = world.start_worker({"throttled": calls, "rate": 1.0})
+    world.wait("a round", lambda: world.logs().count(given_up) >= _at_once(calls, runs))
+    # Counted before the rounds, so that one which ends in between allows no more than it used.
+    refused = len((world.outside / "throttled").read_text().splitlines())
+    rounds = world.logs().count(given_up) + _at_once(calls, runs)
+    assert refused <= TRIES * rounds
+    assert {world.record(run_id).status for run_id in runs} == {"QUEUED"}
+    assert world.depth(world.dead_letter_url) == 0
+    assert world.notes() == []
+    world.allow("calm")
+    world.wait_for_status(runs, "DONE", "DEAD")
+    assert worker.poll() is None
+    assert {(world.record(run_id).status, world.record(run_id).takes) for run_id in runs} == {("DONE", 1)}
+    world.wait("the messages' end", lambda: world.depth(world.queue_url) == 0)
+    assert world.depth(world.dead_letter_url) == 0
+    assert_invariants(world, accepted=3)
+
+
+def _at_once(calls: list[str], runs: list[str]) -> int:
+    """Calls that are under way together: a write for each run, or the one that receives."""
+    return len(runs) if calls == TABLE_WRITES else 1
+
+
+def test_a_worker_that_is_stopped_while_its_table_is_throttled_leaves_its_runs_to_the_next(
+    world: World,
+) -> None:
+    runs = [world.submit(DO) for _ in range(3)]
+    throttled = world.start_worker({"throttled": TABLE_WRITES, "rate": 1.0})
     world.wait("the first requeue", lambda: "table not reached" in world.logs())
     throttled.terminate()
     assert throttled.wait(30) == 0
@@ -90,7 +79,10 @@ def test_a_table_that_refuses_everything_parks_the_runs_and_kills_none(world: Wo
 
 @pytest.mark.parametrize("skew", [-600, 600])
 def test_workers_whose_clocks_are_ten_minutes_apart_commit_each_step_once(world: World, skew: int) -> None:
-    runs = [world.submit([["step", 1], ["wait", "go"], ["effect", None]], sends=2) for _ in range(2)]
+    runs = [
+        world.submit([["model", None], ["wait", "go"], ["effect", None], ["model", None]], sends=2)
+        for _ in range(2)
+    ]
     world.start_worker()
     world.wait_for_file("go.begun")
     world.start_worker({"skew_seconds": skew})
@@ -100,33 +92,31 @@ def test_workers_whose_clocks_are_ten_minutes_apart_commit_each_step_once(world:
     assert_invariants(world, accepted=2)
 
 
-def test_a_secret_that_is_rotated_in_the_middle_of_a_run_is_fetched_anew(
-    world: World, model: ModelServer
-) -> None:
-    model.key = "sk-never-written-5d1b"
+def test_a_secret_that_is_rotated_in_the_middle_of_a_run_is_fetched_anew(world: World) -> None:
+    world.model.key = "sk-never-written-5d1b"
     run_id = world.submit([["model", None], ["wait", "rotated"], ["model", None]])
-    world.start_worker(AGENT_MODEL_ENDPOINT=address(model))
+    world.start_worker()
     world.wait_for_file("rotated.begun")
     world.client("secretsmanager").put_secret_value(
         SecretId=world.secret_arn, SecretString="sk-never-written-5d1b-new"
     )
-    model.key = "sk-never-written-5d1b-new"
+    world.model.key = "sk-never-written-5d1b-new"
     world.allow("rotated")
     world.wait_for_status([run_id], "DONE")
-    assert model.calls == 3
+    assert world.model.calls == 3
     assert_invariants(world, accepted=1)
 
 
 @pytest.mark.parametrize("mode", ["down", "garbage"])
 def test_a_model_that_is_down_or_talks_nonsense_parks_the_run_until_it_answers(
-    world: World, model: ModelServer, mode: str
+    world: World, mode: str
 ) -> None:
-    model.mode = mode
+    world.model.mode = mode
     run_id = world.submit([["step", 1], ["model", None]])
-    world.start_worker(AGENT_MODEL_ENDPOINT=address(model))
+    world.start_worker()
     world.wait_for_status([run_id], "PARKED")
     assert mode == "garbage" or world.record(run_id).usage.cost_usd == 0
-    model.mode = "ok"
+    world.model.mode = "ok"
     world.wait_for_status([run_id], "DONE")
     assert world.notes().count(f"{run_id} step-1") == 1
     assert_invariants(world, accepted=1)

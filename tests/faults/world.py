@@ -19,17 +19,27 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.server import ThreadedMotoServer
 
 from agent_runtime.blobs import BlobStore
-from agent_runtime.bundle import Bundle, MemorySpec, ModelSpec
+from agent_runtime.bundle import Bundle, MemorySpec
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.hosts.queue import Queue, RunMessage
 from agent_runtime.reaper import Reaper
 from agent_runtime.records import RunRecord
+from agent_runtime.spend.caps import SpendCaps
 from embedded_aws.moto_gaps import fill
+from tests.faults.model_server import MODEL, RESERVED_USD, ModelServer
 
 HERE = Path(__file__).parent
 AGENT, TENANT = "answers", "acme"
 SECRET_TEXT = "sk-never-written-5d1b"
 REGION = "eu-west-1"
+CAPS = SpendCaps.model_validate(
+    {
+        "run": {"usd": 12 * RESERVED_USD},
+        "tenant": {"day_usd": 30 * RESERVED_USD},
+        "agent": {"hour_usd": 40 * RESERVED_USD, "month_usd": 50 * RESERVED_USD},
+    }
+)
+"""Of a world that does not say otherwise: what its runs need, and nothing for calls made again and again."""
 _SECONDS = 150
 """Five receives and the pauses between them take up to 75 s, by chance."""
 
@@ -37,8 +47,12 @@ _SECONDS = 150
 class World:
     """One agent's surroundings. Names are its own, so that many worlds share a server."""
 
-    def __init__(self, endpoint_url: str, folder: Path, history: list[dict[str, Any]]) -> None:
+    def __init__(
+        self, endpoint_url: str, folder: Path, history: list[dict[str, Any]], model: ModelServer
+    ) -> None:
         self.folder = folder
+        self.model = model
+        self.caps = CAPS
         self.outside = folder / "outside"
         self.outside.mkdir()
         self.endpoint_url = endpoint_url
@@ -54,7 +68,7 @@ class World:
         self._make()
 
     def client(self, service: str) -> Any:
-        config = Config(retries={"mode": "standard", "max_attempts": 2}, read_timeout=10)
+        config = Config(retries={"mode": "standard", "max_attempts": 2}, read_timeout=60)
         return self._session.client(service, endpoint_url=self.endpoint_url, config=config)
 
     def store(self, clock: Callable[[], float] = time.time) -> CheckpointStore:
@@ -208,7 +222,8 @@ class World:
             "AGENT_CHECKPOINT_BUCKET": f"blobs-{self.name}",
             "AGENT_CONTROL_TABLE": f"control-{self.name}",
             "AGENT_SECRETS": json.dumps({"model-api-key": self.secret_arn}),
-            "AGENT_MODEL_ENDPOINT": "http://127.0.0.1:9",
+            "AGENT_MODEL_ENDPOINT": self.model.address,
+            "AGENT_SPEND": self.caps.model_dump_json(exclude_none=True),
             "AGENT_QUEUE_URL": self.queue_url,
             "AGENT_VISIBILITY_SECONDS": str(self.visibility_seconds),
             "AGENT_MAX_RECEIVES": str(self.max_receives),
@@ -258,16 +273,9 @@ def _keys(first: str, second: str) -> dict[str, Any]:
 
 
 def _bundle() -> Bundle:
-    model = ModelSpec(
-        provider="openai",
-        name="embedded-v1",
-        input_usd_per_million_tokens=1.0,
-        output_usd_per_million_tokens=10.0,
-        api_key_secret="model-api-key",
-    )
     return Bundle(
         entrypoint="scripted_agent:agent",
-        model=model,
+        model=MODEL,
         prompts={},
         code={"scripted_agent.py": "0" * 64},
         secrets=("model-api-key",),
@@ -284,6 +292,8 @@ def server() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     history: list[dict[str, Any]] = []
     lock = threading.Lock()
     put, update = DynamoDBBackend.put_item, DynamoDBBackend.update_item
+    undo = fill()
+    write_all = DynamoDBBackend.transact_write_items
 
     def note(table: str, item: Any) -> None:
         attributes = item.to_json()["Attributes"]
@@ -300,8 +310,16 @@ def server() -> Iterator[tuple[str, list[dict[str, Any]]]]:
         note(table_name, item)
         return item
 
-    undo = fill()
+    def noted_transaction(backend: Any, *args: Any, **kwargs: Any) -> Any:
+        begins = len(history)
+        try:
+            return write_all(backend, *args, **kwargs)
+        except Exception:
+            del history[begins:]  # nothing of it was written; one request is answered at a time
+            raise
+
     DynamoDBBackend.put_item, DynamoDBBackend.update_item = noted_put, noted_update  # type: ignore[method-assign]
+    DynamoDBBackend.transact_write_items = noted_transaction  # type: ignore[method-assign]
     moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     moto.start()
     host, port = moto.get_host_and_port()
@@ -310,4 +328,5 @@ def server() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     finally:
         moto.stop()
         DynamoDBBackend.put_item, DynamoDBBackend.update_item = put, update  # type: ignore[method-assign]
+        DynamoDBBackend.transact_write_items = write_all  # type: ignore[method-assign]
         undo()

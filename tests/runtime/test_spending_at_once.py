@@ -16,6 +16,7 @@ from agent_runtime.spend.alerts import Alerts
 from agent_runtime.spend.caps import SpendCaps, nanos, windows_at
 from agent_runtime.spend.ledger import Ledger
 from agent_runtime.spend.metering import Meter
+from tests.histories import Spending, assert_spent_within
 from tests.runtime.pretended import TABLE, Aws
 from tests.runtime.test_ledger import lease
 
@@ -69,12 +70,25 @@ def test_workers_at_once_pass_a_cap_by_no_more_than_their_last_calls_and_go_on_w
 ) -> None:
     topic, cap = Topic(), 1.0
     reply = ModelReply("text", 100, 10, costs_usd, "m")
-    made = spend_until_refused(aws, SpendCaps.model_validate({"agent": {"day_usd": cap}}), topic, reply)
+    caps = SpendCaps.model_validate({"agent": {"day_usd": cap}})
+    made = spend_until_refused(aws, caps, topic, reply)
     counted = day(aws)
     assert counted == sum(made) * nanos(costs_usd)
     assert counted <= nanos(cap) + WORKERS * nanos(costs_usd - PRICE_USD), "by each call's own error alone"
     assert counted > nanos(cap) - nanos(costs_usd), "what was reserved for others came back"
     assert topic.percents.count(100) == 1, "the brake is told once"
+    assert_within(aws, caps, costs_usd, sum(made))
     more = SpendCaps.model_validate({"agent": {"day_usd": 2 * cap}})
-    assert sum(spend_until_refused(aws, more, topic, reply)) > 0
+    again = spend_until_refused(aws, more, topic, reply)
+    assert sum(again) > 0
     assert day(aws) <= nanos(2 * cap) + WORKERS * nanos(costs_usd - PRICE_USD)
+    assert_within(aws, more, costs_usd, sum(made) + sum(again))
+
+
+def assert_within(aws: Aws, caps: SpendCaps, costs_usd: float, calls: int) -> None:
+    """I7, with each call's own error of estimate, and nothing left reserved."""
+    items = aws.items()
+    error_usd = costs_usd - PRICE_USD
+    paid = calls * nanos(costs_usd)
+    assert_spent_within(items, "answers", caps, call_usd=error_usd, paid=paid, calls_at_once=WORKERS)
+    assert not Spending.read("answers", items).has_open

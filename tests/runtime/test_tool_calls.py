@@ -28,8 +28,10 @@ from agent_runtime.stopping import resume, stop
 from agent_runtime.tool_spec import ToolSpec
 from agent_runtime.tools.arguments import approval_name
 from agent_runtime.tools.local import LocalTool
+from tests.histories import assert_all_ended, assert_contiguous
 from tests.runtime.audit_world import Told
 from tests.runtime.durable import RUN, Durable, Killed
+from tests.runtime.pretended import SECRET_TEXT
 
 WORD = {
     "type": "object",
@@ -152,24 +154,25 @@ def test_nobody_who_knows_means_that_it_is_not_called_again(world: World) -> Non
     assert isinstance(world.durable.work(lambda run: {"x": run.tool("post", word="a")}).error, StepInDoubt)
 
 
-@pytest.mark.parametrize(
-    ("name", "arguments", "said"),
-    [
-        ("rm", {}, "there is no tool 'rm' here; the tools are look, send"),
-        ("rm -rf /; \n" * 100, {}, "there is no tool of this name here"),
-        ("not-here", {}, "there is no tool 'not-here' here"),
-        ("theirs", {"word": "a"}, "not for this tenant"),
-        ("missing", {}, "no function `@tool` named 'missing'"),
-        ("outside", {}, "none is deployed here"),
-        ("look", {}, "required"),
-        ("look", {"word": 1}, "type"),
-        ("look", {"word": "a", "more": 1}, "additionalProperties"),
-        ("look", {"word": "x" * 100_000}, "more than 65536 bytes"),
-        ("look", {"word": object()}, "JSON does not know"),
-        ("send", {"word": "a", "idempotency_key": "mine"}, "additionalProperties"),
-        ("erase", {"word": ["a"]}, "type"),
-    ],
-)
+HOSTILE: list[tuple[str, dict[str, Any], str]] = [
+    ("rm", {}, "there is no tool 'rm' here; the tools are look, send"),
+    ("rm -rf /; \n" * 100, {}, "there is no tool of this name here"),
+    ("not-here", {}, "there is no tool 'not-here' here"),
+    ("theirs", {"word": "a"}, "not for this tenant"),
+    ("missing", {}, "no function `@tool` named 'missing'"),
+    ("outside", {}, "none is deployed here"),
+    ("look", {}, "required"),
+    ("look", {"word": 1}, "type"),
+    ("look", {"word": "a", "more": 1}, "additionalProperties"),
+    ("look", {"word": "x" * 100_000}, "more than 65536 bytes"),
+    ("look", {"word": object()}, "JSON does not know"),
+    ("send", {"word": "a", "idempotency_key": "mine"}, "additionalProperties"),
+    ("erase", {"word": ["a"]}, "type"),
+]
+"""F27: a tool, what it is asked, and what the refusal says."""
+
+
+@pytest.mark.parametrize(("name", "arguments", "said"), HOSTILE)
 def test_what_may_not_be_called_is_refused_told_and_reaches_nothing(
     world: World, caplog: pytest.LogCaptureFixture, name: str, arguments: dict[str, Any], said: str
 ) -> None:
@@ -180,6 +183,39 @@ def test_what_may_not_be_called_is_refused_told_and_reaches_nothing(
     assert "call of a tool refused" in caplog.text
     assert world.outcomes() == ["refused"]
     assert len(world.trail.entries[0]["tool"]) <= 64
+
+
+@pytest.mark.parametrize("dies", [0, 1], ids=["one worker", "a worker that is killed"])
+def test_a_run_that_tries_all_of_it_ends_as_any_other_with_nothing_done_but_what_it_may(
+    world: World, caplog: pytest.LogCaptureFixture, dies: int
+) -> None:
+    def injected(run: Run) -> Any:
+        said: list[str] = []
+        for name, arguments, _ in HOSTILE:
+            if name == "erase":
+                continue  # it would wait for a person
+            try:
+                run.tool(name, **arguments)
+            except ToolRefused as refusal:
+                said.append(str(refusal))
+        return {"refused": len(said), "x": run.tool("send", word="a")}
+
+    world.dies = dies
+    world.durable.bundle = world.durable.make_bundle(tools=TOOLS, max_steps=50)
+    with caplog.at_level(logging.DEBUG):
+        for _ in range(dies):
+            world.durable.work(injected)
+        worked = world.durable.work(injected)
+    assert worked.output == {"refused": len(HOSTILE) - 1, "x": "send a"}
+    world.durable.store.finish(worked.run.lease, RunStatus.DONE, output=worked.output)
+    items = world.durable.aws.items()
+    assert_all_ended(items, accepted=1)
+    assert_contiguous(items)
+    assert {(tool, word) for tool, word, _ in world.calls} == {("send", "a")}
+    assert len({key for _, _, key in world.calls}) == 1, "one key, so one effect"
+    hidden = repr(items) + caplog.text + repr(world.trail.entries)
+    assert "x" * 1000 not in hidden, "what was injected is kept nowhere"
+    assert SECRET_TEXT not in hidden
 
 
 def test_refusals_are_counted_and_are_no_errors_of_the_tool(world: World) -> None:

@@ -98,7 +98,10 @@ def test_a_call_reaches_its_tool_with_what_was_verified(world: GatewayWorld) -> 
 def test_what_is_not_allowed_reaches_nothing(
     world: GatewayWorld, tool: str, given: dict[str, Any], status: int, kind: str
 ) -> None:
+    before = world.aws.items()
     refused(world, world.post(tool, **given), status, kind)
+    assert world.aws.items() == before, "the run is as it was, and nothing was spent or claimed in its name"
+    assert SECRET_TEXT not in repr((world.lines, world.table.client.scan(TableName=world.table.name)))
 
 
 def test_a_run_that_is_over_waits_or_lost_its_worker_calls_nothing(world: GatewayWorld) -> None:

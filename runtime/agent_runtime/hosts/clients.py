@@ -88,7 +88,7 @@ def client_of(service: str, read_seconds: float = _READ_SECONDS, attempts: int =
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=read_seconds,
         max_pool_connections=_CONNECTIONS,
-        retries={"mode": "standard", "max_attempts": attempts},
+        retries={"mode": "standard", "total_max_attempts": attempts},
     )
     session: Any = boto3.session.Session()  # its stubs want a literal name
     return session.client(service, config=config)

@@ -176,6 +176,8 @@ def _work_on(
         let_go(store, opened.lease)
         return JobDone()
     except CheckpointUnavailable as error:
+        job.lease = None
+        store.give_up(opened.lease)
         return _wait_for_the_table(job, queue, error, jitter)
 
 
