@@ -5,6 +5,7 @@ Prints a table and writes build/bench.json, a row each: name, ours, peer, ratio,
 """
 
 import json
+import logging
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,7 @@ _STEPS = 60
 
 
 def main() -> None:
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     imports = [
         _handler_import(
             "the Lambda host", "agent_runtime.hosts.lambda_", ("dynamodb", "s3", "secretsmanager")

@@ -1,6 +1,5 @@
 """What one core of our worker gets through: runs without steps, whose output is kept durably."""
 
-import logging
 import tempfile
 import time
 from collections import Counter
@@ -9,7 +8,7 @@ from typing import Any
 
 import psutil
 
-from tests.faults.world import World
+from tests.faults.world import World, made
 
 _WARM_UP = 50
 _SECONDS = 120
@@ -21,23 +20,18 @@ def measure(endpoint_url: str, runs: int = 500) -> dict[str, Any]:
     CPU seconds are the worker's, without its start and a first batch. The server must be one of
     `tests.faults.world.server`.
     """
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    with tempfile.TemporaryDirectory() as folder:
-        world = World(endpoint_url, Path(folder), [])
-        try:
-            worker = psutil.Process(world.start_worker(AGENT_VISIBILITY_SECONDS="90").pid)
-            _drained(world, [world.submit([]) for _ in range(_WARM_UP)])
-            worker.suspend()
-            submitted = [world.submit([]) for _ in range(runs)]
-            before, began = _cpu_seconds(worker), time.perf_counter()
-            worker.resume()
-            _drained(world, submitted)
-            wall, cpu = time.perf_counter() - began, _cpu_seconds(worker) - before
-            statuses = Counter(world.record(run_id).status for run_id in submitted)
-            if statuses != {"DONE": runs}:
-                raise RuntimeError(f"not all runs are done: {statuses}")
-        finally:
-            world.close()
+    with tempfile.TemporaryDirectory() as folder, made(endpoint_url, Path(folder), []) as world:
+        worker = psutil.Process(world.start_worker(AGENT_VISIBILITY_SECONDS="90").pid)
+        _drained(world, [world.submit([]) for _ in range(_WARM_UP)])
+        worker.suspend()
+        submitted = [world.submit([]) for _ in range(runs)]
+        before, began = _cpu_seconds(worker), time.perf_counter()
+        worker.resume()
+        _drained(world, submitted)
+        wall, cpu = time.perf_counter() - began, _cpu_seconds(worker) - before
+        statuses = Counter(world.record(run_id).status for run_id in submitted)
+        if statuses != {"DONE": runs}:
+            raise RuntimeError(f"not all runs are done: {statuses}")
     return {"cpu_seconds": cpu, "wall_seconds": wall, "runs_per_cpu_second": runs / cpu}
 
 

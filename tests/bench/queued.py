@@ -1,7 +1,6 @@
 """Submit and worker, beside bare calls and beside Celery on the same moto server."""
 
 import json
-import logging
 import statistics
 import time
 import uuid
@@ -15,7 +14,7 @@ from embedded_aws.toolchain.cache import Say
 from tests.bench import celery_peer, our_worker
 from tests.bench.peer_venvs import peer_python, visibility_seconds
 from tests.bench.rows import paired, row
-from tests.faults.world import AGENT, World, server
+from tests.faults.world import AGENT, World, made, server
 
 _RUNS = 300
 _SUBMITS = 60
@@ -23,13 +22,9 @@ _SUBMITS = 60
 
 def rows(folder: Any, say: Say) -> list[dict[str, Any]]:
     """Rows of submit, throughput and resume. Peers that cannot be had are left out, and `say` says so."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     with server() as (url, history):
-        world = World(url, folder, history)
-        try:
+        with made(url, folder, history) as world:
             found = [*_submit(world)]
-        finally:
-            world.close()
         ours = our_worker.measure(url, _RUNS)
         celery = peer_python("celery", say)
         if celery is not None:

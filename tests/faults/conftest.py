@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.model_server import model_server
 from tests.faults.pods import ClusterNames, Pods, issuer_at
-from tests.faults.world import World, server
+from tests.faults.world import World, made, server
 from tests.servers import serve_fixture  # noqa: F401
 
 
@@ -23,10 +22,8 @@ def cloud() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 @pytest.fixture
 def world(cloud: tuple[str, list[dict[str, Any]]], tmp_path: Path) -> Iterator[World]:
-    with model_server() as model:
-        made = World(*cloud[:1], tmp_path, cloud[1], model)
-        yield made
-        made.close()
+    with made(cloud[0], tmp_path, cloud[1]) as world:
+        yield world
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from agent_runtime.reaper import Reaper
 from agent_runtime.records import RunRecord
 from agent_runtime.spend.caps import SpendCaps
 from embedded_aws.moto_gaps import fill
-from tests.faults.model_server import MODEL, RESERVED_USD, ModelServer
+from tests.faults.model_server import MODEL, RESERVED_USD, ModelServer, model_server
 
 HERE = Path(__file__).parent
 AGENT, TENANT = "answers", "acme"
@@ -284,6 +284,17 @@ def _bundle() -> Bundle:
         memory=MemorySpec(),
         runtime_fingerprint="test",
     )
+
+
+@contextmanager
+def made(endpoint_url: str, folder: Path, history: list[dict[str, Any]]) -> Iterator[World]:
+    """A world on a server, with a model; its workers end with the block."""
+    with model_server() as model:
+        world = World(endpoint_url, folder, history, model)
+        try:
+            yield world
+        finally:
+            world.close()
 
 
 @contextmanager

@@ -19,8 +19,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.faults.invariants import ENDS, effects
-from tests.faults.world import World, server
+from tests.faults.invariants import effects
+from tests.faults.world import World, made, server
+from tests.histories import ENDS
 
 POINTS = ("before claim", "after claim", "before checkpoint", "after checkpoint", "before delete")
 TABLE_CALLS = ["PutItem", "UpdateItem", "GetItem", "Query"]
@@ -37,15 +38,14 @@ def main() -> int:
     given = parser.parse_args()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     chance = random.Random(given.seed)
-    with server() as (url, history), tempfile.TemporaryDirectory() as folder:
-        world = World(url, Path(folder), history)
-        world.max_receives = 5
-        try:
-            accepted = _storm(world, chance, given.seconds, given.runs)
-            _calm(world, accepted)
-            return _told(world, accepted)
-        finally:
-            world.close()
+    with (
+        server() as (url, history),
+        tempfile.TemporaryDirectory() as folder,
+        made(url, Path(folder), history) as world,
+    ):
+        accepted = _storm(world, chance, given.seconds, given.runs)
+        _calm(world, accepted)
+        return _told(world, accepted)
 
 
 def _storm(world: World, chance: random.Random, seconds: int, most: int) -> list[str]:
