@@ -120,11 +120,6 @@ class Watch:
         return Proof.LEASE_OVER if now - self.heard_at >= stopped.lease_seconds else None
 
 
-def proof_of(store: CheckpointStore, stopped: Stop, waited_seconds: float) -> Proof | None:
-    """What a first look gives, so many seconds after the stop. Raises as `Watch.proof`."""
-    return Watch(stopped, 0.0).proof(store, waited_seconds)
-
-
 def resume(
     store: CheckpointStore,
     tenant: str,

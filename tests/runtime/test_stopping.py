@@ -16,11 +16,16 @@ from agent_runtime.people import cancel, decide
 from agent_runtime.reaper import SHARDS
 from agent_runtime.records import SKEW_SECONDS, RunRequest, RunStatus
 from agent_runtime.run import Run
-from agent_runtime.stopping import Proof, Stop, proof_of, resume, stop
+from agent_runtime.stopping import Proof, Stop, Watch, resume, stop
 from tests.runtime.durable import LEASE_SECONDS, RUN, Durable
 from tests.runtime.pretended import TABLE, Aws
 
 BUNDLE = "b" * 12
+
+
+def proof_of(store: CheckpointStore, stopped: Stop, waited_seconds: float) -> Proof | None:
+    """What a first look gives, so many seconds after the stop."""
+    return Watch(stopped, 0.0).proof(store, waited_seconds)
 
 
 def stopped(durable: Durable) -> Stop:
