@@ -220,16 +220,12 @@ class CheckpointStore:
     def left(self, lease: Lease) -> None:
         """Say that the worker that had this lease has let the run go, to whoever stopped it: they wait for
         that. Of a run that nobody stopped nothing is written."""
-        of_it: dict[str, Value] = {":birth": lease.birth, ":epoch": lease.epoch}
-        is_stopped = "birth = :birth AND stopped_epoch = :epoch"
-        self.table.update(head_key(lease.pk), {"left_epoch": lease.epoch}, is_stopped, of_it)
+        self._tell_who_stopped(lease, {"left_epoch": lease.epoch})
 
     def still_at_work(self, lease: Lease) -> None:
         """Say that the worker that had this lease is still in a step of the run, to whoever stopped it: they
         wait on. Of a run that nobody stopped nothing is written."""
-        of_it: dict[str, Value] = {":birth": lease.birth, ":epoch": lease.epoch}
-        is_stopped = "birth = :birth AND stopped_epoch = :epoch"
-        self.table.update(head_key(lease.pk), {}, is_stopped, of_it, increments=("busy_words",))
+        self._tell_who_stopped(lease, {}, ("busy_words",))
 
     def finish(
         self,
@@ -377,6 +373,13 @@ class CheckpointStore:
         values: dict[str, Value] = {":now": self._milliseconds() // 1000}
         found = self.table.put(head, f"{is_new} OR {has_expired}", values)
         return None if found is None or found["holder"] == head["holder"] else found
+
+    def _tell_who_stopped(
+        self, lease: Lease, changes: dict[str, Value], increments: tuple[str, ...] = ()
+    ) -> None:
+        of_it: dict[str, Value] = {":birth": lease.birth, ":epoch": lease.epoch}
+        is_stopped = "birth = :birth AND stopped_epoch = :epoch"
+        self.table.update(head_key(lease.pk), changes, is_stopped, of_it, increments=increments)
 
     def _update_head(self, lease: Lease, changes: dict[str, Value]) -> None:
         """One write by whoever holds the run. A run that was given back is no longer held, although its epoch
