@@ -70,9 +70,10 @@ def pattern_fault(pattern: str) -> str | None:
         return f"it is no regular expression: {error}"
     if compiled.search("") is not None:
         return "it matches the empty text, and so every text"
-    if _can_take_for_ever(re._parser.parse(pattern), inside=False):  # type: ignore[attr-defined]
+    parsed = re._parser.parse(pattern)  # type: ignore[attr-defined]
+    if _can_take_for_ever(parsed, inside=False):
         return "an unbounded repeat of what can match in several ways can take for ever"
-    if _looks_far(re._parser.parse(pattern), at_end=True):  # type: ignore[attr-defined]
+    if _looks_far(parsed, at_end=True):
         return (
             "an unbounded repeat is looked for to the end of a text from each of its places, unless it "
             "ends the pattern: give it a most, such as {1,64}"
