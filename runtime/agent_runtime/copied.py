@@ -32,16 +32,9 @@ class CopiedRun(Run):
             return self._from_recording(name)
         return super().step(name, fn, *args, **kwargs)
 
-    def act(
-        self,
-        name: str,
-        fn: Callable[..., Any],
-        *,
-        takes_key: bool,
-        before: Callable[[], None] = lambda: None,
-    ) -> Any:
+    def act(self, name: str, fn: Callable[..., Any], **how: Any) -> Any:
         if name in self._reading:
-            return super().act(name, fn, takes_key=takes_key, before=before)
+            return super().act(name, fn, **how)
         return self._from_recording(name)
 
     def gather(
