@@ -108,6 +108,11 @@ def rules_of(name: str, args: Any, arns: Mapping[str, str], secret_arns: Mapping
     }
 
 
+def agents_of(callers: Mapping[str, Any]) -> list[str]:
+    """The callers that have runs, by name."""
+    return sorted(caller for caller, declared in callers.items() if declared.get("is_agent", True))
+
+
 def check_tools(name: str, args: Any, inputs: Inputs) -> None:
     """Refuses a declaration that the gateway could not hold calls to. Raises `InputError`."""
     tools: Mapping[str, Any] = inputs.required("tools", "Declare one at least.")
@@ -175,7 +180,7 @@ def _check_size(tools: Mapping[str, Any], callers: Mapping[str, Any], inputs: In
             if declared.get("authorization_secret")
         }
     )
-    agents = sum(1 for declared in callers.values() if declared.get("is_agent", True))
+    agents = len(agents_of(callers))
     if (characters := most_characters(functions, secrets, agents)) > ROLE_CHARACTERS:
         raise inputs.refuse(
             "tools",

@@ -12,7 +12,13 @@ import pulumi_aws as aws
 from agent_hosting import _tool_access, _tool_trail
 from agent_hosting._audit_trail import AuditLock, check_audit
 from agent_hosting._packaging import Architecture, Target, gateway_archive, tools_archive
-from agent_hosting._tool_declarations import GatewayCallerArgs, GatewayToolArgs, check_tools, rules_of
+from agent_hosting._tool_declarations import (
+    GatewayCallerArgs,
+    GatewayToolArgs,
+    agents_of,
+    check_tools,
+    rules_of,
+)
 from agent_hosting._tool_functions import ToolFunctions
 from agent_hosting._tool_health import watch_tools
 from agent_hosting._tool_lifecycle import check_drained
@@ -172,7 +178,7 @@ class ToolGateway(pulumi.ComponentResource):
             if declared.get("entrypoint")
         }
         arns = {tool: function.arn for tool, (function, _) in functions.items()}
-        agents = sorted(c for c, declared in args["callers"].items() if declared.get("is_agent", True))
+        agents = agents_of(args["callers"])
         wanted = {
             tool: str(declared["authorization_secret"])
             for tool, declared in tools.items()
