@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
+from http.server import HTTPServer
 from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -23,7 +24,7 @@ class Threaded(ThreadingMixIn, WSGIServer):
 
 
 @contextmanager
-def serving(server: WSGIServer) -> Generator[str]:
+def serving(server: HTTPServer) -> Generator[str]:
     """`server` answers until the end of the block; gives its base URL."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()

@@ -9,6 +9,7 @@ from typing import Any
 
 from agent_runtime.model_spec import ModelSpec
 from agent_runtime.spend.caps import nanos
+from tests.servers import serving
 
 MODEL = ModelSpec(
     provider="openai",
@@ -78,11 +79,5 @@ class _Handler(BaseHTTPRequestHandler):
 def model_server() -> Iterator[ModelServer]:
     """One that answers until the end of the block."""
     server = ModelServer(("127.0.0.1", 0), _Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
+    with serving(server):
         yield server
-    finally:
-        server.shutdown()
-        thread.join(5)
-        server.server_close()
