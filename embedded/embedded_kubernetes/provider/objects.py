@@ -66,7 +66,11 @@ class Objects:
         live = await _called(applied, where=_where(kind, inputs), updating=updating)
         if annotation(inputs, "pulumi.com/skipAwait") == "true":
             return live
-        return await self._waiter(urn, seconds, inputs).until_ready(endpoint, live)
+        waiter = self._waiter(urn, seconds, inputs)
+        live = await waiter.until_ready(endpoint, live)
+        if kind.key == _DEFINITION:
+            await waiter.until_known(_defined(live), live)
+        return live
 
     async def read(self, kind: Kind, resource_id: str) -> Object | None:
         """None for an object that is not there."""
@@ -102,6 +106,13 @@ class Objects:
         said = annotation(values, "pulumi.com/timeoutSeconds")
         limit = seconds or (float(said) if said.isdigit() else _SECONDS)
         return Waiter(self.api, Progress(urn), self.run.cancelled, limit)
+
+
+def _defined(live: Object) -> list[Kind]:
+    """The kinds that a definition brings, one for each version that is served."""
+    spec = live["spec"]
+    versions = [str(v["name"]) for v in spec["versions"] if v["served"]]
+    return [Kind(f"{spec['group']}/{version}", spec["names"]["kind"]) for version in versions]
 
 
 def _where(kind: Kind, inputs: Properties) -> str:

@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from embedded_kubernetes.provider.api import Api, Endpoint
 from embedded_kubernetes.provider.connection import Object
 from embedded_kubernetes.provider.diagnosis import diagnose
 from embedded_kubernetes.provider.progress import Progress
 from embedded_kubernetes.provider.readiness import judge
+from embedded_kubernetes.provider.tokens import Kind
 
 _SHORTEST, _LONGEST = 0.1, 1.0
 _FAILED_BY = 3
@@ -60,6 +61,25 @@ class Waiter:
             verdict = await asyncio.to_thread(judge, live, self._api.listed)
             why = await self._why(live)
             text = f"not ready after {self._seconds:.0f} s: {verdict.reason}{why}"
+            raise NotReady(live, text) from None
+        except Cancelled:
+            raise NotReady(live, "the update was cancelled before it was ready") from None
+
+    async def until_known(self, kinds: Sequence[Kind], live: Object) -> None:
+        """Raises NotReady for a definition whose kinds the server does not tell of: it does so some time
+        after the definition is established."""
+
+        async def look() -> Object | None:
+            for kind in kinds:
+                if await asyncio.to_thread(self._api.endpoint, kind) is None:
+                    await self._progress.say(f"waiting until the cluster tells of its kind {kind}")
+                    return None
+            return live
+
+        try:
+            await self._repeat(look)
+        except TimeoutError:
+            text = f"established, and not told of by the cluster after {self._seconds:.0f} s"
             raise NotReady(live, text) from None
         except Cancelled:
             raise NotReady(live, "the update was cancelled before it was ready") from None
