@@ -171,7 +171,7 @@ def test_a_missing_kind_is_named_with_what_installs_it_unless_the_same_program_b
     finally:
         asked.delete(DEFINITION, made)
     # The server may tell of the kind for some moments yet, and then does not find where to put the object.
-    with pytest.raises(Refusal, match="has no kind Widget|not found|could not find"):
+    with pytest.raises(Refusal, match=r"has no kind Widget|not found|could not find"):
         asked.create(WIDGET, widget)
     assert not asked.read(WIDGET, f"{asked.namespace}/one", {"spec": {}}, widget).id
 

@@ -105,6 +105,14 @@ class Rollout:
         """As the schedule does each minute."""
         self.deployment.call_rule("handbook-rollout")
 
+    def stop_controller(self) -> None:
+        """From now on people alone move the traffic: whoever is first, the other one finds it moved."""
+        functions = self.deployment.client("lambda")
+        pages = functions.get_paginator("list_functions").paginate()
+        names = [found["FunctionName"] for page in pages for found in page["Functions"]]
+        (name,) = [name for name in names if name.startswith("handbook-rollout-")]
+        functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+
     def proves_itself(self, stable: str) -> str:
         """A good release goes all the way, by evidence, an experiment, copies and steps; its bundle id."""
         good = self.deploy("    pass\n", passing=False)

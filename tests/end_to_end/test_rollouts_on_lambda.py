@@ -18,6 +18,7 @@ def test_releases_on_lambda_prove_themselves_or_leave_by_themselves(deployment: 
     good = rollout.proves_itself(first)
     for way in ON_LAMBDA:
         rollout.leaves_by_itself(way, good)
+    rollout.stop_controller()
     rollout.person.run(
         "release", "rollback", "handbook", "--release", good, "--why", "an operator's right to"
     )
