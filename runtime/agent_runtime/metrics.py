@@ -12,7 +12,7 @@ from agent_runtime.records import ENDED, RunStatus, Usage
 from agent_runtime.traces import RunTrace
 
 if TYPE_CHECKING:  # the reaper prints metrics, too, and runs nothing
-    from agent_runtime.runner import RunOutcome
+    from agent_runtime.outcomes import RunOutcome
     from agent_runtime.turns import MemoryFigures
 
 NAMESPACE: Final = "AgentHosting"

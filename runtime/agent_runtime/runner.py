@@ -1,13 +1,9 @@
 """Takes one run from its request to its outcome: the same on every host."""
 
-import importlib
 import logging
 import os
-import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 from agent_runtime.audit.trail import NOT_KEPT, Trail
@@ -16,8 +12,8 @@ from agent_runtime.bundle import Bundle, MemorySpec
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.copied import CopiedRun
 from agent_runtime.copies import agreement, copied_run, recording_of
+from agent_runtime.entrypoints import Agent
 from agent_runtime.errors import (
-    PASSING,
     AuditUnavailable,
     Braked,
     CheckpointBlobLost,
@@ -27,15 +23,15 @@ from agent_runtime.errors import (
     MemoryGone,
     MemoryTooLarge,
     ResultNotJson,
-    SettingsError,
     Suspended,
 )
 from agent_runtime.escalations import escalated_after_ms
 from agent_runtime.guards.thresholds import Thresholds
 from agent_runtime.models.client import ModelClient
 from agent_runtime.notices import Notices
+from agent_runtime.outcomes import RunOutcome, ended, shown, status_after
 from agent_runtime.progress import as_json
-from agent_runtime.records import Lease, OpenedRun, RunRecord, RunRequest, RunStatus, Usage
+from agent_runtime.records import Lease, OpenedRun, RunRequest
 from agent_runtime.run import NOT_INTERRUPTED, Run
 from agent_runtime.scopes import Scope, current_scope
 from agent_runtime.secrets import SecretReader, SecretValue
@@ -49,44 +45,11 @@ from agent_runtime.telemetry.spans import NO_SPANS, Spans
 from agent_runtime.telemetry.working import working
 from agent_runtime.tools.calling import Gateway
 from agent_runtime.tools.local import local_tools
-from agent_runtime.traces import RunTrace
 from agent_runtime.turns import MemoryFigures, Turn, Turns
 
 _log = logging.getLogger("agent_runtime.runner")
-Agent = Callable[[Run], Any]
 _MEMORY_REFUSED = (CheckpointBlobLost, MemoryGone, MemoryTooLarge, ResultNotJson)
 """The agent's run cannot end with what it made of its memory."""
-
-
-@dataclass(frozen=True)
-class RunOutcome:
-    """How a run ended (DONE), stopped (PARKED) or failed (FAILED); the last two can go on under the same
-    key."""
-
-    run_id: str
-    status: RunStatus
-    bundle_id: str
-    output: Any
-    steps: tuple[tuple[str, bool], ...]
-    """Name of each step, and whether its result was replayed."""
-    usage: Usage
-    """All that the run has used."""
-    spent: Usage
-    """What this call has used; nothing, if the run was done before."""
-    error: Exception | None = None
-    scores: Mapping[str, float] = field(default_factory=dict)
-    """What the agent reported of its own work, from 0 to 1."""
-    agreement: float | None = None
-    """Of a copy, the share of words that its output has in common with that of the run that it copies."""
-    trace: RunTrace | None = None
-    """How it went as far as this call saw it; None if the run was done before."""
-    lease: Lease | None = field(default=None, repr=False)
-    """Under which this call worked on the run; None likewise."""
-    tenant: str = ""
-    memory: MemoryFigures | None = None
-    """What it left in its session's memory, if it changed it."""
-    record: RunRecord | None = field(default=None, repr=False)
-    """The run as this call found it; None if it was done before."""
 
 
 class Runner:
@@ -319,7 +282,7 @@ class Runner:
                 remembered = turn.commit(run.memory)
             except _MEMORY_REFUSED as refused:
                 output, error = None, refused
-        status = _status(error)
+        status = status_after(error)
         beside = None
         if isinstance(run, CopiedRun):
             beside = 0.0 if error is not None else agreement(run.recording.output, output)
@@ -357,42 +320,3 @@ class Runner:
             clock=store.now,
         )
         return Turns(sessions, Snapshots(store.table, store.blobs, store.heads.agent, store.now), spec)
-
-
-def ended(record: RunRecord) -> RunOutcome:
-    """The outcome of a run that ended before."""
-    steps = tuple((name, True) for name in record.steps)
-    return RunOutcome(
-        record.run_id, record.status, record.bundle_id, record.output, steps, record.usage, Usage()
-    )
-
-
-def load_agent(entrypoint: str, task_root: str | Path) -> Agent:
-    """Import the agent's function from its folder. Raises `SettingsError` if it is not there."""
-    module_name, _, function_name = entrypoint.partition(":")
-    folder = str(Path(task_root).resolve())
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    try:
-        agent = getattr(importlib.import_module(module_name), function_name)
-    except (ModuleNotFoundError, AttributeError) as error:
-        raise SettingsError(f"entrypoint {entrypoint!r} cannot be loaded from {folder}: {error}") from error
-    if not callable(agent):
-        raise SettingsError(f"entrypoint {entrypoint!r} is not a function")
-    return agent
-
-
-def _status(error: Exception | None) -> RunStatus:
-    """What may pass by itself parks the run; everything else has failed."""
-    if error is None:
-        return RunStatus.DONE
-    if isinstance(error, Suspended):
-        return RunStatus(error.status)
-    return RunStatus.PARKED if isinstance(error, PASSING) else RunStatus.FAILED
-
-
-def shown(error: Exception | None) -> str | None:
-    """The class alone: the text of an agent's exception may hold anything, a secret among it."""
-    if error is None:
-        return None
-    return str(error) if isinstance(error, PASSING) else type(error).__name__

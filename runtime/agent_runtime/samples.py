@@ -10,8 +10,8 @@ from typing import Final
 from agent_runtime.checkpoint_table import CheckpointTable
 from agent_runtime.errors import AgentRuntimeError
 from agent_runtime.heads import without_hash
+from agent_runtime.outcomes import RunOutcome
 from agent_runtime.records import SCHEMA_VERSION, RunStatus, Value
-from agent_runtime.runner import RunOutcome
 from agent_runtime.traffic import place
 
 _log = logging.getLogger("agent_runtime.samples")

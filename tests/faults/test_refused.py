@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from agent_runtime.brake import BrakeReader
+from agent_runtime.entrypoints import Agent
 from agent_runtime.errors import IdempotencyMismatch, RunInProgress
 from agent_runtime.models.client import ModelClient
+from agent_runtime.outcomes import RunOutcome
 from agent_runtime.records import RunRequest
 from agent_runtime.run import Run
-from agent_runtime.runner import Agent, Runner, RunOutcome
+from agent_runtime.runner import Runner
 from agent_runtime.secrets import SecretReader
 from tests.faults.invariants import assert_invariants
 from tests.faults.world import TENANT, World

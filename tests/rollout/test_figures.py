@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from agent_runtime.errors import ScoreInvalid
 from agent_runtime.metrics import RunFigures, figures_of, metrics_line
+from agent_runtime.outcomes import RunOutcome
 from agent_runtime.records import ENDED, Lease, RunStatus, Usage
-from agent_runtime.runner import RunOutcome
 from agent_runtime.scores import MOST_SCORES, add_score
 from agent_runtime.traces import RunTrace
 

@@ -15,9 +15,10 @@ from agent_runtime.brake import BrakeReader
 from agent_runtime.bundle import Bundle
 from agent_runtime.checkpoint_table import CheckpointTable
 from agent_runtime.checkpoints import CheckpointStore
+from agent_runtime.entrypoints import Agent
 from agent_runtime.hosts.queue import Queue
 from agent_runtime.models.client import ModelClient
-from agent_runtime.runner import Agent, Runner
+from agent_runtime.runner import Runner
 from agent_runtime.secrets import SecretReader
 from agent_runtime.spend.caps import SpendCaps
 from agent_runtime.spend.ledger import Ledger

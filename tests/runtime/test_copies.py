@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from agent_runtime.bundle import Bundle, ToolSpec
 from agent_runtime.copies import agreement, copied_run, copy_id
+from agent_runtime.outcomes import RunOutcome
 from agent_runtime.records import RunRequest, RunStatus
 from agent_runtime.run import Run
-from agent_runtime.runner import RunOutcome
 from tests.runtime.lambdas import Api, Event
 
 CALLER = "c" * 32

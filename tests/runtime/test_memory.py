@@ -16,9 +16,10 @@ from agent_runtime.errors import (
     ResultNotJson,
     SessionBusy,
 )
+from agent_runtime.outcomes import RunOutcome
 from agent_runtime.records import RunRequest, RunStatus
 from agent_runtime.run import Run
-from agent_runtime.runner import Runner, RunOutcome
+from agent_runtime.runner import Runner
 from agent_runtime.scopes import Scope, current_scope
 from agent_runtime.session_keys import session_pk
 from agent_runtime.turns import Turn

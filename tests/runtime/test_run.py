@@ -5,6 +5,7 @@ import pytest
 
 from agent_runtime.brake import engage, release
 from agent_runtime.bundle import Bundle
+from agent_runtime.entrypoints import Agent
 from agent_runtime.errors import (
     Braked,
     LeaseLost,
@@ -15,9 +16,9 @@ from agent_runtime.errors import (
     StepLimitExceeded,
     StepMismatch,
 )
+from agent_runtime.outcomes import RunOutcome
 from agent_runtime.records import RunRequest, RunStatus, Usage
 from agent_runtime.run import Run
-from agent_runtime.runner import Agent, RunOutcome
 
 ASK: list[Any] = [{"role": "user", "content": "why?"}]
 Execute = Callable[..., RunOutcome]

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_runtime.bundle import Bundle
+from agent_runtime.outcomes import RunOutcome
 from agent_runtime.records import Lease, RunStatus, Usage
-from agent_runtime.runner import RunOutcome
 from agent_runtime.samples import Sample, Sampler, SampleStore, belongs
 from agent_runtime.traffic import WHOLE, place
 from tests.runtime.faulty import FaultyClient

@@ -14,10 +14,10 @@ from agent_runtime import tool
 from agent_runtime.approvals import Decision
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import ModelUnavailable
+from agent_runtime.outcomes import RunOutcome
 from agent_runtime.people import decide
 from agent_runtime.records import RunRecord, RunRequest, RunStatus, Usage
 from agent_runtime.run import Run
-from agent_runtime.runner import RunOutcome
 from agent_runtime.telemetry import semantics
 from agent_runtime.telemetry.otel import OtelSpans
 from agent_runtime.telemetry.traceparent import TraceParent, of_run

@@ -7,7 +7,8 @@ import pytest
 
 from agent_runtime.bundle import Bundle, ToolSpec
 from agent_runtime.models.client import ModelClient
-from agent_runtime.runner import Runner, RunRequest
+from agent_runtime.records import RunRequest
+from agent_runtime.runner import Runner
 from agent_runtime.settings import Settings
 
 _GIVEN = {

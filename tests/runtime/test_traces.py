@@ -10,10 +10,10 @@ from agent_runtime.bundle import Bundle, ModelSpec
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import ModelUnavailable
 from agent_runtime.models.client import Completion
+from agent_runtime.outcomes import RunOutcome
 from agent_runtime.people import decide
 from agent_runtime.records import RunRequest, RunStatus, Usage
 from agent_runtime.run import Run
-from agent_runtime.runner import RunOutcome
 from agent_runtime.traces import RunTrace, Tally
 from tests.runtime.durable import Durable, Killed
 from tests.runtime.faulty import FaultyClient

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent_hosting_cli.project import UserError
+from agent_runtime.entrypoints import Agent, load_agent
 from agent_runtime.errors import SettingsError
-from agent_runtime.runner import Agent, load_agent
 
 
 @contextmanager

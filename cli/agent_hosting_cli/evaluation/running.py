@@ -12,8 +12,9 @@ from typing import Any, Final
 from agent_hosting_cli.evaluation.cases import Case
 from agent_hosting_cli.evaluation.results import TIMED_OUT, CaseResult
 from agent_runtime.ids import run_id_for_key
+from agent_runtime.outcomes import RunOutcome
 from agent_runtime.records import RunRequest, RunStatus
-from agent_runtime.runner import Runner, RunOutcome
+from agent_runtime.runner import Runner
 
 TENANT: Final = "evaluation"
 _LEASE_MARGIN_SECONDS: Final = 60

@@ -29,10 +29,11 @@ from agent_runtime.hosts.held import Job
 from agent_runtime.hosts.queue import Queue, RunMessage
 from agent_runtime.hosts.session_pins import SessionPins, end_stranded, send_run_to
 from agent_runtime.hosts.spent import parked_unless_paid
+from agent_runtime.outcomes import RunOutcome
 from agent_runtime.people import wake_if_decided
 from agent_runtime.records import OpenedRun, RunStatus
 from agent_runtime.run import Run
-from agent_runtime.runner import Runner, RunOutcome
+from agent_runtime.runner import Runner
 from agent_runtime.stopping import let_go
 
 _log = logging.getLogger("agent_runtime.hosts.job")

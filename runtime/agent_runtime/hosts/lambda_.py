@@ -29,8 +29,9 @@ from agent_runtime.hosts.scheduled import by_schedule
 from agent_runtime.hosts.session_pins import SessionPins
 from agent_runtime.hosts.user_tokens import with_user_token
 from agent_runtime.metrics import NOBODY_ELSE, Told, figures_of, metrics_line
+from agent_runtime.outcomes import RunOutcome
 from agent_runtime.records import ENDED, RunRequest, RunStatus, record_from
-from agent_runtime.runner import Runner, RunOutcome
+from agent_runtime.runner import Runner
 from agent_runtime.samples import Sampler
 from agent_runtime.telemetry.traceparent import from_xray
 from agent_runtime.telemetry.working import tell_end

@@ -19,7 +19,7 @@ from agent_runtime.people import cancel, decide
 from agent_runtime.records import Path, RunRecord, RunStatus, Usage, path_from
 
 if TYPE_CHECKING:  # the status function runs nothing
-    from agent_runtime.runner import RunOutcome
+    from agent_runtime.outcomes import RunOutcome
 
 _log = logging.getLogger("agent_runtime.hosts.reading")
 _CURSOR = re.compile(r"\d{6}-\d{6}")

@@ -11,6 +11,7 @@ from agent_runtime.audit.trail import Trail
 from agent_runtime.brake import BrakeReader
 from agent_runtime.bundle import Bundle
 from agent_runtime.checkpoints import CheckpointStore
+from agent_runtime.entrypoints import load_agent
 from agent_runtime.errors import SettingsError
 from agent_runtime.guards.circuits import Circuits
 from agent_runtime.hosts.clients import client_of, lazily, store_of, trail_of
@@ -18,7 +19,7 @@ from agent_runtime.hosts.providers import Address, models_of
 from agent_runtime.hosts.session_pins import SessionPins
 from agent_runtime.logs import log_to
 from agent_runtime.notices import Notices
-from agent_runtime.runner import Runner, load_agent
+from agent_runtime.runner import Runner
 from agent_runtime.samples import Sampler, SampleStore
 from agent_runtime.secrets import SecretReader
 from agent_runtime.settings import Settings

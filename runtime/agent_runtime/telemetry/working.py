@@ -10,7 +10,7 @@ from agent_runtime.telemetry.here import Here, current_run
 from agent_runtime.telemetry.spans import Spans, current_spans
 
 if TYPE_CHECKING:
-    from agent_runtime.runner import RunOutcome
+    from agent_runtime.outcomes import RunOutcome
 
 
 @contextmanager
