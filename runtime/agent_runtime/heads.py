@@ -87,6 +87,10 @@ class Heads:
         }
         return {**due, "resends": 0, "takes": 0, "epoch": 0, "status": RunStatus.QUEUED.value}
 
+    def held_back(self, why: str, now: int) -> dict[str, Value]:
+        """Changes to the head of a run that waits for a person to resume it."""
+        return {"held": why, "due_shard": held_shard(self.agent), "due_at": now}
+
     def lease(self, head: dict[str, Any]) -> Lease:
         """The lease of whoever wrote the head's epoch."""
         prefix = blob_prefix(self.agent, head["tenant"], head["run_id"])

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.records import RunStatus, Value
+from agent_runtime.spend.pots import close_shared
 
 IS_AS_READ: Final = ("birth", "epoch", "status")
 """Nobody has taken the run, given it back or ended it since; its holder may have extended the lease."""
@@ -31,7 +32,7 @@ def end_from_outside(
         return False
     lease = store.heads.lease(found)
     store.steps.fence(lease, store.steps.read(lease.pk, lease.birth, found.get("compacted_to", 0)))
-    store.close_pot(found.get("pot"))
+    close_shared(store.leased.pots, found.get("pot"))
     return True
 
 

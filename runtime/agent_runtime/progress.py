@@ -245,7 +245,7 @@ class Progress:
         with self._lock:
             steps, self._since_segment = self._since_segment, {}
         self.store.steps.compact(self.lease, upto, list(steps.values()))
-        self.store.compacted(self.lease, upto)
+        self.store.leased.compacted(self.lease, upto)
 
 
 def as_json(value: object, what: str) -> str:

@@ -122,7 +122,7 @@ class Run:
                 told=(lambda _: None) if alerts is None else alerts.look,
                 note=CapNotes(store.table, audit, lease, self.run_id, self.tenant, clock),
                 approved=lambda path: approvals.is_approved(lease, path),
-                pots=store.pots,
+                pots=store.leased.pots,
                 parent=opened.record.parent,
             )
         )
@@ -245,13 +245,13 @@ class Run:
         """
         if self._parent is not None:
             return self._parent
-        if self._meter is None or self._store.pots is None:
+        if self._meter is None or self._store.leased.pots is None:
             raise ShareUnavailable("run.share() needs a ledger: caps are given under `spend` in the stack")
-        meter, pots = self._meter, self._store.pots
+        meter, pots = self._meter, self._store.leased.pots
 
         def opened(_path: Path) -> str:
             reference = pots.open(self.run_id, meter.cap, meter.spent, self.lease.expires_at)
-            self._store.share(self.lease, reference.text)
+            self._store.leased.share(self.lease, reference.text)
             return reference.text
 
         text: str = self.progress.once("share", opened)

@@ -179,7 +179,7 @@ class Runner:
         error = outcome.error
         names = tuple(name for name, _ in outcome.steps)
         if isinstance(error, Suspended):
-            self._store.suspend(
+            self._store.leased.suspend(
                 lease,
                 outcome.status,
                 due_at=error.due_at,
@@ -188,7 +188,7 @@ class Runner:
                 usage=outcome.usage,
             )
         else:
-            self._store.finish(
+            self._store.leased.finish(
                 lease,
                 outcome.status,
                 output=outcome.output,

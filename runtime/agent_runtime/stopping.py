@@ -21,6 +21,7 @@ from agent_runtime.guards.questions import lift
 from agent_runtime.heads import QUEUED_SECONDS, due_shard
 from agent_runtime.outside import IS_AS_READ, update_from_outside
 from agent_runtime.records import ENDED, SKEW_SECONDS, Lease, RunStatus, Value
+from agent_runtime.spend.pots import hold_shared
 
 _log = logging.getLogger("agent_runtime.stopping")
 STOPPED: Final = "stop"
@@ -68,7 +69,7 @@ def stop(store: CheckpointStore, tenant: str, run_id: str, *, by: str, why: str)
             return _stop_of(head, status, head["epoch"], 0.0)
         if head.get("held") == STOPPED:
             _fence(store, head)  # whoever stopped it may have died before
-            store.hold_pot(head)
+            hold_shared(store.leased.pots, head)
             return _stop_of(head, status, head["stopped_epoch"], head["unnoticed_ms"] / 1000)
         changes: dict[str, Value] = {
             "status": RunStatus.PARKED.value,
@@ -78,13 +79,13 @@ def stop(store: CheckpointStore, tenant: str, run_id: str, *, by: str, why: str)
             "unnoticed_ms": int(_unnoticed(store, head) * 1000),
             "left_epoch": None,
             "busy_words": None,
-            **store.held_back(STOPPED),
+            **store.heads.held_back(STOPPED, int(store.now() * 1000)),
         }
         done = update_from_outside(store, head, changes, ("epoch",), while_same=IS_AS_READ)
         if done is None:
             continue
         _fence(store, done)
-        store.hold_pot(done)
+        hold_shared(store.leased.pots, done)
         return _stop_of(done, status, head["epoch"], done["unnoticed_ms"] / 1000)
     raise CheckpointUnavailable("the run changes too fast to be stopped: try again")
 
@@ -165,13 +166,13 @@ def resume(
 def let_go(store: CheckpointStore, lease: Lease) -> None:
     """A worker's last word on a run that it lost, to whoever stopped it."""
     with contextlib.suppress(CheckpointUnavailable):  # then the end of its lease tells
-        store.left(lease)
+        store.leased.left(lease)
 
 
 def still_at_work(store: CheckpointStore, lease: Lease) -> None:
     """A worker's word, at each heartbeat, on a run that it lost and is still in a step of."""
     with contextlib.suppress(CheckpointUnavailable):  # the next heartbeat says it again
-        store.still_at_work(lease)
+        store.leased.still_at_work(lease)
 
 
 def _fence(store: CheckpointStore, head: dict[str, Any]) -> None:

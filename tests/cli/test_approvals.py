@@ -30,7 +30,7 @@ def asks(world: World, number: int, summary: str = "send 100 letters", *, is_dou
     until = world.aws.clock.now + 60 * number
     question = Approval(run_id, (2,), "send", summary, until, is_doubt=is_doubt)
     Approvals(store.table, world.aws.clock).ask(lease, question)
-    store.suspend(lease, RunStatus.WAITING_APPROVAL, due_at=until)
+    store.leased.suspend(lease, RunStatus.WAITING_APPROVAL, due_at=until)
     return question.approval_id
 
 

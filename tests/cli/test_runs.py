@@ -72,7 +72,7 @@ class World:
         run_id, store = f"{number:032x}", self.store("handbook")
         opened = store.open_run(run_id=run_id, tenant="demo", input={}, bundle_id="c" * 12, lease_seconds=30)
         assert opened.lease is not None
-        store.finish(opened.lease, RunStatus.PARKED, error="the brake is engaged: spent")
+        store.leased.finish(opened.lease, RunStatus.PARKED, error="the brake is engaged: spent")
         return run_id
 
     def switch(self, sleep: Callable[[float], None] = lambda _: None) -> KillSwitch:
@@ -123,7 +123,7 @@ def test_runs_of_every_host_are_listed_and_filtered_without_what_callers_said(wo
 
 def test_ended_runs_are_listed_on_request(world: World) -> None:
     run_id = world.submit(1)
-    world.store().finish(world.take(run_id), RunStatus.DONE, output={})
+    world.store().leased.finish(world.take(run_id), RunStatus.DONE, output={})
     assert world.listed() == []
     assert [run["status"] for run in world.listed("--ended", "--hours", "1")] == ["DONE"]
     assert world.command("runs", "list").stdout == "no run fits\n"
@@ -134,7 +134,7 @@ def test_what_each_run_cost_is_told_the_dearest_first(world: World) -> None:
     for number, tenant, usd in ((1, "acme", 0.1), (2, "other", 0.3), (3, "acme", 0.2)):
         lease = world.take(world.submit(number, tenant), tenant)
         used = Usage(input_tokens=7, output_tokens=3, cost_usd=usd, model_calls=number)
-        world.store().finish(lease, RunStatus.DONE, output={}, usage=used)
+        world.store().leased.finish(lease, RunStatus.DONE, output={}, usage=used)
     world.submit(4)
 
     def spend(*words: str) -> Any:
@@ -165,7 +165,9 @@ def test_one_run_is_shown_as_far_as_it_is(world: World) -> None:
 
 def test_the_kill_switch_stops_everything_everywhere_and_proves_it(world: World) -> None:
     queued, waiting, turn = world.submit(1), world.submit(2), world.turn(4)
-    world.store().suspend(world.take(waiting), RunStatus.WAITING_APPROVAL, due_at=world.aws.clock.now + 60)
+    world.store().leased.suspend(
+        world.take(waiting), RunStatus.WAITING_APPROVAL, due_at=world.aws.clock.now + 60
+    )
     done = world.command("runs", "stop", "--all", "--why", "enough", "--yes", "--json")
     assert done.exit_code == 0, done.output
     outcome = json.loads(done.stdout)
@@ -187,7 +189,7 @@ def test_a_worker_that_lets_go_is_waited_for(world: World) -> None:
     def worker_notices(_: float) -> None:
         looks.append(world.now)
         if len(looks) == 3:
-            world.store().left(lease)
+            world.store().leased.left(lease)
 
     outcome = world.switch(worker_notices).stop(Wanted(tenant="acme"), brakes=False, wait_seconds=60)
     assert [line["proof"] for line in outcome.stopped] == ["its worker has let it go"]
@@ -210,7 +212,7 @@ def test_a_worker_that_is_still_in_a_step_is_no_proof_when_its_lease_is_over(wor
 
     def beats(_: float) -> None:
         if world.now % 30 == 0:
-            world.store().still_at_work(lease)
+            world.store().leased.still_at_work(lease)
 
     def stops(wait_seconds: float, sleep: Callable[[float], None]) -> Any:
         return world.switch(sleep).stop(Wanted(run_id=run_id), brakes=False, wait_seconds=wait_seconds)

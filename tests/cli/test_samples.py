@@ -34,7 +34,7 @@ class World:
         run_id, store = f"{number:032x}", self.aws.store()
         opened = store.open_run(run_id=run_id, tenant="acme", input=given, bundle_id=BUNDLE, lease_seconds=60)
         assert opened.lease is not None
-        store.finish(opened.lease, RunStatus.DONE, output=output)
+        store.leased.finish(opened.lease, RunStatus.DONE, output=output)
         finished = int(self.aws.clock.now * 1000) + number
         sample = Sample("acme", run_id, BUNDLE, finished, opened.lease.expires_at)
         SampleStore(store.table, "answers").add(sample)

@@ -49,7 +49,7 @@ class World:
             run_id=run_id, tenant="acme", input={"n": number}, bundle_id=bundle_id, lease_seconds=60
         )
         assert opened.lease is not None
-        self.store.finish(opened.lease, RunStatus.DONE, output={})
+        self.store.leased.finish(opened.lease, RunStatus.DONE, output={})
         made = sample(run_id, bundle_id)
         self.samples.insert(0, made)
         return made
@@ -120,7 +120,7 @@ def test_copies_that_are_under_way_count_among_those_that_are_asked_for(world: W
     name = copy_id(B, world.samples[0].run_id)
     opened = world.store.take_run(run_id=name, tenant="acme", bundle_id=B, lease_seconds=60)
     assert opened.lease is not None
-    world.store.finish(opened.lease, RunStatus.DONE, output={})
+    world.store.leased.finish(opened.lease, RunStatus.DONE, output={})
     assert world.begin() == 1
 
 
@@ -130,7 +130,7 @@ def test_a_copy_has_no_session_and_expires_with_the_run_that_it_copies(world: Wo
         run_id=run_id, tenant="acme", input={}, bundle_id=A, lease_seconds=60, session="a talk"
     )
     assert opened.lease is not None
-    world.store.finish(opened.lease, RunStatus.DONE, output={})
+    world.store.leased.finish(opened.lease, RunStatus.DONE, output={})
     world.samples.append(sample(run_id))
     world.aws.clock.now += 86_400
     world.begin()

@@ -147,7 +147,7 @@ def test_the_message_of_a_run_that_has_ended_goes(world: World, status: RunStatu
     run_id = world.submit()
     lease = world.take(run_id).lease
     assert lease is not None
-    world.store.finish(lease, status)
+    world.store.leased.finish(lease, status)
     before = world.head(run_id)
     world.apply()
     assert world.head(run_id) == before

@@ -157,7 +157,7 @@ class Workers(RuleBasedStateMachine):
         if lease is None:
             return
         try:
-            self.stores[worker].finish(lease, RunStatus.DONE, output=f"by {worker}")
+            self.stores[worker].leased.finish(lease, RunStatus.DONE, output=f"by {worker}")
         except LeaseLost:
             assert lease.epoch < self.epochs[-1]
             return

@@ -78,21 +78,23 @@ def test_of_two_that_begin_together_one_wins(aws: Any, faulty: Any) -> None:
 
 def test_the_same_key_with_another_input_is_refused(aws: Any) -> None:
     store = aws.store()
-    store.finish(lease_of(begin(store)), RunStatus.DONE, output={"a": 1})
+    store.leased.finish(lease_of(begin(store)), RunStatus.DONE, output={"a": 1})
     with pytest.raises(IdempotencyMismatch):
         begin(store, input={"question": "what?"})
 
 
 def test_the_order_of_the_inputs_fields_makes_no_other_input(aws: Any) -> None:
     store = aws.store()
-    store.finish(lease_of(begin(store, input={"a": 1, "b": 2})), RunStatus.DONE, output={"c": 3})
+    store.leased.finish(lease_of(begin(store, input={"a": 1, "b": 2})), RunStatus.DONE, output={"c": 3})
     assert begin(store, input={"b": 2, "a": 1}).record.output == {"c": 3}
 
 
 def test_a_finished_run_gives_its_stored_result_even_to_another_bundle(aws: Any, faulty: Any) -> None:
     store = aws.store(faulty)
     usage = Usage(10, 2, 0.5, 1)
-    store.finish(lease_of(begin(store)), RunStatus.DONE, output={"a": 1.5}, steps=("find",), usage=usage)
+    store.leased.finish(
+        lease_of(begin(store)), RunStatus.DONE, output={"a": 1.5}, steps=("find",), usage=usage
+    )
     faulty.calls.clear()
     again = begin(store, bundle_id="b2")
     assert again.lease is None
@@ -122,7 +124,7 @@ def test_a_run_that_stopped_goes_on_at_once(aws: Any, status: RunStatus) -> None
     store = aws.store()
     lease = lease_of(begin(store))
     store.steps.save(lease, (1,), "find", "1")
-    store.finish(lease, status, error="because")
+    store.leased.finish(lease, status, error="because")
     resumed = begin(store)
     assert resumed.record.status == RunStatus.RUNNING
     assert done(resumed) == [(1,)]
@@ -138,9 +140,9 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more(aws: Any) -> None:
     with pytest.raises(LeaseLost):
         store.steps.save(stale, (2,), "read", '"stale"')
     with pytest.raises(LeaseLost):
-        store.finish(stale, RunStatus.DONE, output={"stale": True})
+        store.leased.finish(stale, RunStatus.DONE, output={"stale": True})
     with pytest.raises(LeaseLost):
-        store.extend_lease(stale, 60)
+        store.leased.extend_lease(stale, 60)
     assert aws.items() == before
     store.steps.save(winner, (2,), "read", '"new"')
     with pytest.raises(LeaseLost):
@@ -192,7 +194,7 @@ def test_a_write_whose_answer_was_lost_is_a_success_and_no_duplicate(
     store.steps.save(lease, (1,), "find", "1")
     if operation == "finish":
         faulty.lost["update_item"] = 1
-    store.finish(lease, RunStatus.DONE, output={"a": 1}, steps=("find",))
+    store.leased.finish(lease, RunStatus.DONE, output={"a": 1}, steps=("find",))
     assert begin(store).record.output == {"a": 1}
     assert len(aws.steps(RUN)) == 1
 
@@ -245,7 +247,7 @@ def test_a_lease_can_be_kept(aws: Any) -> None:
     store = aws.store()
     lease = lease_of(begin(store))
     aws.clock.now += 20
-    store.extend_lease(lease, 30)
+    store.leased.extend_lease(lease, 30)
     aws.clock.now += 20
     with pytest.raises(RunInProgress):
         begin(store)
@@ -267,7 +269,7 @@ def test_a_large_result_goes_to_s3_with_its_hash(aws: Any) -> None:
     large = json.dumps("é" * 300_000)
     lease = lease_of(begin(store, input="x" * 400_000))
     store.steps.save(lease, (1,), "read", large)
-    store.finish(lease, RunStatus.PARKED, output="y" * 300_000)
+    store.leased.finish(lease, RunStatus.PARKED, output="y" * 300_000)
     resumed = begin(store, input="x" * 400_000)
     assert resumed.record.input == "x" * 400_000
     assert store.steps.load(resumed.recorded[(1,)]) == large
@@ -346,7 +348,7 @@ def test_an_expired_run_is_absent_before_dynamodb_deletes_it(aws: Any) -> None:
     store = aws.store()
     lease = lease_of(begin(store))
     store.steps.save(lease, (1,), "find", '"old"')
-    store.finish(lease, RunStatus.DONE, output={"old": True})
+    store.leased.finish(lease, RunStatus.DONE, output={"old": True})
     aws.clock.now += 30 * 86_400
     assert store.get_run("acme", RUN) is None
     again = begin(store, input="another")

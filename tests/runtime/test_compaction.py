@@ -146,7 +146,7 @@ def test_a_stale_worker_does_not_move_the_head_by_its_segment(durable: Durable) 
     durable.result(steps_agent(durable, 30))
     head = durable.store.find_head("acme", RUN)
     with pytest.raises(Exception, match="no longer held"):
-        durable.store.compacted(stale.lease, 10)
+        durable.store.leased.compacted(stale.lease, 10)
     assert durable.store.find_head("acme", RUN) == head
     assert head is not None
     assert head["compacted_to"] == 30

@@ -284,7 +284,7 @@ def test_late_answers_and_answers_to_ended_runs_are_refused_with_the_reason(dura
 
     run = durable.take()
     error = suspended(durable.work(agent, run).error)
-    durable.store.suspend(run.lease, RunStatus.WAITING_APPROVAL, due_at=error.due_at, error=str(error))
+    durable.store.leased.suspend(run.lease, RunStatus.WAITING_APPROVAL, due_at=error.due_at, error=str(error))
     (asked,) = pending(durable.store, Wanted())
     assert (asked.verdict, asked.kind, asked.tenant, asked.summary) == (PENDING, "approval", "acme", "it")
     with pytest.raises(ApprovalRefused, match="'happened' does not answer it: it takes approve, deny"):

@@ -117,17 +117,19 @@ class Machine(RuleBasedStateMachine):
     @rule(worker=workers, status=st.sampled_from([None, *WAITS]), has_failed=st.booleans())
     def keeps_or_gives_back(self, worker: int, status: RunStatus | None, has_failed: bool) -> None:
         if status is None:
-            self.on_head(worker, lambda store, lease: store.extend_lease(lease, 30), is_given_back=False)
+            self.on_head(
+                worker, lambda store, lease: store.leased.extend_lease(lease, 30), is_given_back=False
+            )
         else:
             due_at, error = self.aws.clock.now + 60, "why" if has_failed else None
             self.on_head(
-                worker, lambda store, lease: store.suspend(lease, status, due_at=due_at, error=error)
+                worker, lambda store, lease: store.leased.suspend(lease, status, due_at=due_at, error=error)
             )
 
     @precondition(lambda self: self.holders and self.epoch > 2)
     @rule(worker=workers, status=st.sampled_from([RunStatus.DONE, RunStatus.DEAD]))
     def ends(self, worker: int, status: RunStatus) -> None:
-        if self.on_head(worker, lambda store, lease: store.finish(lease, status, output=worker)):
+        if self.on_head(worker, lambda store, lease: store.leased.finish(lease, status, output=worker)):
             self.frozen = self.items()
 
     @precondition(lambda self: self.epoch > 2)
@@ -177,7 +179,7 @@ class Machine(RuleBasedStateMachine):
             for _ in sent:
                 opened = self.stores[0].take_run(**RUN, bundle_id="b1", lease_seconds=30)
                 assert opened.lease is not None
-                self.stores[0].finish(opened.lease, RunStatus.DONE)
+                self.stores[0].leased.finish(opened.lease, RunStatus.DONE)
         assert RunStatus(self.head()["status"]) in ENDED
 
     def on_step(self, worker: int, pick: int, write: Callable[[StepStore, Lease, Path], StepRecord]) -> None:

@@ -95,7 +95,7 @@ def test_one_that_a_worker_has_in_hand_is_not_taken_from_it(world: World) -> Non
     )
     world.sent_back(checkpoint_version="1")
     assert world.stable(world.event)[0] == 409
-    store.extend_lease(opened.lease, 60)  # it is still its own
+    store.leased.extend_lease(opened.lease, 60)  # it is still its own
 
 
 def test_after_a_promotion_no_call_reaches_the_release_before_and_its_runs_move(world: World) -> None:

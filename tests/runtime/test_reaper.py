@@ -135,7 +135,7 @@ def test_runs_of_every_shard_are_found(rounds: Rounds) -> None:
 def test_a_run_that_ended_is_out_of_the_index(rounds: Rounds) -> None:
     for n, status in enumerate([RunStatus.DONE, RunStatus.DEAD]):
         rounds.submit(f"{n:032x}")
-        rounds.store.finish(rounds.take(f"{n:032x}"), status)
+        rounds.store.leased.finish(rounds.take(f"{n:032x}"), status)
     assert not any("due_at" in item or "due_shard" in item for item in rounds.aws.items())
     assert rounds.after(10**6) == {"due": 0, "sent": 0, "dead": 0}
 
@@ -145,7 +145,7 @@ def test_a_run_whose_lease_is_kept_is_left_alone_and_one_whose_lease_ends_is_sen
     lease = rounds.take("0" * 32)
     for _ in range(10):
         assert rounds.after(30)["sent"] == 0
-        rounds.store.extend_lease(lease, 60)
+        rounds.store.leased.extend_lease(lease, 60)
     assert rounds.after(60 + GRACE_SECONDS)["sent"] == 1
 
 

@@ -34,7 +34,9 @@ def ask(door: Door, run_id: str) -> str:
     lease = take(door, run_id)
     asked = Approval(run_id, (3,), "publish", "the report", door.aws.clock.now + 600)
     assert Approvals(door.store.table, door.aws.clock).ask(lease, asked) == asked
-    door.store.suspend(lease, RunStatus.WAITING_APPROVAL, due_at=asked.expires_at, error="waits for a person")
+    door.store.leased.suspend(
+        lease, RunStatus.WAITING_APPROVAL, due_at=asked.expires_at, error="waits for a person"
+    )
     return asked.approval_id
 
 
@@ -79,7 +81,9 @@ def test_a_running_run_shows_its_steps_so_far(door: Door, run_id: str) -> None:
 
 def test_a_finished_run_shows_its_output_and_usage(door: Door, run_id: str) -> None:
     usage = Usage(10, 2, 0.5, 1)
-    door.store.finish(take(door, run_id), RunStatus.DONE, output={"a": 1}, steps=("plan",), usage=usage)
+    door.store.leased.finish(
+        take(door, run_id), RunStatus.DONE, output={"a": 1}, steps=("plan",), usage=usage
+    )
     door.calls()
     assert door.status("GET", f"/runs/{run_id}")[1] == {
         "run_id": run_id,
@@ -147,7 +151,7 @@ def test_a_run_is_cancelled_once_and_stays_so(door: Door, run_id: str, is_taken:
 
 
 def test_a_run_that_has_ended_is_not_cancelled(door: Door, run_id: str) -> None:
-    door.store.finish(take(door, run_id), RunStatus.DONE, output={})
+    door.store.leased.finish(take(door, run_id), RunStatus.DONE, output={})
     status, problem, _ = door.status("POST", f"/runs/{run_id}/cancel")
     assert (status, problem["detail"]) == (409, "it is DONE")
     assert door.status("GET", f"/runs/{run_id}")[1]["status"] == "DONE"

@@ -53,7 +53,7 @@ def test_no_later_step_of_a_stopped_run_counts_and_its_worker_says_that_it_let_g
     run = durable.take()
     with pytest.raises(LeaseLost):
         durable.work(agent, run)
-    durable.store.left(run.lease)
+    durable.store.leased.left(run.lease)
     assert durable.done() == ["000001"]
     assert told[0].lease_seconds == LEASE_SECONDS
     assert proof_of(durable.store, told[0], 0.0) is Proof.LET_GO
@@ -87,7 +87,7 @@ def test_a_run_that_nobody_works_on_is_stopped_at_once(aws: Aws, status: str) ->
     store = aws.store()
     submitted(store)
     if status != "QUEUED":
-        store.suspend(taken(store).lease, RunStatus(status), due_at=aws.clock.now + 60)
+        store.leased.suspend(taken(store).lease, RunStatus(status), due_at=aws.clock.now + 60)
     told = stop(store, "acme", RUN, by="ann", why="enough")
     assert (told.was, proof_of(store, told, 0.0)) == (status, Proof.NOT_HELD)
     assert stop(store, "acme", RUN, by="bob", why="again").epoch == told.epoch
@@ -161,7 +161,7 @@ def test_a_decision_on_a_stopped_run_counts_when_it_is_resumed(durable: Durable)
 
     run = durable.take()
     error: Any = durable.work(agent, run).error
-    durable.store.suspend(run.lease, RunStatus.WAITING_APPROVAL, due_at=error.due_at, error=str(error))
+    durable.store.leased.suspend(run.lease, RunStatus.WAITING_APPROVAL, due_at=error.due_at, error=str(error))
     told = stopped(durable)
     assert decide(durable.store, "acme", RUN, (1,), Decision("approve", "ann")) is None  # nothing is woken
     assert proof_of(durable.store, told, 0.0) is Proof.NOT_HELD
@@ -266,7 +266,7 @@ def test_open_runs_are_found_on_every_host_and_ended_ones_by_reading_all(aws: Aw
     (head,) = open_heads(store, Wanted(run_id="f" * 32))
     assert "input" not in head
     assert opened.lease is not None
-    store.finish(opened.lease, RunStatus.FAILED)
+    store.leased.finish(opened.lease, RunStatus.FAILED)
     assert len(list(open_heads(store, Wanted(statuses=frozenset({RunStatus.FAILED}))))) == 1
     cancel(store, "b", f"{2:032x}")
     assert {head["tenant"] for head in open_heads(store, Wanted())} == {"a", "c"}
@@ -305,7 +305,7 @@ def test_whenever_a_run_is_stopped_no_step_is_committed_after_the_stop_came_back
                 try:
                     store.steps.save(lease, (step,), "s", "1")
                 except LeaseLost:
-                    store.left(lease)
+                    store.leased.left(lease)
                     return
                 if step == 3:
                     begun.set()

@@ -73,7 +73,7 @@ def test_a_duplicate_of_a_finished_run_says_so_and_names_its_release(door: Door)
     _, body, _ = door.post(QUESTION, key="k-1")
     opened = door.store.take_run(run_id=body["run_id"], tenant="acme", bundle_id=STABLE, lease_seconds=60)
     assert opened.lease is not None
-    door.store.finish(opened.lease, RunStatus.DONE, output={"a": 1})
+    door.store.leased.finish(opened.lease, RunStatus.DONE, output={"a": 1})
     door.set_traffic(stable={"S": CANDIDATE})
     door.aws.clock.now += 6
     status, again, _ = door.post(QUESTION, key="k-1")

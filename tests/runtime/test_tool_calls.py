@@ -207,7 +207,7 @@ def test_a_run_that_tries_all_of_it_ends_as_any_other_with_nothing_done_but_what
             world.durable.work(injected)
         worked = world.durable.work(injected)
     assert worked.output == {"refused": len(HOSTILE) - 1, "x": "send a"}
-    world.durable.store.finish(worked.run.lease, RunStatus.DONE, output=worked.output)
+    world.durable.store.leased.finish(worked.run.lease, RunStatus.DONE, output=worked.output)
     items = world.durable.aws.items()
     assert_all_ended(items, accepted=1)
     assert_contiguous(items)
@@ -488,7 +488,7 @@ def parked(world: World) -> None:
     """As a worker leaves a run that goes in circles."""
     worked = world.durable.work(circle)
     assert isinstance(worked.error, GuardTripped)
-    world.durable.store.suspend(worked.run.lease, RunStatus.PARKED, due_at=0, held=worked.error.guard)
+    world.durable.store.leased.suspend(worked.run.lease, RunStatus.PARKED, due_at=0, held=worked.error.guard)
 
 
 def test_who_resumes_a_run_in_circles_lets_it_go_on(world: World) -> None:
@@ -514,7 +514,7 @@ def test_an_answer_to_the_guard_before_the_run_is_parked_wakes_it_then(world: Wo
     worked = world.durable.work(circle)
     store = world.durable.store
     assert decide(store, "acme", RUN, (0, 20, 1), Decision("approve", "ann")) is None
-    store.suspend(worked.run.lease, RunStatus.PARKED, due_at=0, held="loop")
+    store.leased.suspend(worked.run.lease, RunStatus.PARKED, due_at=0, held="loop")
     assert wake_if_decided(store, "acme", RUN, (0, 20, 1))
     assert not wake_if_decided(store, "acme", RUN, (0, 20, 1))
 

@@ -110,7 +110,9 @@ def test_a_run_that_is_over_waits_or_lost_its_worker_calls_nothing(world: Gatewa
     world.aws.clock.now += 600 + SKEW_SECONDS + 1
     refused(world, world.post("rare"), 403, "run-refused")
     world.aws.clock.now -= 600 + SKEW_SECONDS + 1
-    world.store.suspend(world.lease, RunStatus.WAITING_APPROVAL, due_at=world.aws.clock.now + 60, error="?")
+    world.store.leased.suspend(
+        world.lease, RunStatus.WAITING_APPROVAL, due_at=world.aws.clock.now + 60, error="?"
+    )
     refused(world, world.post("rare"), 403, "run-refused")
 
 
@@ -123,7 +125,7 @@ def test_a_worker_whose_clock_is_minutes_off_calls_within_its_lease(
     assert opened.lease is not None
     world.aws.clock.now += 80
     assert world.post("rare", run_id=OFF)[0] == 200
-    store.extend_lease(opened.lease, 90)
+    store.leased.extend_lease(opened.lease, 90)
     world.aws.clock.now += 80
     assert world.post("rare", run_id=OFF)[0] == 200
     world.tools.asked.clear()

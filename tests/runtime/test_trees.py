@@ -71,7 +71,7 @@ def sharing(durable: Durable, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Gives each worker of the run a ledger with these caps, and its store the pots."""
 
     def with_caps(**caps: Any) -> Durable:
-        monkeypatch.setattr(durable.store, "pots", pots(durable.aws))
+        monkeypatch.setattr(durable.store.leased, "pots", pots(durable.aws))
         durable.extras["ledger"] = durable.aws.ledger(caps)
         return durable
 
@@ -150,7 +150,7 @@ def test_a_run_that_ended_has_closed_its_pot_and_those_below_end(sharing: Any) -
     worked = durable.work(sharer(found))
     reserve = child(durable.aws, found[0])
     settle = reserve(0.1)
-    durable.store.finish(worked.run.lease, RunStatus.DONE, output={})
+    durable.store.leased.finish(worked.run.lease, RunStatus.DONE, output={})
     with pytest.raises(CapDenied):
         reserve(0.1)
     settle(0.05)
@@ -169,9 +169,9 @@ def test_whoever_ends_a_run_closes_its_pot(sharing: Any, how: str) -> None:
     elif how == "by its reaper":
         end_from_outside(store, head, RunStatus.DEAD, "its worker died", while_same=IS_AS_READ)
     else:
-        pots_of_store, store.pots = store.pots, None  # type: ignore[misc]  its process dies before the close
-        store.finish(worked.run.lease, RunStatus.DONE, output={})
-        store.pots = pots_of_store  # type: ignore[misc]
+        pots_of_store, store.leased.pots = store.leased.pots, None  # type: ignore[misc]  its process dies before the close
+        store.leased.finish(worked.run.lease, RunStatus.DONE, output={})
+        store.leased.pots = pots_of_store  # type: ignore[misc]
         bundle_id = durable.bundle.bundle_id
         store.take_run(run_id=durable.run_id, tenant="acme", bundle_id=bundle_id, lease_seconds=9)
     assert pot(durable.aws, found[0])["state"] == "CLOSED"
@@ -180,7 +180,7 @@ def test_whoever_ends_a_run_closes_its_pot(sharing: Any, how: str) -> None:
 def test_a_run_that_only_failed_for_now_leaves_its_pot_open(sharing: Any) -> None:
     durable, found = sharing(run={"usd": 1.0}), []
     worked = durable.work(sharer(found))
-    durable.store.finish(worked.run.lease, RunStatus.PARKED, output=None, error="busy")
+    durable.store.leased.finish(worked.run.lease, RunStatus.PARKED, output=None, error="busy")
     child(durable.aws, found[0])(0.1)
     assert pot(durable.aws, found[0])["state"] == "OPEN"
 
@@ -230,10 +230,10 @@ def test_a_worker_from_before_the_stop_opens_nothing(sharing: Any) -> None:
 def test_a_stop_that_died_before_it_held_the_pot_is_ended_by_the_next(sharing: Any) -> None:
     durable, found = sharing(run={"usd": 1.0}), []
     durable.work(sharer(found))
-    store, kept = durable.store, durable.store.pots
-    store.pots = None  # type: ignore[misc]  its process dies before
+    store, kept = durable.store, durable.store.leased.pots
+    store.leased.pots = None  # type: ignore[misc]  its process dies before
     _stopped(durable)
-    store.pots = kept  # type: ignore[misc]
+    store.leased.pots = kept  # type: ignore[misc]
     assert pot(durable.aws, found[0])["state"] == "OPEN"
     _stopped(durable)
     assert pot(durable.aws, found[0])["state"] == "HELD"
@@ -259,7 +259,7 @@ def test_a_worker_that_lost_its_run_closes_nothing(sharing: Any) -> None:
     first = durable.work(sharer(found))
     durable.take()
     with pytest.raises(LeaseLost):
-        durable.store.finish(first.run.lease, RunStatus.DONE, output={})
+        durable.store.leased.finish(first.run.lease, RunStatus.DONE, output={})
     assert pot(durable.aws, found[0])["state"] == "OPEN"
 
 

@@ -178,7 +178,7 @@ def _work_on(
         return JobDone()
     except CheckpointUnavailable as error:
         job.lease = None
-        store.give_up(opened.lease)
+        store.leased.give_up(opened.lease)
         return _wait_for_the_table(job, queue, error, jitter)
 
 
@@ -199,9 +199,9 @@ def _give_back(
     totals: Any = {"steps": names, "usage": outcome.usage, "error": end.error}
     has_ended = end.status in (RunStatus.DONE, RunStatus.DEAD)
     if has_ended:
-        store.finish(lease, end.status, output=outcome.output, **totals)
+        store.leased.finish(lease, end.status, output=outcome.output, **totals)
     else:
-        store.suspend(lease, end.status, due_at=end.due_at, held=end.held, **totals)
+        store.leased.suspend(lease, end.status, due_at=end.due_at, held=end.held, **totals)
     done = JobDone(deletes=end.visible_after is None, outcome=outcome, failed=end.status is RunStatus.DEAD)
     if end.is_dead_letter:
         queue.bury(job.received, end.error or "")

@@ -283,7 +283,7 @@ class Worker:
         if lease is None or run is None:
             return
         try:
-            self._store.extend_lease(lease, self._limits.visibility_seconds)
+            self._store.leased.extend_lease(lease, self._limits.visibility_seconds)
             if job.turn is not None:
                 job.turn.extend(self._limits.visibility_seconds)
         except LeaseLost as error:

@@ -186,3 +186,17 @@ class Pots:
     def close(self, reference: PotReference) -> None:
         """Let the runs below spend nothing more: the run at the root has ended."""
         self._table.update(reference.key, {"state": CLOSED}, "attribute_exists(#run_id)", {})
+
+
+def close_shared(pots: Pots | None, reference: str | None) -> None:
+    """Close the pot of a run that has ended, if it shared one; twice is once."""
+    found = PotReference.read(reference or "")
+    if found is not None and pots is not None:
+        pots.close(found)
+
+
+def hold_shared(pots: Pots | None, head: Mapping[str, Any]) -> None:
+    """Hold the pot of a run that was stopped, if it shared one; `head` is as the stop wrote it."""
+    found = PotReference.read(head.get("pot") or "")
+    if found is not None and pots is not None:
+        pots.hold(found, head["epoch"])
