@@ -6,9 +6,17 @@ from typing import Any
 import pulumi
 from pulumi.runtime.config import CONFIG
 
-from agent_hosting import Agent, AgentCluster, AgentPlatform, AgentPlatformArgs, Host, ToolGateway
+from agent_hosting import (
+    Agent,
+    AgentCluster,
+    AgentClusterArgs,
+    AgentPlatform,
+    AgentPlatformArgs,
+    Host,
+    ToolGateway,
+)
 from agent_hosting.agent import host_of
-from agent_hosting.agent_cluster import AgentClusterArgs, reference_to_cluster
+from agent_hosting.agent_cluster import reference_to_cluster
 from agent_hosting.agent_platform import reference_to
 from agent_hosting.stack_config import GATEWAY, NAMESPACE, read_stack
 from agent_hosting.tool_gateway import reference_to_tools

@@ -1,6 +1,7 @@
 """Pulumi components that host AI agents on AWS."""
 
 from agent_hosting._audit_trail import AuditLock
+from agent_hosting._cluster_args import AgentClusterArgs, ChartArgs, ExistingClusterArgs, Nodes
 from agent_hosting._eks_analysis import AnalysisArgs
 from agent_hosting._eks_args import EksAgentArgs
 from agent_hosting._eks_limits import DestinationArgs, GatewayArgs, Workload
@@ -19,14 +20,7 @@ from agent_hosting._tool_declarations import GatewayCallerArgs, GatewayToolArgs
 from agent_hosting.agent import Agent, AgentArgs
 from agent_hosting.agent_budget import AgentBudget, AgentBudgetArgs
 from agent_hosting.agent_bundle import AgentBundle, AgentBundleArgs, ModelArgs
-from agent_hosting.agent_cluster import (
-    AgentCluster,
-    AgentClusterArgs,
-    ChartArgs,
-    ClusterReference,
-    ExistingClusterArgs,
-    Nodes,
-)
+from agent_hosting.agent_cluster import AgentCluster, ClusterReference
 from agent_hosting.agent_identity import AgentIdentity, AgentIdentityArgs
 from agent_hosting.agent_network import AgentNetwork, AgentNetworkArgs
 from agent_hosting.agent_platform import (

@@ -6,7 +6,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
-from agent_hosting import statements
+from agent_hosting import _boundaries, statements
 from agent_hosting._draining import make_known
 from agent_hosting._keys import account_id, platform_key
 from agent_hosting._operator_statements import operate
@@ -136,8 +136,8 @@ class AgentPlatform(pulumi.ComponentResource):
                 opts=child,
             )
             for label, whose, allowed in (
-                ("boundary", "agent's", statements.boundary()),
-                ("rollout-boundary", "rollout controller's", statements.rollout_boundary()),
+                ("boundary", "agent's", _boundaries.boundary()),
+                ("rollout-boundary", "rollout controller's", _boundaries.rollout_boundary()),
             )
         )
 

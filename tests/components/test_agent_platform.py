@@ -6,8 +6,8 @@ import pulumi
 import pytest
 
 from agent_hosting import AgentPlatform
+from agent_hosting._boundaries import boundary, rollout_boundary
 from agent_hosting.agent_platform import reference_to
-from agent_hosting.statements import boundary, rollout_boundary
 from tests.components.recorder import ACCOUNT, REGION, run
 from tests.components.samples import making
 

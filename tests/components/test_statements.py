@@ -8,6 +8,7 @@ import pytest
 
 from agent_hosting import _run_statements as runs
 from agent_hosting import statements
+from agent_hosting._boundaries import boundary
 from agent_hosting._keys import publish_through
 from agent_hosting.secret_scope import deny_all_but
 from agent_runtime.session_keys import session_pk
@@ -181,7 +182,7 @@ def test_a_model_is_never_granted_by_a_wildcard_in_its_name() -> None:
 
 
 def test_the_boundary_grants_nothing_that_manages_or_deletes() -> None:
-    (only,) = statements.boundary()
+    (only,) = boundary()
     assert only["Effect"] == "Allow"
     services = {action.split(":")[0] for action in only["Action"]}
     assert services.isdisjoint({"iam", "sts", "organizations", "ec2", "lambda", "cloudformation"})
@@ -237,7 +238,7 @@ def test_the_boundary_lets_through_all_that_the_statements_grant() -> None:
         ]
     )
     granted = {a for s in made for a in ([s["Action"]] if isinstance(s["Action"], str) else s["Action"])}
-    assert granted <= set(statements.boundary()[0]["Action"])
+    assert granted <= set(boundary()[0]["Action"])
 
 
 def test_only_tracing_and_the_log_in_to_a_registry_are_granted_on_every_resource() -> None:
