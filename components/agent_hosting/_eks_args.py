@@ -16,11 +16,11 @@ from agent_hosting._releases import Release
 from agent_hosting._rollout_plan import RolloutArgs
 from agent_hosting._schedules import ScheduleArgs
 from agent_hosting._spend import SpendArgs
+from agent_hosting._tool_gateway_args import ToolGatewayReference
 from agent_hosting.agent_bundle import ModelArgs
 from agent_hosting.agent_cluster import ClusterReference
 from agent_hosting.agent_platform import PlatformReference
 from agent_hosting.front_door import JwtArgs
-from agent_hosting.tool_gateway import ToolGatewayReference
 
 
 class EksAgentArgs(TypedDict):

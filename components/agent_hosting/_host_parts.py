@@ -13,18 +13,14 @@ from agent_hosting._models import model_variables
 from agent_hosting._observe import check_observe, observe_variables, secrets_of, watch
 from agent_hosting._packaging import Architecture, Target
 from agent_hosting._people import People
-from agent_hosting._rollout_controller import RolloutController
 from agent_hosting._rollout_plan import sample_basis_points
 from agent_hosting._schedules import ScheduleArgs, alias_arn, schedule_runs
-from agent_hosting._tools import unfit
 from agent_hosting._validation import Inputs
 from agent_hosting.agent_budget import AgentBudget
 from agent_hosting.agent_platform import AgentPlatform, PlatformReference, reference_to
 from agent_hosting.checkpoint_table import CheckpointTable
 from agent_hosting.front_door import DoorFunction, FrontDoor
-from agent_hosting.hosting import Host
 from agent_hosting.secret_scope import SecretScope
-from agent_hosting.statements import Statement
 from agent_runtime.bundle import Bundle
 from agent_runtime.telemetry.spec import ObserveSpec
 
@@ -60,7 +56,7 @@ class HostParts:
     def observe(self) -> ObserveSpec:
         """Telemetry, as the runtime is told of it. A host's component is named for its host."""
         host = type(self.parent).__name__.removesuffix("Agent").lower()
-        return check_observe(self.args, self._inputs(), host)
+        return check_observe(self.args, self.inputs(), host)
 
     def watch(self, role_name: pulumi.Input[str], budget: AgentBudget) -> None:
         """Alarms and dashboard of the agent, which runs as `role_name`."""
@@ -202,73 +198,6 @@ class HostParts:
             parent=self.parent,
         )
 
-    def rollout(
-        self,
-        host: Host,
-        platform: PlatformReference,
-        checkpoints: CheckpointTable,
-        bundle: Bundle,
-        rights: Any,
-        topic_arn: pulumi.Input[str],
-        log_days: int,
-        retention_days: int,
-        function_name: pulumi.Input[str] = "",
-        version: pulumi.Input[str] = "",
-        shadow_rights: Sequence[Statement] = (),
-        http_route: Mapping[str, Any] | None = None,
-        argo_rollout: Mapping[str, Any] | None = None,
-        network: Mapping[str, Any] | None = None,
-        trail: AuditTrail | None = None,
-    ) -> RolloutController | None:
-        """The controller, unless the program itself says who gets which share. `http_route` is what divides
-        calls beside the record, `argo_rollout` what moves them in its place, and `network` from where their
-        cluster is reached."""
-        if self.args.get("shares"):
-            if self.args.get("rollout"):
-                raise self._inputs().refuse(
-                    "rollout", "…", "`shares` fixes the traffic", "Leave out one of the two."
-                )
-            return None
-        older = [release["bundle_id"] for release in list(self.args["releases"])[:-1]]
-        given = self.args.get("rollout")
-        return RolloutController(
-            f"{self.name}-rollout",
-            {
-                "agent_name": self.name,
-                "host": host,
-                "platform": platform,
-                "releases": [*older, bundle.bundle_id],
-                "unfit": unfit(self.name, self.args, bundle, platform, self.parent),  # type: ignore[typeddict-item]
-                "variables": {
-                    **self.variables(platform, checkpoints, retention_days),
-                    **(trail.variables if trail else {}),
-                },
-                "statements": [*rights, *(trail.rights if trail else [])],
-                "shadow_statements": shadow_rights,
-                **({"http_route": http_route} if http_route else {}),  # type: ignore[typeddict-item]
-                **({"argo_rollout": argo_rollout} if argo_rollout else {}),  # type: ignore[typeddict-item]
-                **({"network": network} if network else {}),  # type: ignore[typeddict-item]
-                **self._version_dimensions(host, function_name, version),  # type: ignore[typeddict-item]
-                "topic_arn": topic_arn,
-                "function_name": function_name,
-                "architecture": self.args.get("architecture") or Architecture.ARM64,
-                "log_retention_days": log_days,
-                "tags": self.tags,
-                **({"rollout": given} if given else {}),  # type: ignore[typeddict-item]
-            },
-            opts=self._child,
-        )
-
-    @staticmethod
-    def _version_dimensions(
-        host: Host, function_name: pulumi.Input[str], version: pulumi.Input[str]
-    ) -> dict[str, Any]:
-        """https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html"""
-        if host is not Host.LAMBDA:
-            return {}
-        called = {"FunctionName": function_name, "Resource": pulumi.Output.concat(function_name, ":live")}
-        return {"version_dimensions": {**called, "ExecutedVersion": version}}
-
     def log(self, platform: PlatformReference, log_days: int) -> aws.cloudwatch.LogGroup:
         """Where the agent itself logs."""
         return aws.cloudwatch.LogGroup(
@@ -317,7 +246,7 @@ class HostParts:
         return {
             "AGENT_SECRETS": pulumi.Output.json_dumps(scope.secret_arns if scope else {}),
             **model_variables(self.args),
-            "AGENT_SAMPLE_BASIS_POINTS": str(sample_basis_points(self.args, self._inputs())),
+            "AGENT_SAMPLE_BASIS_POINTS": str(sample_basis_points(self.args, self.inputs())),
             **_tool_link.variables(self.name, self.args),
             **self._optional("AGENT_TOOLS", ",".join(self.args.get("tools") or [])),
         }
@@ -338,7 +267,7 @@ class HostParts:
         """What the function that accepts runs is told of sessions: it looks for the release of each."""
         return self._optional("AGENT_MEMORY", "true" if bundle.memory is not None else None)
 
-    def _inputs(self) -> Inputs:
+    def inputs(self) -> Inputs:
         return Inputs(type(self.parent).__name__, self.name, self.args)
 
     @staticmethod

@@ -13,6 +13,7 @@ from agent_hosting._eks_placement import Placement
 from agent_hosting._eks_pods import PORT, Pods
 from agent_hosting._eks_workloads import service_name
 from agent_hosting._host_parts import HostParts
+from agent_hosting._host_rollout import control_traffic
 from agent_hosting._keys import queues_key
 from agent_hosting._kubernetes import Objects, provider_of
 from agent_hosting._manifests import keep
@@ -178,7 +179,8 @@ class EksAgent(pulumi.ComponentResource):
         workloads, recorded = division.deploy(crew, queues, traffic, manifest)
         # Runs go to a release once its pods are seen to be ready and the submit function knows its queue.
         self.serving = division.write(traffic, [workloads, submit["alias_invoke_arn"]], recorded)
-        controller = parts.rollout(
+        controller = control_traffic(
+            parts,
             Host.EKS,
             platform,
             checkpoints,

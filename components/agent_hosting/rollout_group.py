@@ -5,9 +5,10 @@ from typing import TypedDict
 
 import pulumi
 
+from agent_hosting._agent_args import AgentArgs
 from agent_hosting._rollout_plan import RolloutArgs
 from agent_hosting._validation import Inputs
-from agent_hosting.agent import Agent, AgentArgs
+from agent_hosting.agent import Agent
 from agent_hosting.agent_platform import PlatformReference
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pulumi
 from pydantic import BaseModel, Field, ValidationError
 
+from agent_hosting._agent_args import AgentArgs
 from agent_hosting._stack_entries import (
     FORMS,
     AgentEntry,
@@ -21,8 +22,7 @@ from agent_hosting._stack_entries import (
     ReleaseEntry,
 )
 from agent_hosting._stack_tools import CallerEntry, ToolGatewayEntry
-from agent_hosting.agent import AgentArgs
-from agent_hosting.tool_gateway import ToolGatewayArgs
+from agent_hosting._tool_gateway_args import ToolGatewayArgs
 from agent_runtime.model_prices import ModelPrice
 
 NAMESPACE = "agent-hosting"
