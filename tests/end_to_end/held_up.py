@@ -1,17 +1,14 @@
 """Runs of the third example that wait in their second step for as long as a test wants."""
 
 import shutil
-import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.end_to_end.asks import ask, send
+from tests.end_to_end.callers import Caller
 from tests.end_to_end.deployments import Deployment
 
 SOURCE = "examples/05-waits"
-_SECONDS = 240.0
 _CODE = '''
 
 recall_at_once, reply_at_once = recall, reply
@@ -45,9 +42,7 @@ class HeldUp:
     """One run of a session of its own, in its second step once it is made."""
 
     def __init__(self, deployment: Deployment, agent: str, session: str) -> None:
-        self.agent, self._deployment = agent, deployment
-        self._outputs = deployment.status()["agents"][agent]
-        self._token = deployment.run("token").strip()
+        self._caller = Caller(deployment, agent)
         self._until = deployment.root / f"{agent}-{session}"
         status, accepted = self.ask(session, {"until": str(self._until)})
         assert status == 202, accepted
@@ -57,7 +52,7 @@ class HeldUp:
     def ask(self, session: str, more: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
         """A run of the same agent."""
         given = {"question": "My sister is called Grace.", **(more or {})}
-        return ask(self._outputs["local_url"], self._token, {"input": given, "session": session})
+        return self._caller.call("POST", "/runs", {"input": given, "session": session})
 
     def go_on(self) -> None:
         """Its second step ends."""
@@ -65,15 +60,7 @@ class HeldUp:
 
     def wait(self, until: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """What its caller sees, once it is so."""
-        url, headers = self._outputs["local_url"], {"authorization": f"Bearer {self._token}"}
-        ends = time.monotonic() + _SECONDS
-        while True:
-            status, found = send(urllib.request.Request(f"{url}/runs/{self.run_id}", headers=headers))
-            assert status == 200, found
-            if until(found):
-                return found
-            assert time.monotonic() < ends, found
-            time.sleep(0.1)
+        return self._caller.wait(self.run_id, until)
 
     @property
     def has_replied(self) -> bool:
@@ -82,13 +69,4 @@ class HeldUp:
 
     @property
     def steps(self) -> list[str]:
-        """Names of the completed steps in the table, in order: one that was done twice is there twice."""
-        reply = self._deployment.client("dynamodb").query(
-            TableName=self._outputs["checkpoint_table_name"],
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :step)",
-            ExpressionAttributeValues={
-                ":pk": {"S": f"{self.agent}#demo#{self.run_id}"},
-                ":step": {"S": "step#"},
-            },
-        )
-        return [item["name"]["S"] for item in reply["Items"] if item["state"]["S"] == "DONE"]
+        return self._caller.step_names(self.run_id)

@@ -2,14 +2,14 @@
 
 import json
 import time
-import urllib.request
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from embedded_kubernetes.objects.api import Api, Object
-from tests.end_to_end.asks import send
+from tests.end_to_end.asks import ask
+from tests.end_to_end.callers import Caller
 from tests.end_to_end.deployments import Deployment
 
 AGENT, NAMESPACE = "resident", "agents"
@@ -24,7 +24,7 @@ class Resident:
     """Deployed by its releases, with one pod each."""
 
     def __init__(self, deployment: Deployment) -> None:
-        self.deployment = deployment
+        self.deployment, self.caller = deployment, Caller(deployment, AGENT)
         for stack in ("dev", "local"):
             with deployment.edit(stack) as config:
                 agents = config["agent-hosting:agents"]
@@ -80,35 +80,24 @@ class Resident:
     def call(
         self, url: str, session: str, text: str, key: str | None = None, more: Any = None
     ) -> tuple[int, dict[str, Any]]:
-        headers = {"content-type": "application/json", "authorization": f"Bearer {self.token}"}
+        """A run through that address."""
         body = {"input": {"question": text, **(more or {})}, "session": session}
-        named = headers | ({"idempotency-key": key} if key else {})
-        return send(urllib.request.Request(f"{url}/runs", json.dumps(body).encode(), named))
-
-    def run(self, run_id: str) -> dict[str, Any]:
-        headers = {"authorization": f"Bearer {self.token}"}
-        status, body = send(urllib.request.Request(f"{self.url}/runs/{run_id}", headers=headers))
-        assert status == 200, body
-        return body
+        return ask(url, self.caller.token, body, key)
 
     def wait(self, run_id: str, until: Callable[[dict[str, Any]], bool] | None = None) -> dict[str, Any]:
         """The run once it is so; by default, once it is done. The reaper looks in as its schedule would."""
-        ends, reaped = time.monotonic() + _SECONDS, time.monotonic()
-        while not (until or (lambda found: found["status"] == "DONE"))(found := self.run(run_id)):
-            assert time.monotonic() < ends, found
+        reaped = time.monotonic()
+
+        def reap() -> None:
+            nonlocal reaped
             if time.monotonic() > reaped + 5:
                 self.deployment.call_rule(f"{AGENT}-reaper")
                 reaped = time.monotonic()
-            time.sleep(0.1)
-        return found
+
+        return self.caller.wait(run_id, until or (lambda found: found["status"] == "DONE"), reap)
 
     def steps(self, run_id: str) -> list[str]:
-        """Names of the completed steps in the table, in order: a step done twice would be there twice."""
-        dynamodb, table = self.deployment.client("dynamodb"), self.outputs["checkpoint_table_name"]
-        pages = dynamodb.get_paginator("scan").paginate(TableName=table)
-        items = [item for page in pages for item in page["Items"] if run_id in item["pk"]["S"]]
-        steps = sorted((i["sk"]["S"], i["name"]["S"]) for i in items if i.get("state", {}).get("S") == "DONE")
-        return [name for _, name in steps]
+        return self.caller.step_names(run_id)
 
     def pods(self, bundle: str | None = None) -> list[Object]:
         """Pods that are there and not on their way out."""
@@ -141,22 +130,10 @@ class Resident:
         }
         return {bundle: weight for bundle, weight in named.items() if weight}
 
-    @cached_property
-    def outputs(self) -> dict[str, Any]:
-        return self.deployment.status()["agents"][AGENT]
-
-    @property
-    def url(self) -> str:
-        return self.outputs["local_url"]
-
     @property
     def gateway_url(self) -> str:
         port = self.deployment.cloud()["http_port"]
         return f"http://127.0.0.1:{port}/_embedded/gateway/{NAMESPACE}/agents"
-
-    @cached_property
-    def token(self) -> str:
-        return self.deployment.run("token").strip()
 
     @cached_property
     def api(self) -> Api:

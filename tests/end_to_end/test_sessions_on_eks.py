@@ -82,7 +82,7 @@ def _sleeps_and_wakes_with_its_memory(resident: Resident) -> None:
     resident.configure(min_pods=0)
     resident.deployment.run("up")
     resident.until("no pod is left", lambda: _is_idle(resident))
-    status, accepted = resident.call(resident.url, "ada", "What is my sister called?")
+    status, accepted = resident.call(resident.caller.url, "ada", "What is my sister called?")
     assert status == 202, accepted
     assert any(
         change["before"] == 0 for change in resident.deployment.embedded("kubernetes/scale")["changed"]
@@ -124,7 +124,10 @@ def _run_about_turin(resident: Resident) -> str:
     found: list[str] = []
 
     def begun() -> bool:
-        dynamodb, table = resident.deployment.client("dynamodb"), resident.outputs["checkpoint_table_name"]
+        dynamodb, table = (
+            resident.deployment.client("dynamodb"),
+            resident.caller.outputs["checkpoint_table_name"],
+        )
         items = dynamodb.scan(TableName=table)["Items"]
         found[:] = [i["run_id"]["S"] for i in items if _of_turin(i)]
         return bool(found)
