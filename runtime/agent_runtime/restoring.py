@@ -13,7 +13,8 @@ from typing import Any, Final
 from agent_runtime.errors import CheckpointBlobLost, MemoryGone, SessionBusy
 from agent_runtime.memory import memory_text
 from agent_runtime.session_keys import session_pk
-from agent_runtime.sessions import MemoryPointer, SessionLease, Sessions
+from agent_runtime.session_records import MemoryPointer, SessionLease
+from agent_runtime.sessions import Sessions
 from agent_runtime.snapshots import Snapshot, Snapshots, following
 
 LEASE_SECONDS: Final = 30.0

@@ -11,7 +11,6 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from agent_runtime.checkpoint_table import CheckpointTable
@@ -19,67 +18,16 @@ from agent_runtime.errors import LeaseLost, SessionBusy, SessionElsewhere
 from agent_runtime.heads import GRACE_SECONDS, lease_milliseconds, without_hash
 from agent_runtime.records import SCHEMA_VERSION, Value
 from agent_runtime.session_keys import SESSION, session_pk
+from agent_runtime.session_records import (
+    MemoryPointer,
+    SessionLease,
+    SessionRecord,
+    pointed,
+    session_lease_from,
+    session_record_from,
+)
 
 _NOT_HELD: Final = 0
-
-
-@dataclass(frozen=True)
-class MemoryPointer:
-    """Which snapshot is a session's memory."""
-
-    version: int = 0
-    """0 before anything was remembered."""
-    key: str = ""
-    """Sort key of the snapshot, empty at version 0."""
-    bundle_id: str = ""
-    """The release that wrote it."""
-    renewed_at: int = 0
-    """Milliseconds since 1970 at which it was last written, for what expires by age."""
-
-
-@dataclass(frozen=True)
-class SessionRecord:
-    """A session as its item tells it. Times are milliseconds since 1970."""
-
-    tenant: str
-    session: str
-    bundle_id: str
-    """The release that it is pinned to."""
-    owner: str
-    """Who holds its lease, or held it last."""
-    address: str
-    """Where that one can be reached: a hint, empty where it cannot."""
-    lease_expires_at: int
-    """0 once it was given back."""
-    epoch: int
-    turns: int
-    """Runs of it that have ended."""
-    memory: MemoryPointer
-
-    @property
-    def memory_version(self) -> int:
-        return self.memory.version
-
-    def is_held(self, now: float) -> bool:
-        """Whether somebody's lease is not over at `now`, in seconds since 1970."""
-        return self.lease_expires_at > now * 1000
-
-
-@dataclass(frozen=True)
-class SessionLease:
-    """The right to work on a session for the time of one run. The epoch only grows; `birth` tells a session
-    from an expired one of the same name."""
-
-    pk: str
-    tenant: str
-    session: str
-    run_id: str
-    epoch: int
-    birth: str
-    memory: MemoryPointer
-    """As it stood when the session was taken; nobody else can move it while the lease holds."""
-    last_run: str
-    """The run that ended last, so that one which ends twice counts as one turn."""
 
 
 class Sessions:
@@ -113,7 +61,7 @@ class Sessions:
     def find(self, tenant: str, session: str) -> SessionRecord | None:
         """The session, or None; an expired one is absent even before DynamoDB deletes it."""
         item = self.table.get(_key(session_pk(self.agent, tenant, session)))
-        return None if item is None or item["expires_at"] <= self.now() else _record(item)
+        return None if item is None or item["expires_at"] <= self.now() else session_record_from(item)
 
     def take(
         self, tenant: str, session: str, *, run_id: str, seconds: float, comes_back: bool = True
@@ -144,7 +92,7 @@ class Sessions:
         is from now on. Raises `LeaseLost`, and then nothing is written."""
         changes: dict[str, Value] = {"lease_expires_at": _NOT_HELD}
         if memory is not None:
-            changes |= _pointed(memory)
+            changes |= pointed(memory)
         is_counted = has_ended and lease.last_run != lease.run_id
         if is_counted:
             changes |= {"last_run": lease.run_id}
@@ -202,14 +150,14 @@ class Sessions:
         )
         found = done.item
         if done.is_written or found.get("holder") == token:
-            return _lease(found)
+            return session_lease_from(found)
         if not found or found["expires_at"] <= now // 1000:
             if not is_pinned_here:
                 return None
             fresh = self._fresh(tenant, session, pk, token, now, found) | held
             there = self._begin(fresh, found)
             if there is None:
-                return _lease(fresh)
+                return session_lease_from(fresh)
             found = there
         raise self._refusal(session, found, run_id, now, is_pinned_here=is_pinned_here)
 
@@ -279,48 +227,3 @@ class Sessions:
 
 def _key(pk: str) -> dict[str, Value]:
     return {"pk": pk, "sk": SESSION}
-
-
-def _pointer(item: Mapping[str, Any]) -> MemoryPointer:
-    return MemoryPointer(
-        item.get("memory_version", 0),
-        item.get("memory_key", ""),
-        item.get("memory_bundle", ""),
-        item.get("memory_renewed_at", 0),
-    )
-
-
-def _pointed(memory: MemoryPointer) -> dict[str, Value]:
-    return {
-        "memory_version": memory.version,
-        "memory_key": memory.key,
-        "memory_bundle": memory.bundle_id,
-        "memory_renewed_at": memory.renewed_at,
-    }
-
-
-def _lease(item: Mapping[str, Any]) -> SessionLease:
-    return SessionLease(
-        pk=item["pk"],
-        tenant=item["tenant"],
-        session=item["session"],
-        run_id=item["run_id"],
-        epoch=item["epoch"],
-        birth=item["birth"],
-        memory=_pointer(item),
-        last_run=item.get("last_run", ""),
-    )
-
-
-def _record(item: Mapping[str, Any]) -> SessionRecord:
-    return SessionRecord(
-        tenant=item["tenant"],
-        session=item["session"],
-        bundle_id=item["bundle_id"],
-        owner=item["owner"],
-        address=item["address"],
-        lease_expires_at=item["lease_expires_at"],
-        epoch=item["epoch"],
-        turns=item.get("turns", 0),
-        memory=_pointer(item),
-    )

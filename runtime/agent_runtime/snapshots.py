@@ -23,7 +23,7 @@ from agent_runtime.session_keys import (
     snapshot_version,
     writer_pk,
 )
-from agent_runtime.sessions import SessionLease
+from agent_runtime.session_records import SessionLease
 
 REMEMBERED_RUNS: Final = 100
 """Runs whose commits a session knows: one that is taken up again after more of others lays its changes over

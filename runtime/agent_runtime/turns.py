@@ -16,7 +16,8 @@ from agent_runtime.bundle import MemorySpec
 from agent_runtime.errors import CheckpointUnavailable, LeaseLost, MemoryGone
 from agent_runtime.memory import Memory, memory_text, merged
 from agent_runtime.session_keys import session_pk
-from agent_runtime.sessions import MemoryPointer, SessionLease, Sessions
+from agent_runtime.session_records import MemoryPointer, SessionLease
+from agent_runtime.sessions import Sessions
 from agent_runtime.snapshots import Remembered, Snapshot, Snapshots, following, has_committed
 
 _log = logging.getLogger("agent_runtime.turns")

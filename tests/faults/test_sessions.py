@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from agent_runtime.restoring import Restorer
-from agent_runtime.sessions import SessionRecord, Sessions
+from agent_runtime.session_records import SessionRecord
+from agent_runtime.sessions import Sessions
 from agent_runtime.snapshots import Snapshots
 from tests.faults.invariants import assert_invariants
 from tests.faults.world import AGENT, TENANT, World

@@ -8,7 +8,8 @@ import pytest
 
 from agent_runtime.errors import CheckpointError, LeaseLost, SessionBusy, SessionElsewhere
 from agent_runtime.heads import GRACE_SECONDS
-from agent_runtime.sessions import MemoryPointer, Sessions
+from agent_runtime.session_records import MemoryPointer
+from agent_runtime.sessions import Sessions
 
 Make = Callable[..., Sessions]
 SECONDS = 30.0
