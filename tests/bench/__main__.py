@@ -37,7 +37,7 @@ def main() -> None:
     ]
     with tempfile.TemporaryDirectory() as folder:
         world = Path(folder)
-        rows = [*imports, *_step(), *telemetry.rows(), *queued.rows(world, _say), *growth.rows(_say)]
+        rows = [*imports, *step_rows(), *telemetry.rows(), *queued.rows(world, _say), *growth.rows(_say)]
         rows += rollbacks.rows(world, _say)
         rows += policies.rows(world, _say)
     table = Table("figure", "ours", "peer or floor", "ratio", "target", "met")
@@ -73,7 +73,7 @@ def _say(text: str) -> None:
     Console(stderr=True).print(text, markup=False)
 
 
-def _step() -> list[dict[str, Any]]:
+def step_rows() -> list[dict[str, Any]]:
     """One checkpointed step beside one bare conditional put of the same bytes, on the same server."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

@@ -24,7 +24,7 @@ def rows(folder: Any, say: Say) -> list[dict[str, Any]]:
     """Rows of submit, throughput and resume. Peers that cannot be had are left out, and `say` says so."""
     with server() as (url, history):
         with made(url, folder, history) as world:
-            found = [*_submit(world)]
+            found = [*submit_rows(world)]
         ours = our_worker.measure(url, _RUNS)
         celery = peer_python("celery", say)
         if celery is not None:
@@ -45,7 +45,7 @@ def _resume(peer: str, seconds: int) -> dict[str, Any]:
     return row(f"longest wait after SIGKILL, beside {peer}'s default", 90, seconds, "< 1", True, "s")
 
 
-def _submit(world: World) -> list[dict[str, Any]]:
+def submit_rows(world: World) -> list[dict[str, Any]]:
     world.dynamodb.put_item(
         TableName=f"control-{world.name}",
         Item={
