@@ -72,6 +72,7 @@ def test_a_turn_whose_worker_is_killed_at_its_end_is_remembered_once(world: Worl
 
 
 def test_two_workers_with_one_session_do_its_turns_one_after_another(world: World) -> None:
+    world.visibility_seconds = 60  # a machine that stands still costs no turn its lease
     runs = [world.submit([["step", n], ["remember", "runs"]], session=SESSION, sends=2) for n in range(6)]
     for _ in range(2):
         world.start_worker()
