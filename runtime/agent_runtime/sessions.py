@@ -86,11 +86,17 @@ class Sessions:
         self._update(lease, {"lease_expires_at": self._milliseconds() + lease_milliseconds(seconds)})
 
     def release(
-        self, lease: SessionLease, *, has_ended: bool = False, memory: MemoryPointer | None = None
+        self,
+        lease: SessionLease,
+        *,
+        has_ended: bool = False,
+        is_awaited: bool = False,
+        memory: MemoryPointer | None = None,
     ) -> None:
         """Give the session back, in the same write with the turn that `has_ended` and with what the memory
-        is from now on. Raises `LeaseLost`, and then nothing is written."""
-        changes: dict[str, Value] = {"lease_expires_at": _NOT_HELD}
+        is from now on. A run that `is_awaited` may take it again at once, and others after `GRACE_SECONDS`.
+        Raises `LeaseLost`, and then nothing is written."""
+        changes: dict[str, Value] = {"lease_expires_at": self._milliseconds() if is_awaited else _NOT_HELD}
         if memory is not None:
             changes |= pointed(memory)
         is_counted = has_ended and lease.last_run != lease.run_id

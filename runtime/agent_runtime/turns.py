@@ -138,13 +138,14 @@ class Turn:
             )
         return _figures(present, made, values, len(changes), len(contested))
 
-    def give_back(self) -> None:
-        """Give the session back without a change, unless `commit` has. What cannot be written is logged: the
-        lease runs out."""
+    def give_back(self, *, is_awaited: bool = False) -> None:
+        """Give the session back without a change, unless `commit` has. A run that `is_awaited` comes back
+        soon: its changes come before those of later turns, which begin with what it leaves. What cannot be
+        written is logged: the lease runs out."""
         if self._is_over:
             return
         try:
-            self._release(None, has_ended=False)
+            self._release(None, has_ended=False, is_awaited=is_awaited)
         except (LeaseLost, CheckpointUnavailable) as error:
             _log.warning("session not given back", extra={"run_id": self.lease.run_id}, exc_info=error)
 
@@ -176,9 +177,12 @@ class Turn:
         days = self._turns.spec.snapshot_days * 86_400
         return now // 1000 + days + 2 * self._turns.sessions.retention_seconds
 
-    def _release(self, memory: MemoryPointer | None, *, has_ended: bool = True) -> None:
+    def _release(
+        self, memory: MemoryPointer | None, *, has_ended: bool = True, is_awaited: bool = False
+    ) -> None:
         with self._lock:
-            self._turns.sessions.release(self.lease, has_ended=has_ended, memory=memory)
+            given: Any = {"has_ended": has_ended, "is_awaited": is_awaited, "memory": memory}
+            self._turns.sessions.release(self.lease, **given)
             self._is_over = True
 
     def _forget(self, keys: Sequence[str]) -> None:

@@ -81,6 +81,17 @@ def test_a_turn_whose_owner_died_is_taken_up_again_before_another_one_begins(mak
     assert take(make("pod-1"), "1").epoch == 2
 
 
+def test_a_turn_that_is_awaited_is_taken_up_at_once_and_others_wait_for_it(make: Make, aws: Any) -> None:
+    sessions = make()
+    sessions.release(take(sessions), is_awaited=True)
+    with pytest.raises(SessionBusy) as busy:
+        take(make("pod-1"), "2")
+    assert busy.value.retry_after_seconds == GRACE_SECONDS
+    assert take(make("pod-1"), "1").epoch == 2
+    aws.clock.now += SECONDS + GRACE_SECONDS
+    assert take(make("pod-1"), "2").epoch == 3
+
+
 def test_a_turn_that_does_not_come_back_by_itself_is_waited_for_no_longer_than_its_lease(
     make: Make, aws: Any
 ) -> None:

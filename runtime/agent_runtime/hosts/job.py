@@ -55,6 +55,8 @@ class JobDone:
     """How the run stands, where this worker had it."""
     failed: bool = False
     """Whether it is dead."""
+    comes_back: bool = False
+    """Whether its run, which had begun, goes on soon and by itself."""
 
 
 def work_on(
@@ -88,8 +90,9 @@ def work_on(
         return _bury(job, queue, error)
     except CheckpointUnavailable as error:
         return _wait_for_the_table(job, queue, error, jitter)
+    done = JobDone()
     try:
-        return _work_on(
+        done = _work_on(
             job,
             message,
             queue,
@@ -101,9 +104,10 @@ def work_on(
             interruption=interruption,
             jitter=jitter,
         )
+        return done
     finally:
         if job.turn is not None:
-            job.turn.give_back()
+            job.turn.give_back(is_awaited=done.comes_back)
 
 
 def _work_on(
@@ -135,7 +139,7 @@ def _work_on(
         if received.receive_count >= max_receives - 1:
             return JobDone(deletes=True)
         queue.hide([received.receipt_handle], error.retry_after_seconds + 1)
-        return JobDone()
+        return JobDone(comes_back=True)  # to whoever works on it, who had lost the session
     except RunHeld as error:
         _log.info(
             "message of a run that is held back", extra={"message_id": received.message_id}, exc_info=error
@@ -175,11 +179,11 @@ def _work_on(
     except LeaseLost:
         _log.info("run is another worker's", extra={"run_id": message.run_id})
         let_go(store, opened.lease)
-        return JobDone()
+        return JobDone(comes_back=True)
     except CheckpointUnavailable as error:
         job.lease = None
         store.leased.give_up(opened.lease)
-        return _wait_for_the_table(job, queue, error, jitter)
+        return replace(_wait_for_the_table(job, queue, error, jitter), comes_back=True)
 
 
 def _give_back(
@@ -202,7 +206,12 @@ def _give_back(
         store.leased.finish(lease, end.status, output=outcome.output, **totals)
     else:
         store.leased.suspend(lease, end.status, due_at=end.due_at, held=end.held, **totals)
-    done = JobDone(deletes=end.visible_after is None, outcome=outcome, failed=end.status is RunStatus.DEAD)
+    done = JobDone(
+        deletes=end.visible_after is None,
+        outcome=outcome,
+        failed=end.status is RunStatus.DEAD,
+        comes_back=end.status is RunStatus.QUEUED,
+    )
     if end.is_dead_letter:
         queue.bury(job.received, end.error or "")
         return JobDone(outcome=outcome, failed=True)
