@@ -179,7 +179,8 @@ def _work_on(
     except LeaseLost:
         _log.info("run is another worker's", extra={"run_id": message.run_id})
         let_go(store, opened.lease)
-        return JobDone(comes_back=True)
+        # Another worker has the session too; else the run was stopped or ended, and nobody waits for it.
+        return JobDone()
     except CheckpointUnavailable as error:
         job.lease = None
         store.leased.give_up(opened.lease)
