@@ -6,15 +6,7 @@ from typing import Any
 import pulumi
 from pulumi.runtime.config import CONFIG
 
-from agent_hosting import (
-    Agent,
-    AgentCluster,
-    AgentClusterArgs,
-    AgentPlatform,
-    AgentPlatformArgs,
-    Host,
-    ToolGateway,
-)
+from agent_hosting import Agent, AgentCluster, AgentPlatform, AgentPlatformArgs, Host, ToolGateway
 from agent_hosting.agent import host_of
 from agent_hosting.agent_cluster import reference_to_cluster
 from agent_hosting.agent_platform import reference_to
@@ -30,8 +22,8 @@ shared: Any = {"retain_data": stack.retain_data, "tags": {"environment": environ
 platform = AgentPlatform("platform", AgentPlatformArgs(containers=Host.ECS in hosts.values(), **shared))
 cluster = None
 if Host.EKS in hosts.values():
-    own = stack.cluster_args(platform.boundary_arn)
-    cluster = AgentCluster("cluster", AgentClusterArgs(**{**shared, **own}))
+    in_cluster: Any = {**shared, **stack.cluster_args(platform.boundary_arn)}
+    cluster = AgentCluster("cluster", in_cluster)
 tools = stack.tool_gateway_args(root, config, reference_to(platform), shared["tags"])
 gateway = ToolGateway(GATEWAY, tools) if tools else None
 if gateway:

@@ -12,7 +12,7 @@ from typing import Any
 import pulumi
 from botocore.exceptions import ClientError
 
-from agent_hosting import _queue_access, statements
+from agent_hosting import _boundaries, _queue_access
 from tests.components.recorder import value
 from tests.embedded.authorizer_world import World, arn, policy, world
 
@@ -118,7 +118,7 @@ CONTROLLED = {"read the control table", "read the brake"}
 def allowed(aws: World, name: str, role: Any) -> tuple[set[str], set[str]]:
     """Labels of the calls that a role of these statements may make: on its own agent's, and on the next's."""
     boundary = aws.admin("iam").create_policy(
-        PolicyName="boundary", PolicyDocument=policy(*value(statements.boundary))
+        PolicyName="boundary", PolicyDocument=policy(*value(_boundaries.boundary))
     )["Policy"]["Arn"]
     held = aws.authorizer.issue(aws.role(name, *role, PermissionsBoundary=boundary), "run-1")
     clients: dict[str, Any] = {}

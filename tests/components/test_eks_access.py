@@ -9,7 +9,7 @@ import pulumi
 import pytest
 from botocore.exceptions import ClientError
 
-from agent_hosting import _eks_access, _run_statements, statements
+from agent_hosting import _boundaries, _eks_access, _run_statements, statements
 from agent_runtime.bundle import ModelSpec
 from tests.components.queue_roles import (
     CONTROLLED,
@@ -143,7 +143,7 @@ def test_a_pod_calls_its_own_model_alone() -> None:
 
 def test_a_controller_that_enters_a_network_can_do_nothing_else_of_ec2(aws: World) -> None:
     boundary = aws.admin("iam").create_policy(
-        PolicyName="rollout-boundary", PolicyDocument=policy(*value(statements.rollout_boundary))
+        PolicyName="rollout-boundary", PolicyDocument=policy(*value(_boundaries.rollout_boundary))
     )["Policy"]["Arn"]
     ec2 = aws.caller("ec2", _run_statements.enter_network(), PermissionsBoundary=boundary)
     assert not refused(lambda: ec2.describe_subnets())
