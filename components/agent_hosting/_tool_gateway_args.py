@@ -7,10 +7,7 @@ import pulumi
 
 from agent_hosting._audit_trail import AuditLock
 from agent_hosting._packaging import Architecture
-from agent_hosting._tool_declarations import (
-    GatewayCallerArgs,
-    GatewayToolArgs,
-)
+from agent_hosting._tool_declarations import GatewayCallerArgs, GatewayToolArgs
 from agent_hosting.agent_platform import PlatformReference
 from agent_hosting.front_door import JwtArgs
 

@@ -34,7 +34,7 @@ class SessionRecord:
     address: str
     """Where that one can be reached: a hint, empty where it cannot."""
     lease_expires_at: int
-    """0 once it was given back."""
+    """0 once it was given back; the time of that, where the run is awaited that gave it back."""
     epoch: int
     turns: int
     """Runs of it that have ended."""

@@ -2,9 +2,9 @@
 
 One item a session. Two owners never serve one at the same time: a lease is taken for a turn by one
 conditional write that raises the epoch, and every later write of its holder names that epoch. As with runs,
-wall clocks decide only when somebody may try to take over. A turn whose owner died has `GRACE_SECONDS` to be
-taken up again before another one begins, where its message comes back: its changes come before theirs. A
-session stays on the release that took it first, until `repin` moves it.
+wall clocks decide only when somebody may try to take over. A turn whose owner died, or gave it back in its
+middle, has `GRACE_SECONDS` to be taken up again before another one begins, where its message comes back: its
+changes come before theirs. A session stays on the release that took it first, until `repin` moves it.
 """
 
 import math

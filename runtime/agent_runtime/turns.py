@@ -181,8 +181,9 @@ class Turn:
         self, memory: MemoryPointer | None, *, has_ended: bool = True, is_awaited: bool = False
     ) -> None:
         with self._lock:
-            given: Any = {"has_ended": has_ended, "is_awaited": is_awaited, "memory": memory}
-            self._turns.sessions.release(self.lease, **given)
+            self._turns.sessions.release(
+                self.lease, has_ended=has_ended, is_awaited=is_awaited, memory=memory
+            )
             self._is_over = True
 
     def _forget(self, keys: Sequence[str]) -> None:
