@@ -14,11 +14,19 @@ def ask(
     url: str, token: str, body: Any = None, key: str | None = None, **more: str
 ) -> tuple[int, dict[str, Any]]:
     """(status, body) of one POST /runs; `more` are further headers."""
+    asked = body if body is not None else {"input": {"question": QUESTION}}
+    return call("POST", f"{url}/runs", token, asked, key, **more)
+
+
+def call(
+    method: str, url: str, token: str, body: Any = None, key: str | None = None, **more: str
+) -> tuple[int, dict[str, Any]]:
+    """(status, body) of one call with a token; `more` are further headers."""
     headers = {"content-type": "application/json", "authorization": f"Bearer {token}", **more}
     if key:
         headers["idempotency-key"] = key
-    payload = json.dumps(body if body is not None else {"input": {"question": QUESTION}}).encode()
-    return send(urllib.request.Request(f"{url}/runs", payload, headers))
+    payload = None if body is None else json.dumps(body).encode()
+    return send(urllib.request.Request(url, payload, headers, method=method))
 
 
 def send(request: urllib.request.Request) -> tuple[int, dict[str, Any]]:

@@ -1,16 +1,18 @@
 """Somebody with a token who calls one agent, and what the agent's table holds of their runs."""
 
-import json
 import time
-import urllib.request
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-from tests.end_to_end.asks import send
+from tests.end_to_end.asks import call
 from tests.end_to_end.deployments import Deployment
 
 _SECONDS = 240.0
+
+
+def is_done(run: dict[str, Any]) -> bool:
+    return run["status"] == "DONE"
 
 
 class Caller:
@@ -22,10 +24,7 @@ class Caller:
     def call(
         self, method: str, path: str, body: Any = None, key: str | None = None
     ) -> tuple[int, dict[str, Any]]:
-        headers = {"authorization": f"Bearer {self.token}", "content-type": "application/json"}
-        content = None if body is None else json.dumps(body).encode()
-        named = headers | ({"idempotency-key": key} if key else {})
-        return send(urllib.request.Request(f"{self.url}{path}", content, named, method=method))
+        return call(method, f"{self.url}{path}", self.token, body, key)
 
     def run(self, run_id: str) -> dict[str, Any]:
         status, found = self.call("GET", f"/runs/{run_id}")
@@ -35,7 +34,7 @@ class Caller:
     def wait(
         self,
         run_id: str,
-        until: Callable[[dict[str, Any]], bool] = lambda found: found["status"] == "DONE",
+        until: Callable[[dict[str, Any]], bool] = is_done,
         meanwhile: Callable[[], None] = lambda: None,
     ) -> dict[str, Any]:
         """The run once it is so; `meanwhile` is called between the looks."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from embedded_kubernetes.objects.api import Api, Object
 from tests.end_to_end.asks import ask
-from tests.end_to_end.callers import Caller
+from tests.end_to_end.callers import Caller, is_done
 from tests.end_to_end.deployments import Deployment
 
 AGENT, NAMESPACE = "resident", "agents"
@@ -84,7 +84,7 @@ class Resident:
         body = {"input": {"question": text, **(more or {})}, "session": session}
         return ask(url, self.caller.token, body, key)
 
-    def wait(self, run_id: str, until: Callable[[dict[str, Any]], bool] | None = None) -> dict[str, Any]:
+    def wait(self, run_id: str, until: Callable[[dict[str, Any]], bool] = is_done) -> dict[str, Any]:
         """The run once it is so; by default, once it is done. The reaper looks in as its schedule would."""
         reaped = time.monotonic()
 
@@ -94,10 +94,7 @@ class Resident:
                 self.deployment.call_rule(f"{AGENT}-reaper")
                 reaped = time.monotonic()
 
-        return self.caller.wait(run_id, until or (lambda found: found["status"] == "DONE"), reap)
-
-    def steps(self, run_id: str) -> list[str]:
-        return self.caller.step_names(run_id)
+        return self.caller.wait(run_id, until, reap)
 
     def pods(self, bundle: str | None = None) -> list[Object]:
         """Pods that are there and not on their way out."""

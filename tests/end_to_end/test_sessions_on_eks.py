@@ -51,7 +51,7 @@ def _goes_on_from_its_last_step_when_its_pod_is_killed_in_a_turn(resident: Resid
     resident.kill(pod)
     ended = resident.wait(run_id)
     assert ended["output"]["turn"] == 3
-    assert resident.steps(run_id) == ["listen", "recall", "answer"]
+    assert resident.caller.step_names(run_id) == ["listen", "recall", "answer"]
     assert "Turin" in resident.say("ada", "In which city do I live?")["output"]["answer"]
     calling.join(60)
 
@@ -124,11 +124,8 @@ def _run_about_turin(resident: Resident) -> str:
     found: list[str] = []
 
     def begun() -> bool:
-        dynamodb, table = (
-            resident.deployment.client("dynamodb"),
-            resident.caller.outputs["checkpoint_table_name"],
-        )
-        items = dynamodb.scan(TableName=table)["Items"]
+        table = resident.caller.outputs["checkpoint_table_name"]
+        items = resident.deployment.client("dynamodb").scan(TableName=table)["Items"]
         found[:] = [i["run_id"]["S"] for i in items if _of_turin(i)]
         return bool(found)
 

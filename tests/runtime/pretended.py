@@ -16,7 +16,9 @@ from agent_runtime.bundle import Bundle
 from agent_runtime.checkpoint_table import CheckpointTable
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.entrypoints import Agent
-from agent_runtime.hosts.queue import Queue
+from agent_runtime.hosts.held import Job
+from agent_runtime.hosts.job import JobDone, work_on
+from agent_runtime.hosts.queue import Queue, Received
 from agent_runtime.models.client import ModelClient
 from agent_runtime.runner import Runner
 from agent_runtime.secrets import SecretReader
@@ -94,6 +96,26 @@ class Aws:
 
     def queue(self, client: Any = None, name: str = "runs") -> Queue:
         return Queue(client or self.sqs, self.sqs.get_queue_url(QueueName=name)["QueueUrl"])
+
+    def work_on(
+        self,
+        received: Received,
+        runner: Runner,
+        bundle_id: str,
+        store: CheckpointStore | None = None,
+        **how: Any,
+    ) -> JobDone:
+        """One worker's time with a message; `how` replaces arguments of `agent_runtime.hosts.job.work_on`."""
+        given: dict[str, Any] = {
+            "lease_seconds": 30,
+            "max_receives": 3,
+            "interruption": lambda: None,
+            "jitter": lambda: 0.0,
+            **how,
+        }
+        return work_on(
+            Job(received), self.queue(), store or self.store(), runner, bundle_id=bundle_id, **given
+        )
 
     def items(self, table: str = TABLE) -> list[dict[str, Any]]:
         return self.dynamodb.scan(TableName=table)["Items"]

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from agent_runtime.checkpoint_table import CheckpointTable
 from agent_runtime.errors import CapReached, CheckpointUnavailable
-from agent_runtime.hosts.held import Job
-from agent_runtime.hosts.job import JobDone, work_on
+from agent_runtime.hosts.job import JobDone
 from agent_runtime.hosts.queue import RunMessage
 from agent_runtime.records import RunStatus, Usage
 from agent_runtime.run import Run
@@ -148,17 +147,7 @@ def submitted(aws: Any, bundle_id: str, tenant: str = "acme") -> RunMessage:
 
 def work(aws: Any, runner: Runner, bundle_id: str) -> JobDone:
     (received,) = aws.queue().receive(1, 0, 30)
-    done = work_on(
-        Job(received),
-        aws.queue(),
-        aws.store(),
-        runner,
-        bundle_id=bundle_id,
-        lease_seconds=30,
-        max_receives=3,
-        interruption=lambda: None,
-        jitter=lambda: 0.0,
-    )
+    done = aws.work_on(received, runner, bundle_id)
     if done.deletes:
         aws.queue().delete([received.receipt_handle])
     return done

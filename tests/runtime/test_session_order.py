@@ -9,8 +9,7 @@ from botocore.exceptions import ClientError
 from agent_runtime.bundle import MemorySpec
 from agent_runtime.errors import RunInProgress
 from agent_runtime.heads import GRACE_SECONDS
-from agent_runtime.hosts.held import Job
-from agent_runtime.hosts.job import JobDone, work_on
+from agent_runtime.hosts.job import JobDone
 from agent_runtime.hosts.queue import RunMessage
 from agent_runtime.hosts.session_pins import SessionPins
 from agent_runtime.restoring import Restorer
@@ -42,18 +41,9 @@ class World:
             (received,) = queue.receive(1, 0, 3600)
         runner = self.aws.runner(self._agent, None, self.bundle, self.store)
         assert runner.turns is not None
-        return work_on(
-            Job(received),
-            queue,
-            self.store,
-            runner,
-            bundle_id=self.bundle.bundle_id,
-            lease_seconds=30,
-            max_receives=5,
-            interruption=lambda: self.interruption,
-            jitter=lambda: 0.0,
-            session_pins=SessionPins(runner.turns.sessions, self.aws.dynamodb, CONTROL, has_queues=True),
-        )
+        pins = SessionPins(runner.turns.sessions, self.aws.dynamodb, CONTROL, has_queues=True)
+        how: Any = {"max_receives": 5, "interruption": lambda: self.interruption, "session_pins": pins}
+        return self.aws.work_on(received, runner, self.bundle.bundle_id, self.store, **how)
 
     def status(self, message: RunMessage) -> str:
         return self.store.get_run("acme", message.run_id).status.value

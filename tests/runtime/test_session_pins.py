@@ -7,8 +7,7 @@ import pytest
 
 from agent_runtime.bundle import Bundle, MemorySpec
 from agent_runtime.checkpoints import CheckpointStore
-from agent_runtime.hosts.held import Job
-from agent_runtime.hosts.job import JobDone, work_on
+from agent_runtime.hosts.job import JobDone
 from agent_runtime.hosts.queue import RunMessage
 from agent_runtime.hosts.session_pins import SessionPins
 from agent_runtime.records import RunStatus
@@ -136,21 +135,11 @@ def submit(world: World, bundle: Bundle, number: int = 1) -> RunMessage:
 
 def work(world: World, bundle: Bundle) -> JobDone:
     """What a worker of `bundle` does with the next message."""
-    queue, store, runner = world.aws.queue(), world.aws.store(), world.runner(bundle)
+    queue, runner = world.aws.queue(), world.runner(bundle)
     (received,) = queue.receive(1, 0, 30)
     assert runner.turns is not None
-    done = work_on(
-        Job(received),
-        queue,
-        store,
-        runner,
-        bundle_id=bundle.bundle_id,
-        lease_seconds=30,
-        max_receives=3,
-        interruption=lambda: None,
-        jitter=lambda: 0.0,
-        session_pins=SessionPins(runner.turns.sessions, world.aws.dynamodb, CONTROL, has_queues=True),
-    )
+    pins = SessionPins(runner.turns.sessions, world.aws.dynamodb, CONTROL, has_queues=True)
+    done = world.aws.work_on(received, runner, bundle.bundle_id, session_pins=pins)
     if done.deletes:
         queue.delete([received.receipt_handle])
     return done

@@ -8,8 +8,7 @@ import pytest
 from agent_runtime.approvals import Decision
 from agent_runtime.checkpoints import CheckpointStore
 from agent_runtime.errors import GuardTripped, LeaseLost, ResumeRefused, RunHeld, RunUnknown
-from agent_runtime.hosts.held import Job
-from agent_runtime.hosts.job import JobDone, work_on
+from agent_runtime.hosts.job import JobDone
 from agent_runtime.hosts.queue import Received, RunMessage
 from agent_runtime.open_runs import Wanted, described, ended_heads, found, open_heads
 from agent_runtime.people import cancel, decide
@@ -322,17 +321,8 @@ def test_whenever_a_run_is_stopped_no_step_is_committed_after_the_stop_came_back
 
 def worked_on(durable: Durable, received: Received, agent: Any = lambda _: {}) -> JobDone:
     runner = durable.aws.runner(agent, durable.model, durable.bundle, durable.store)
-    return work_on(
-        Job(received),
-        durable.aws.queue(),
-        durable.store,
-        runner,
-        bundle_id=durable.bundle.bundle_id,
-        lease_seconds=LEASE_SECONDS,
-        max_receives=5,
-        interruption=lambda: None,
-        jitter=lambda: 0.5,
-    )
+    how: Any = {"lease_seconds": LEASE_SECONDS, "max_receives": 5, "jitter": lambda: 0.5}
+    return durable.aws.work_on(received, runner, durable.bundle.bundle_id, durable.store, **how)
 
 
 def test_no_value_of_a_caller_lies_in_what_a_stop_wrote(aws: Aws) -> None:

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from agent_runtime.hosts.held import Job
-from agent_runtime.hosts.job import JobDone, work_on
+from agent_runtime.hosts.job import JobDone
 from agent_runtime.hosts.queue import RunMessage
 from agent_runtime.reaper import Reaper
 from agent_runtime.records import RunRecord, RunStatus
@@ -37,16 +36,9 @@ class World:
         """One worker's time with the run; a copy of its message stands for one whose delay is over."""
         self.aws.queue().send(self.message)
         (received,) = self.aws.queue().receive(1, 0, 30)
-        done = work_on(
-            Job(received),
-            self.aws.queue(),
-            self.store,
-            self.aws.runner(self.agent, self.model, self.bundle, self.store),
-            bundle_id=self.bundle.bundle_id,
-            lease_seconds=30,
-            max_receives=MAX_RECEIVES,
-            interruption=lambda: None,
-            jitter=lambda: 0.0,
+        runner = self.aws.runner(self.agent, self.model, self.bundle, self.store)
+        done = self.aws.work_on(
+            received, runner, self.bundle.bundle_id, self.store, max_receives=MAX_RECEIVES
         )
         if done.deletes:
             self.aws.queue().delete([received.receipt_handle])
